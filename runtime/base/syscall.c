@@ -1,0 +1,52 @@
+#include "base/syscall.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int sys_close_range(unsigned int first, unsigned int last, unsigned int flags)
+{
+	return (int)syscall(SYS_close_range, first, last, flags);
+}
+
+pid_t sys_clone3(struct clone_args *args)
+{
+	return (pid_t)syscall(SYS_clone3, args, sizeof(*args));
+}
+
+int sys_has_clone3(void)
+{
+	/* A size below CLONE_ARGS_SIZE_VER0 is EINVAL before anything is made
+	 * (kernel/fork.c, copy_clone_args_from_user()). */
+	return syscall(SYS_clone3, NULL, 0) < 0 && errno == EINVAL;
+}
+
+pid_t sys_clone(unsigned long flags, int *pidfd)
+{
+#if defined(__s390x__) || defined(__CRIS__)
+	return (pid_t)syscall(SYS_clone, NULL, flags | CLONE_PIDFD | SIGCHLD, pidfd, NULL, 0);
+#else
+	return (pid_t)syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, NULL, pidfd, NULL, 0);
+#endif
+}
+
+int sys_openat2(int dir, const char *path, const struct open_how *how)
+{
+	return (int)syscall(SYS_openat2, dir, path, how, sizeof(*how));
+}
+
+int sys_pidfd_open(pid_t pid, unsigned int flags)
+{
+	return (int)syscall(SYS_pidfd_open, pid, flags);
+}
+
+int sys_pidfd_send_signal(int pidfd, int sig)
+{
+	return (int)syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0);
+}
+
+int sys_pivot_root(const char *new_root, const char *put_old)
+{
+	return (int)syscall(SYS_pivot_root, new_root, put_old);
+}

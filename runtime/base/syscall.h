@@ -1,0 +1,28 @@
+#ifndef BASE_SYSCALL_H
+#define BASE_SYSCALL_H
+
+#include <linux/openat2.h>
+#include <linux/sched.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/*
+ * System calls that glibc 2.36 has no wrapper for, by number. Each returns what
+ * the kernel did: -1 with errno, or a result. Nothing here knows our errors.
+ */
+
+#define SYS_CLOSE_RANGE_CLOEXEC (1U << 2) /* <linux/close_range.h> */
+
+int sys_close_range(unsigned int first, unsigned int last, unsigned int flags);
+pid_t sys_clone3(struct clone_args *args);
+/* Whether the kernel, and the seccomp profile around us, know clone3(2). */
+int sys_has_clone3(void);
+/* clone(2) with CLONE_PIDFD: flags below 2^32 only, no cgroup. */
+pid_t sys_clone(unsigned long flags, int *pidfd);
+int sys_openat2(int dir, const char *path, const struct open_how *how);
+int sys_pidfd_open(pid_t pid, unsigned int flags);
+int sys_pidfd_send_signal(int pidfd, int sig);
+int sys_pivot_root(const char *new_root, const char *put_old);
+
+#endif

@@ -1,0 +1,75 @@
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A limit the user did not give. */
+#define LIMIT_UNSET UINT64_MAX
+
+enum init_mode {
+	INIT_AUTO,
+	INIT_SYSTEMD, /* the image's own init as PID 1 */
+	INIT_BERTH,   /* our small PID 1 above one command */
+	INIT_NONE,    /* the command itself is PID 1 */
+	INIT_MODE_MAX,
+};
+
+enum net_mode {
+	NET_NONE, /* loopback only */
+	NET_HOST, /* the pod's network */
+	NET_MODE_MAX,
+};
+
+extern const char *const init_mode_name[INIT_MODE_MAX];
+extern const char *const net_mode_name[NET_MODE_MAX];
+
+/**
+ * struct volume - One -v
+ * @source:	absolute path in the pod, without "." or ".."
+ * @target:	absolute path in the workspace, without "." or ".."
+ * @read_only:	":ro"
+ */
+struct volume {
+	const char *source, *target;
+	bool read_only;
+};
+
+/**
+ * struct config - What is wanted: the options of run, checked
+ * @name:		of the workspace; [a-zA-Z0-9][a-zA-Z0-9_.-]*, never NULL
+ * @rootfs:		"host", or an absolute directory
+ * @overlay:		":O" behind the directory: changes go to an upper layer
+ * @init:		as asked; plan_build() resolves INIT_AUTO
+ * @user:		"NAME|UID[:GROUP|GID]" looked up inside, NULL for root
+ * @workdir:		absolute, NULL for "/"
+ * @hostname:		never NULL
+ * @state:		directory for upper layers, absolute; NULL: a tmpfs
+ * @env:		"K=V" each
+ * @command:		NULL-terminated, or NULL where none was given
+ * @pids:		processes, LIMIT_UNSET or a number
+ * @watches:		inotify watches, LIMIT_UNSET or a number
+ * @inotify_instances:	LIMIT_UNSET or a number
+ * @stop_timeout_s:	seconds between the polite signal and SIGKILL
+ *
+ * All pointers are borrowed from argv, the environment or the caller's arena.
+ */
+struct config {
+	const char *name;
+	const char *rootfs;
+	bool overlay;
+	enum init_mode init;
+	enum net_mode net;
+	const char *user, *workdir, *hostname, *state;
+	const struct volume *volume;
+	size_t volume_n;
+	const char *const *env;
+	size_t env_n;
+	const char *const *command;
+	uint64_t pids, watches, inotify_instances;
+	uint64_t stop_timeout_s;
+	bool detach, remove, interactive, tty;
+};
+
+#endif

@@ -1,0 +1,103 @@
+#ifndef CONTROL_H
+#define CONTROL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "loop.h"
+
+/*
+ * The control socket: ENTRY/control, SOCK_SEQPACKET, one request a connection.
+ * Served by the supervisor to peers in its own user namespace only: root inside the
+ * workspace has the same uid as the user who started it, so uids prove nothing
+ * (user_namespaces(7)); the namespace of the peer does.
+ */
+
+enum control_verb {
+	CONTROL_KILL,  /* @signal to init */
+	CONTROL_STOP,  /* polite signal, SIGKILL after @timeout_s; answered at the end */
+	CONTROL_READY, /* answered when ready (0) or ended (-ECANCELED) */
+	CONTROL_EXIT,  /* answered at the end, with the exit code */
+	CONTROL_JOIN,  /* init's pidfd and the payload's cgroup directory */
+	CONTROL_VERB_MAX,
+};
+
+struct control_request {
+	uint32_t version; /* CONTROL_VERSION */
+	uint32_t verb;
+	int32_t signal;
+	uint64_t timeout_s; /* CONTROL_DEFAULT_TIMEOUT: what run was given */
+};
+
+#define CONTROL_VERSION 1
+#define CONTROL_DEFAULT_TIMEOUT UINT64_MAX
+
+/* The answer; descriptors travel beside it for CONTROL_JOIN. */
+struct control_reply {
+	uint32_t version;
+	int32_t result; /* 0 or -errno */
+	int32_t exit_code;
+	struct err err;
+};
+
+/**
+ * struct control - The server's side
+ * @kill:	send a signal to init
+ * @stop:	begin to stop; the end comes through control_exited()
+ * @join:	descriptors to hand out, borrowed; *cgroup may be -EBADF
+ *
+ * The rest is the server's own; zero it.
+ */
+struct control {
+	struct loop *loop; /* borrowed */
+	void *ctx;
+	int (*kill)(void *ctx, int signal, struct err *err);
+	int (*stop)(void *ctx, uint64_t timeout_s, struct err *err);
+	int (*join)(void *ctx, int *pidfd, int *cgroup, struct err *err);
+
+	int listener;
+	bool ready, exited;
+	int exit_code;
+	struct control_peer {
+		int fd; /* -EBADF: free */
+		uint32_t verb;
+		bool waiting;
+	} peer[32];
+};
+
+/**
+ * control_listen() - Make ENTRY/control and serve it from the loop
+ * @control:	@loop, @ctx and the callbacks are set
+ * @entry:	directory of the entry
+ * Return: 0 or -errno.
+ */
+int control_listen(struct control *control, int entry, struct err *err);
+
+/* Answers those who wait for readiness, now and later. */
+void control_ready(struct control *control);
+
+/* Answers everybody who waits for the end. */
+void control_exited(struct control *control, int exit_code);
+
+/* Unlinks the socket and closes every connection. */
+void control_close(struct control *control, int entry);
+
+/**
+ * control_ask() - The client's side: one request, one answer
+ * @entry:	directory of the entry
+ * @request:	what to ask; @version is filled in here
+ * @reply:	filled in on success
+ * @ret_fd:	two descriptors for CONTROL_JOIN (-EBADF where not sent), owned by
+ *		the caller; may be NULL for other verbs
+ * @err:	filled in on failure, also with a failure the server reports
+ *
+ * Waits for as long as the server takes.
+ *
+ * Return: 0; -ECONNREFUSED or -ENOENT where nobody serves ("is not running");
+ * -ECONNRESET when the workspace's supervisor died meanwhile; the server's -errno.
+ */
+int control_ask(int entry, const struct control_request *request,
+                struct control_reply *reply, int ret_fd[2], struct err *err);
+
+#endif

@@ -1,0 +1,105 @@
+#ifndef FACTS_H
+#define FACTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "cgroups/detect.h"
+#include "idmap.h"
+
+/**
+ * struct mount_fact - One line of /proc/self/mountinfo
+ * @point:	mount point, unescaped, absolute
+ * @root:	directory of the file system that is mounted there
+ * @fstype:	"ext4", "proc", ...
+ * @read_only:	by the mount's own flags
+ */
+struct mount_fact {
+	const char *point, *root, *fstype;
+	bool read_only;
+};
+
+/**
+ * struct tree_fact - One entry of the host's root, listed where mounts lie below
+ * @path:	absolute
+ * @link:	target of a symbolic link, else NULL
+ * @mode:	file type and permission bits
+ * @mounted:	something is mounted on it
+ * @mounts_below: something is mounted below it; @child lists it then
+ * @empty:	a directory without entries
+ * @small:	everything below is at most HOST_COPY_MAX bytes (only asked for where
+ *		@mounts_below)
+ * @child, @child_n: entries of a directory with @mounts_below
+ */
+struct tree_fact {
+	const char *path, *link;
+	mode_t mode;
+	bool mounted, mounts_below, empty, small;
+	struct tree_fact *child;
+	size_t child_n;
+};
+
+/* What -v SRC names, looked at once. */
+struct source_fact {
+	bool found, directory;
+	dev_t dev;
+	ino_t ino;
+};
+
+/**
+ * struct root_fact - The directory that is to become the workspace's root
+ * @dev, @ino:	identify it: the warden opens the path again and compares
+ * @init:	absolute path of the image's systemd ("/sbin/init" where that is
+ *		it), NULL where it has none
+ * @owner:	uid of the directory
+ */
+struct root_fact {
+	dev_t dev;
+	ino_t ino;
+	const char *init;
+	uid_t owner;
+	bool has_resolv_conf;
+};
+
+/**
+ * struct facts - What the pod is, read once by probe() and never again
+ * @uid, @gid:		effective IDs
+ * @node_root:		our uid 0 is the node's: /proc/sys belongs to it
+ * @can_map:		holds CAP_SETUID, CAP_SETGID and CAP_SETFCAP, so writes maps itself
+ * @no_new_privs:	newuidmap(1) cannot help, and sudo inside will not work
+ * @newuidmap:		newuidmap and newgidmap were found
+ * @own_uid, @own_gid:	our user namespace's maps
+ * @subuid, @subgid:	ranges lent to us by /etc/subuid and /etc/subgid
+ * @clone3:		clone3(2) is there
+ * @proc_masked:	something is mounted on or below /proc: no fresh one can be had
+ * @sys_masked:		likewise /sys, cgroup mounts and kernel file systems apart
+ * @sys_read_only:	/sys is mounted read-only
+ * @oom_score_adj:	our own
+ * @user_manager:	systemd --user (or the system manager, for root) answers
+ * @node_watches, @node_instances: the node's own /proc/sys/user values
+ * @nproc_hard:		RLIMIT_NPROC, UINT64_MAX where unlimited
+ * @mask:		kernel files that exist here, from mask_candidates[] in plan.c
+ * @hides:		kernel directories below /sys to be covered that exist here
+ */
+struct facts {
+	uid_t uid;
+	gid_t gid;
+	bool node_root, can_map, no_new_privs, newuidmap;
+	struct idmap own_uid, own_gid, subuid, subgid;
+	bool clone3;
+	bool proc_masked, sys_masked, sys_read_only;
+	int oom_score_adj;
+	bool user_manager;
+	uint64_t node_watches, node_instances, nproc_hard;
+	const struct mount_fact *mount;
+	size_t mount_n;
+	struct cgroup_facts cgroup;
+	struct root_fact root;
+	const struct tree_fact *tree; /* of "/", for --rootfs host only */
+	const struct source_fact *source; /* one per config->volume */
+	uint64_t kernel_files; /* bit i: kernel_file[i] of kernel_files.h exists */
+};
+
+#endif

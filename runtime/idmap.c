@@ -1,0 +1,128 @@
+#include "idmap.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ID_INVALID UINT32_MAX
+
+int idmap_lent(uint32_t own, const struct idmap *sub, struct idmap *ret, struct err *err)
+{
+	struct idmap map = { .n = 1, .extent[0] = { 0, own, 1 } };
+	uint32_t inside = 1;
+
+	if (own == ID_INVALID)
+		return err_set(err, EINVAL, "own ID %" PRIu32 " is invalid", own);
+	if (sub->n >= IDMAP_EXTENTS_MAX)
+		return err_set(err, E2BIG, "%zu subordinate ranges", sub->n);
+
+	for (size_t i = 0; i < sub->n; i++) {
+		const struct id_extent *e = &sub->extent[i];
+		uint64_t end = (uint64_t)e->outside + e->count;
+
+		if (e->count == 0 || end > ID_INVALID || (uint64_t)inside + e->count > ID_INVALID)
+			return err_set(err, EINVAL,
+			               "subordinate range %" PRIu32 ":%" PRIu32
+			               " is empty or too high",
+			               e->outside, e->count);
+		if (own >= e->outside && own < end)
+			return err_set(err, EINVAL,
+			               "subordinate range %" PRIu32 ":%" PRIu32
+			               " holds our own ID %" PRIu32,
+			               e->outside, e->count, own);
+		map.extent[map.n++] = (struct id_extent){ inside, e->outside, e->count };
+		inside += e->count;
+	}
+	*ret = map;
+	return 0;
+}
+
+struct idmap idmap_same(const struct idmap *parent)
+{
+	struct idmap map = { .n = parent->n };
+
+	for (size_t i = 0; i < parent->n; i++) {
+		const struct id_extent *e = &parent->extent[i];
+
+		map.extent[i] = (struct id_extent){ e->inside, e->inside, e->count };
+	}
+	return map;
+}
+
+uint64_t idmap_width(const struct idmap *map)
+{
+	uint64_t width = 0;
+
+	for (size_t i = 0; i < map->n && map->extent[i].inside == width; i++)
+		width += map->extent[i].count;
+	return width;
+}
+
+bool idmap_covers_outside(const struct idmap *map, uint32_t outside)
+{
+	for (size_t i = 0; i < map->n; i++)
+		if (outside >= map->extent[i].outside &&
+		    outside - map->extent[i].outside < map->extent[i].count)
+			return true;
+	return false;
+}
+
+int idmap_parse(const char *text, struct idmap *ret, struct err *err)
+{
+	struct idmap map = { 0 };
+	const char *line = text;
+
+	while (*line) {
+		struct id_extent e;
+		int len = 0;
+
+		if (sscanf(line, "%" SCNu32 " %" SCNu32 " %" SCNu32 " %n", &e.inside,
+		           &e.outside, &e.count, &len) != 3)
+			return err_set(err, EINVAL, "'%.40s' is no ID map", line);
+		if (map.n == IDMAP_EXTENTS_MAX)
+			return err_set(err, E2BIG, "more than %d extents in an ID map",
+			               IDMAP_EXTENTS_MAX);
+		map.extent[map.n++] = e;
+		line += len;
+	}
+	*ret = map;
+	return 0;
+}
+
+void idmap_subids(const char *text, const char *user, uint32_t uid, struct idmap *ret)
+{
+	*ret = (struct idmap){ 0 };
+
+	for (const char *line = text; line && *line;) {
+		const char *colon = strchr(line, ':');
+		const char *end = strchr(line, '\n');
+		struct id_extent e = { 0 };
+		size_t len;
+
+		if (colon && (!end || colon < end)) {
+			char number[16];
+
+			len = (size_t)(colon - line);
+			(void)snprintf(number, sizeof(number), "%" PRIu32, uid);
+			if (((user && strlen(user) == len && !strncmp(line, user, len)) ||
+			     (strlen(number) == len && !strncmp(line, number, len))) &&
+			    sscanf(colon, ":%" SCNu32 ":%" SCNu32, &e.outside, &e.count) == 2 &&
+			    e.count > 0 && ret->n < IDMAP_EXTENTS_MAX - 1)
+				ret->extent[ret->n++] = e;
+		}
+		line = end ? end + 1 : NULL;
+	}
+}
+
+const char *idmap_text(struct arena *arena, const struct idmap *map)
+{
+	const char *text = "";
+
+	for (size_t i = 0; i < map->n; i++)
+		text = arena_printf(arena, "%s%" PRIu32 " %" PRIu32 " %" PRIu32 "\n", text,
+		                    map->extent[i].inside, map->extent[i].outside,
+		                    map->extent[i].count);
+	return text;
+}

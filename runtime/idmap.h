@@ -1,0 +1,83 @@
+#ifndef IDMAP_H
+#define IDMAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+
+/* More than any pod or /etc/subuid seen; the kernel's limit is 340 extents. */
+#define IDMAP_EXTENTS_MAX 16
+
+/* systemd, and every Debian image, expects these many IDs (0 to 65535). */
+#define IDMAP_FULL 65536
+
+struct id_extent {
+	uint32_t inside, outside, count;
+};
+
+/**
+ * struct idmap - What uid_map or gid_map of a user namespace holds
+ * @n:		extents in use
+ * @extent:	ascending by @inside, without gap or overlap for the maps made here
+ */
+struct idmap {
+	size_t n;
+	struct id_extent extent[IDMAP_EXTENTS_MAX];
+};
+
+/**
+ * idmap_lent() - L1's map for an ordinary user: own ID first, then what was lent
+ * @own:	our own ID in the pod; it becomes 0 inside
+ * @sub:	subordinate ranges; @inside is ignored
+ * @ret:	set on success only
+ * @err:	filled in on failure
+ *
+ * Return: 0; -EINVAL if a range is empty, reaches (uid_t)-1 or contains @own, which
+ * newuidmap(1) would accept and the kernel refuse as an overlap; -E2BIG for more
+ * ranges than fit.
+ */
+int idmap_lent(uint32_t own, const struct idmap *sub, struct idmap *ret, struct err *err);
+
+/**
+ * idmap_same() - The map that leaves each ID of the parent namespace as it is
+ * @parent:	the parent's own map; each of its extents becomes one, since an
+ *		extent may not straddle the parent's (kernel/user_namespace.c,
+ *		map_id_range_down() is asked for each extent as a whole)
+ *
+ * Return: the map, for L1 of a pod's root and for every L2.
+ */
+struct idmap idmap_same(const struct idmap *parent);
+
+/* IDs from 0 upwards that @map covers without a gap. */
+uint64_t idmap_width(const struct idmap *map);
+
+/* Whether @map maps @outside, that is: gives files of that owner a name inside. */
+bool idmap_covers_outside(const struct idmap *map, uint32_t outside);
+
+/**
+ * idmap_parse() - Read the text of /proc/PID/uid_map
+ * @text:	lines of "inside outside count"
+ * @ret:	set on success only
+ * @err:	filled in on failure
+ *
+ * Return: 0; -EINVAL for malformed text; -E2BIG for too many extents.
+ */
+int idmap_parse(const char *text, struct idmap *ret, struct err *err);
+
+/**
+ * idmap_subids() - Find a user's ranges in /etc/subuid or /etc/subgid
+ * @text:	the file's text: lines of "user:first:count", see subuid(5)
+ * @user:	login name, or NULL
+ * @uid:	the same user's number, which the file may hold instead of the name
+ * @ret:	ranges in the order of the file; @inside is 0
+ *
+ * Lines of others and malformed ones are passed over, as newuidmap(1) does.
+ */
+void idmap_subids(const char *text, const char *user, uint32_t uid, struct idmap *ret);
+
+/* "0 1000 1\n1 100000 65536\n": what the kernel reads, owned by @arena. */
+const char *idmap_text(struct arena *arena, const struct idmap *map);
+
+#endif

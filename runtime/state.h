@@ -1,0 +1,145 @@
+#ifndef STATE_H
+#define STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+
+#define STATE_NAME_MAX 63
+
+enum status {
+	STATUS_CREATED, /* the launch has not finished */
+	STATUS_RUNNING, /* init was executed */
+	STATUS_EXITED,
+	STATUS_MAX,
+};
+
+extern const char *const status_name[STATUS_MAX];
+
+/**
+ * struct record - What is known of a workspace: the content of its state.json
+ * @name:	of the workspace
+ * @status:	as last written; state_alive() decides whether to believe "running"
+ * @supervisor:	its PID in the PID namespace of whoever started it
+ * @init:	PID of the workspace's init there, 0 before it is born
+ * @created_ms, @started_ms, @finished_ms: CLOCK_REALTIME in ms, 0 for not yet
+ * @exit_code:	of the workspace once it has exited, else -1
+ * @reason:	why it ended where that is not the exit code ("killed by signal 9"),
+ *		or ""
+ * @ready:	systemd said READY=1, or the command was started
+ * @init_mode:	"systemd", "berth" or "none"
+ * @rootfs:	"host" or the directory
+ * @net:	"none" or "host"
+ * @cgroup:	the workspace's group below the cgroup2 mount, or ""
+ * @cgroup_mount: that mount point
+ * @upper:	directory of upper layers and volumes to be removed by rm, or ""
+ * @remove:	--rm: nothing is kept
+ * @args:	the words of "berth run", so that start can say them again; paths in
+ *		them are absolute
+ * @command:	what runs inside, for ps
+ */
+struct record {
+	const char *name;
+	enum status status;
+	int64_t supervisor, init;
+	int64_t created_ms, started_ms, finished_ms;
+	int exit_code;
+	const char *reason;
+	bool ready;
+	const char *init_mode, *rootfs, *net, *hostname;
+	const char *cgroup, *cgroup_mount, *upper;
+	bool remove;
+	const char *const *args;
+	size_t args_n;
+	const char *command;
+};
+
+/**
+ * state_name_check() - Refuse what is no name: [a-zA-Z0-9][a-zA-Z0-9_.-]*
+ * Return: 0; -EINVAL, @err quotes the name and says what is allowed.
+ */
+int state_name_check(const char *name, struct err *err);
+
+/**
+ * state_open() - Open the directory of all entries
+ * @create:	make it where it is missing
+ * @err:	filled in on failure
+ *
+ * $XDG_RUNTIME_DIR/berth; for root without that variable /run/berth; else
+ * /tmp/berth-UID. Mode 0700, must belong to us and to nobody else's write: a
+ * directory another user prepared is refused.
+ *
+ * Return: a descriptor, owned by the caller; -ENOENT without @create where there is
+ * none; -EPERM for a directory that is not ours; else -errno.
+ */
+int state_open(bool create, struct err *err);
+
+/**
+ * state_create() - Make the entry of a new workspace and lock it
+ * @state:	from state_open()
+ * @name:	checked by state_name_check()
+ * @ret_lock:	flock(2)ed for as long as any holder lives: the entry is alive
+ * @err:	filled in on failure
+ *
+ * An entry of that name that is dead is set aside first: removed where it said
+ * --rm, and a leftover of a half-made one likewise; a kept one is -EEXIST.
+ *
+ * Return: the entry's directory, owned by the caller; -EEXIST when the name is
+ * taken (the hint says by what, and to use rm or start); else -errno.
+ */
+int state_create(int state, const char *name, int *ret_lock, struct err *err);
+
+/**
+ * state_reopen() - Lock the entry of a kept, dead workspace again (berth start)
+ * Return: as state_create(); -EBUSY while it runs, -ENOENT where there is none.
+ */
+int state_reopen(int state, const char *name, int *ret_lock, struct err *err);
+
+/* Open an entry's directory: a descriptor, or -ENOENT ("no workspace 'x'"). */
+int state_entry(int state, const char *name, struct err *err);
+
+/* Whether somebody holds the entry's lock. */
+bool state_alive(int entry);
+
+/**
+ * state_write() - Put state.json in place, whole (rename(2)), mode 0600
+ * Return: 0 or -errno.
+ */
+int state_write(int entry, const struct record *record, struct err *err);
+
+/**
+ * state_read() - Read and check state.json
+ * @arena:	owns the strings of @ret
+ *
+ * The file is ours, in a directory that is ours; it is checked all the same: types,
+ * names, no path with "..". A "running" whose lock is free reads as exited with
+ * code 137.
+ *
+ * Return: 0; -EINVAL for a file that does not hold what it should; else -errno.
+ */
+int state_read(int entry, struct arena *arena, struct record *ret, struct err *err);
+
+/* Remove an entry and everything in it. Return: 0 or -errno. */
+int state_remove(int state, const char *name, struct err *err);
+
+/**
+ * state_each() - Names of all entries, sorted
+ * @ret:	array owned by @arena
+ * Return: their number, or -errno.
+ */
+int state_each(int state, struct arena *arena, const char ***ret, struct err *err);
+
+/**
+ * state_tidy() - Clean up after what was killed
+ * @state:	from state_open()
+ *
+ * For every entry without a living holder: the groups it left in the cgroup tree and
+ * its sockets are removed, --rm entries altogether, others become "exited". Called by
+ * every command that looks at entries. Failures are no reason to fail the command.
+ */
+void state_tidy(int state);
+
+#endif
