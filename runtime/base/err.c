@@ -18,19 +18,28 @@ int err_set(struct err *err, int code, const char *fmt, ...)
 	return -err->code;
 }
 
+/* Cuts at the end where room runs out, as err.h says of @text. */
+static void append(char text[ERR_TEXT_MAX], const char *more)
+{
+	size_t len = strlen(text);
+	size_t n = strnlen(more, ERR_TEXT_MAX - 1 - len);
+
+	memcpy(text + len, more, n);
+	text[len + n] = '\0';
+}
+
 int err_wrap(struct err *err, const char *fmt, ...)
 {
 	char inner[ERR_TEXT_MAX];
 	va_list ap;
-	int n;
 
 	assert(err->code > 0);
 	memcpy(inner, err->text, sizeof(inner));
 	va_start(ap, fmt);
-	n = vsnprintf(err->text, sizeof(err->text), fmt, ap);
+	(void)vsnprintf(err->text, sizeof(err->text), fmt, ap);
 	va_end(ap);
-	if (n >= 0 && (size_t)n < sizeof(err->text))
-		(void)snprintf(err->text + n, sizeof(err->text) - (size_t)n, ": %s", inner);
+	append(err->text, ": ");
+	append(err->text, inner);
 	return -err->code;
 }
 
