@@ -2,6 +2,7 @@
 #define LOOP_H
 
 #include <poll.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -36,11 +37,23 @@ struct loop {
 		short events;
 		loop_fn fn;
 		void *ctx;
+		bool fresh; /* added since the last poll(2) */
 	} source[LOOP_SOURCES_MAX];
 	size_t n;
 };
 
-/* Return: 0; -E2BIG when LOOP_SOURCES_MAX are in use. */
+/**
+ * loop_add() - Serve a descriptor from now on
+ * @loop:	zeroed before the first
+ * @fd:		borrowed; may be in the loop once
+ * @events:	POLLIN, POLLOUT; 0 to begin paused
+ * @fn:		called with @ctx
+ * @ctx:	borrowed
+ * @err:	filled in on failure
+ *
+ * Return: 0; -E2BIG when LOOP_SOURCES_MAX are in use, those removed in the same
+ * round included; -EEXIST for a descriptor that is in; -EBADF for none.
+ */
 int loop_add(struct loop *loop, int fd, short events, loop_fn fn, void *ctx,
              struct err *err);
 
