@@ -1,0 +1,54 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # start.sh brings these files together
+# Which distribution packages each part needs, and how they get here.
+
+packages_build=(
+	autoconf autoconf-archive automake gcc libc6-dev make pkg-config
+	libcap-dev libcgroup-dev libmnl-dev libseccomp-dev libyajl-dev
+)
+packages_run=(uidmap util-linux)
+packages_rootfs=(debian-archive-keyring mmdebstrap)
+packages_test=(
+	bats binutils bubblewrap clang-format codespell crun git jq libcmocka-dev
+	man-db procps python3 shellcheck strace
+)
+
+# packages_missing NAME...: prints those that are not installed, one a line.
+packages_missing()
+{
+	local name
+
+	for name; do
+		dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null |
+			grep -qx installed || printf '%s\n' "$name"
+	done
+}
+
+# packages_install NAME...: installs what is missing; without the right to, says what that is.
+packages_install()
+{
+	local missing as_root=()
+
+	command -v dpkg-query >/dev/null ||
+		die "this needs Debian or Ubuntu; elsewhere install what these packages hold: $*"
+
+	mapfile -t missing < <(packages_missing "$@")
+	if [ "${#missing[@]}" -eq 0 ]; then
+		say "all $# packages are here"
+		return
+	fi
+
+	if [ "$(id -u)" -ne 0 ]; then
+		as_root=(sudo)
+		[ -t 0 ] || as_root=(sudo -n)
+		if ! command -v sudo >/dev/null || ! "${as_root[@]}" true; then
+			printf '%s: some packages are missing; as root, run:\n\napt-get install %s\n' \
+				"${0##*/}" "${missing[*]}" >&2
+			exit 1
+		fi
+	fi
+
+	say "installing: ${missing[*]}"
+	quietly "$work/apt.log" "${as_root[@]}" apt-get update
+	quietly "$work/apt.log" "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y --no-install-recommends "${missing[@]}"
+}

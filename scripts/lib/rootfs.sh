@@ -1,0 +1,126 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # start.sh brings these files together
+# Makes root file systems, once each: the cache key is a hash of this file and the arguments.
+
+rootfs_cache=${BERTH_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/berth}
+
+# What a workspace is made of, besides Debian's minbase.
+rootfs_packages=(
+	systemd systemd-sysv dbus docker.io iproute2 iptables procps ca-certificates
+	bubblewrap uidmap sudo inotify-tools python3-minimal util-linux
+)
+
+# Split off docker.io from Debian 13 on.
+rootfs_packages_trixie=(docker-cli docker-compose docker-buildx)
+
+# What nobody reads in a workspace.
+rootfs_excluded=(
+	'/usr/share/doc/*' '/usr/share/info/*' '/usr/share/lintian/*' '/usr/share/locale/*'
+	'/usr/share/man/*'
+)
+
+# rootfs_make KIND: KIND is a Debian suite, or "small". REPLY is the tar afterwards.
+rootfs_make()
+{
+	local kind=$1 key tar lock
+
+	key=$(cat "${BASH_SOURCE[0]}" - <<<"$kind $(dpkg --print-architecture)" |
+		sha256sum | cut -c 1-12)
+	tar=$rootfs_cache/$kind-$key.tar
+	mkdir -p "$rootfs_cache"
+
+	# Two scripts started together make it once: the second one waits, then finds it.
+	exec {lock}>"$rootfs_cache/$kind.lock"
+	if ! flock -n "$lock"; then
+		say "another script is making it, waiting"
+		flock "$lock"
+	fi
+	if [ -e "$tar" ]; then
+		say "found in the cache: $tar"
+	else
+		rootfs_partial=$(mktemp "$tar.XXXXXX")
+		at_exit rm -f "$rootfs_partial"
+		if [ "$kind" = small ]; then
+			rootfs_small "$rootfs_partial"
+		else
+			rootfs_debian "$kind" "$rootfs_partial"
+		fi
+		chmod 0644 "$rootfs_partial"
+		mv "$rootfs_partial" "$tar"
+		say "made $tar ($(du -h "$tar" | cut -f 1))"
+	fi
+	exec {lock}>&-
+	REPLY=$tar
+}
+
+# rootfs_mirror LABEL DEFAULT: where this machine gets Debian (or Debian-Security) from.
+rootfs_mirror()
+{
+	local uri
+
+	# shellcheck disable=SC2016 # apt's own variables
+	uri=$(apt-get indextargets --format '$(ORIGIN)/$(LABEL) $(REPO_URI)' \
+		'Created-By: Packages' 2>/dev/null |
+		sed -n "s#^Debian/$1 \(https\?://[^ ]*\)\$#\1#p" | head -n 1)
+	printf '%s' "${uri:-$2}"
+}
+
+rootfs_debian()
+{
+	local suite=$1 out=$2 main security path options=() packages=("${rootfs_packages[@]}")
+
+	main=$(rootfs_mirror Debian http://deb.debian.org/debian)
+	security=$(rootfs_mirror Debian-Security http://deb.debian.org/debian-security)
+	if [ "$suite" = trixie ]; then
+		packages+=("${rootfs_packages_trixie[@]}")
+	fi
+	for path in "${rootfs_excluded[@]}"; do
+		options+=("--dpkgopt=path-exclude=$path")
+	done
+	options+=('--dpkgopt=path-include=/usr/share/doc/*/copyright')
+
+	# How this machine reaches its mirror; the workspace is not told.
+	apt-config dump | grep -E '^Acquire::(http|https|Retries|Check-|ForceIPv)' >"$work/apt.conf" ||
+		: >"$work/apt.conf" # nothing set
+
+	# The hooks leave out what mmdebstrap copies from this machine; device nodes cannot be
+	# unpacked by a user, and a workspace gets its own.
+	# shellcheck disable=SC2016 # for the hook's shell
+	mmdebstrap --variant=minbase --format=tar --skip=output/dev --include="$(IFS=,; echo "${packages[*]}")" \
+		--aptopt="$work/apt.conf" "${options[@]}" \
+		--customize-hook='rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap" "$1/etc/resolv.conf"' \
+		--customize-hook='echo workspace >"$1/etc/hostname"' \
+		--customize-hook='echo "127.0.0.1 localhost workspace" >"$1/etc/hosts"' \
+		"$suite" "$out" \
+		"deb $main $suite main" \
+		"deb $main $suite-updates main" \
+		"deb $security $suite-security main"
+}
+
+# A root file system of one program, busybox, for tests that start in milliseconds; the same
+# tar is an image for "docker import".
+rootfs_small()
+{
+	local out=$1 dir=$work/small busybox applet
+
+	mkdir -p "$dir/package"
+	(cd "$dir" && quietly "$work/busybox.log" apt-get download busybox-static &&
+		dpkg-deb -x busybox-static_*.deb package)
+	busybox=$(dpkg-deb -c "$dir"/*.deb | sed -n 's#.* \./\(.*bin/busybox\)$#\1#p')
+	busybox=$dir/package/$busybox
+	mkdir -p "$dir/root"/{bin,dev,etc,home,mnt,proc,root,run,sys,tmp,usr,var/tmp}
+	cp "$busybox" "$dir/root/bin/busybox"
+	for applet in $("$busybox" --list); do
+		[ "$applet" = busybox ] || ln -s busybox "$dir/root/bin/$applet"
+	done
+	ln -s bin "$dir/root/sbin"
+	ln -s ../bin "$dir/root/usr/bin"
+	ln -s ../bin "$dir/root/usr/sbin"
+	chmod 1777 "$dir/root/tmp" "$dir/root/var/tmp"
+	chmod 0700 "$dir/root/root"
+	printf '%s\n' 'root:x:0:0:root:/root:/bin/sh' 'dev:x:1000:1000:dev:/home/dev:/bin/sh' \
+		'nobody:x:65534:65534:nobody:/:/bin/false' >"$dir/root/etc/passwd"
+	printf '%s\n' 'root:x:0:' 'dev:x:1000:' 'games:x:60:dev' 'nogroup:x:65534:' \
+		>"$dir/root/etc/group"
+	mkdir "$dir/root/home/dev"
+	tar -C "$dir/root" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -cf "$out" .
+}
