@@ -15,11 +15,13 @@ packages_test=(
 # packages_missing NAME...: prints those that are not installed, one a line.
 packages_missing()
 {
-	local name
+	local name installed
 
+	# shellcheck disable=SC2016 # dpkg's own variables
+	installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null) ||
+		true # it does not know some of them
 	for name; do
-		dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null |
-			grep -qx installed || printf '%s\n' "$name"
+		grep -qxF "installed $name" <<<"$installed" || printf '%s\n' "$name"
 	done
 }
 

@@ -5,7 +5,8 @@
 
 cgroup_enabled= # by cgroup_delegate, in the group above ours
 
-# user_open NAME: as_user COMMAND... works afterwards. The scripts and tests read BERTH_TEST_*.
+# user_open NAME: "as_user COMMAND..." works afterwards, and $trees is a directory of that user.
+# The scripts and tests read the BERTH_TEST_* that it sets.
 user_open()
 {
 	if [ "$(id -u)" -eq 0 ]; then
@@ -13,6 +14,10 @@ user_open()
 	else
 		user_self
 	fi
+	trees=$work/trees # his, since only who owns the directory may delete a tree in it
+	install -d "$trees"
+	[ "$(id -u)" -ne 0 ] || chown "$BERTH_TEST_UID:$BERTH_TEST_GID" "$trees"
+
 	export BERTH_TEST_USER BERTH_TEST_UID BERTH_TEST_GID BERTH_TEST_HOME BERTH_TEST_RUNTIME BERTH_TEST_CGROUP
 	BERTH_TEST_AS_USER=$top/scripts/lib/as-user
 	export BERTH_TEST_AS_USER
@@ -20,15 +25,15 @@ user_open()
 
 as_user() { "$BERTH_TEST_AS_USER" "$@"; }
 
-# user_unpack BERTH TAR DIR: with BERTH's ID map, so that uid 0 of the tar is root inside.
-# DIR is deleted at the end.
+# user_unpack BERTH TAR NAME: into $trees/NAME with BERTH's ID map, so that uid 0 of the tar is
+# root inside; deleted at the end. REPLY is the directory.
 user_unpack()
 {
-	install -d "$3"
-	[ "$(id -u)" -ne 0 ] || chown "$BERTH_TEST_UID:$BERTH_TEST_GID" "$3"
-	at_exit as_user "$1" unshare -- rm -rf "$3"
-	as_user "$1" unshare -- tar -C "$3" -xp <"$2"
-	say "$(du -sh "$3" | cut -f 1) in $3"
+	REPLY=$trees/$3
+	as_user mkdir "$REPLY"
+	at_exit as_user "$1" unshare -- rm -rf "$REPLY"
+	as_user "$1" unshare -- tar -C "$REPLY" -xp <"$2"
+	say "$(du -sh "$REPLY" | cut -f 1) in $REPLY"
 }
 
 user_self()
