@@ -121,8 +121,10 @@ probe()
 
 	for name; do
 		reason=$("probe_${name%%:*}" "${name#*:}" 2>&1) && continue
-		[[ " ${BERTH_TEST_REQUIRE:-} " != *" ${name%%:*} "* ]] ||
+		if [[ " ${BERTH_TEST_REQUIRE:-} " == *" ${name%%:*} "* ]]; then
 			fail "'$name' should be here, but: $reason"
+			return 1
+		fi
 		bats_skip "needs $name: $reason"
 	done
 }
