@@ -81,7 +81,10 @@ void cgroup_detect(const char *mount, const char *root, bool read_only,
 	ret->managed = !delegated(dir);
 	if (read_only) {
 		/* Whether a mount of our own would be writable is the owner's
-		 * question then: access(2) only says EROFS. */
+		 * question then: access(2) only says EROFS. It will begin where
+		 * we sit, so a leaf of an earlier start is the group to build in. */
+		ret->own = own;
+		ret->in_leaf = false;
 		ret->fresh = st.st_uid == geteuid();
 		ret->ours = ret->fresh && !ret->managed;
 		return;

@@ -1,0 +1,89 @@
+#include "apply.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+
+/* clang-format off */
+static apply_fn *const apply_fns[STEP_MAX] = {
+	/* STEP_SCOPE is the one step run.c does itself: it never comes back. */
+	[STEP_CGROUP_VIEW]   = apply_cgroup_view,
+	[STEP_CGROUP_LEAF]   = apply_cgroup_leaf,
+	[STEP_CGROUP_ENABLE] = apply_cgroup_enable,
+	[STEP_CGROUP_MAKE]   = apply_cgroup_make,
+	[STEP_CGROUP_OWN]    = apply_cgroup_own,
+	[STEP_CGROUP_JOIN]   = apply_cgroup_join,
+	[STEP_SPAWN]         = apply_spawn,
+	[STEP_MAP]           = apply_map,
+	[STEP_UCOUNT]        = apply_ucount,
+	[STEP_PRIVATE]       = apply_private,
+	[STEP_ROOT]          = apply_root,
+	[STEP_RLIMIT]        = apply_rlimit,
+	[STEP_MOUNT]         = apply_mount,
+	[STEP_BIND]          = apply_bind,
+	[STEP_DEVICE]        = apply_device,
+	[STEP_OVERLAY]       = apply_overlay,
+	[STEP_DIRECTORY]     = apply_directory,
+	[STEP_FILE]          = apply_file,
+	[STEP_LINK]          = apply_link,
+	[STEP_COPY]          = apply_copy,
+	[STEP_UNSHARE]       = apply_unshare,
+	[STEP_HOSTNAME]      = apply_hostname,
+	[STEP_LOOPBACK]      = apply_loopback,
+	[STEP_OOM]           = apply_oom,
+	[STEP_REROOT]        = apply_reroot,
+	[STEP_PIVOT]         = apply_pivot,
+	[STEP_CONSOLE]       = apply_console,
+	[STEP_NOTIFY]        = apply_notify,
+	[STEP_SECCOMP]       = apply_seccomp,
+	[STEP_USER]          = apply_user,
+	[STEP_EXEC]          = apply_exec,
+};
+/* clang-format on */
+
+void launch_init(struct launch *launch)
+{
+	*launch = (struct launch){
+		.sync = { { -EBADF, -EBADF }, { -EBADF, -EBADF }, { -EBADF, -EBADF } },
+		.cgroup = -EBADF,
+		.limits = -EBADF,
+		.payload = -EBADF,
+		.warden_pidfd = -EBADF,
+		.init_pidfd = -EBADF,
+		.proc = -EBADF,
+		.root = -EBADF,
+		.store = -EBADF,
+		.stdin_to_stderr = { -EBADF, -EBADF, -EBADF },
+		.pty_master = -EBADF,
+		.pty_slave = -EBADF,
+		.notify = -EBADF,
+	};
+}
+
+int apply_until(struct launch *launch, enum actor actor, enum step_kind stop,
+                struct err *err)
+{
+	size_t *cursor = &launch->cursor[actor];
+
+	for (; *cursor < launch->plan->n; ++*cursor) {
+		const struct step *step = &launch->plan->step[*cursor];
+		int r;
+
+		if (step->actor != actor)
+			continue;
+		if (step->kind == stop)
+			return 0;
+		r = apply_fns[step->kind](launch, step, err);
+		if (r >= 0)
+			continue;
+		if (!step->optional) {
+			(void)err_step(err, step_name[step->kind]);
+			return hint_for(err, launch->facts);
+		}
+		log_warn("%s: %s: %s, going on without it", step_name[step->kind], err->text,
+		         strerror(err->code));
+		err_clear(err);
+	}
+	return 0;
+}

@@ -1,0 +1,63 @@
+#ifndef APPLY_H
+#define APPLY_H
+
+#include "launch.h"
+
+/*
+ * One function a step kind: does it, or says why not. The table in apply.c is the
+ * only caller; they are grouped in files by subject.
+ */
+typedef int apply_fn(struct launch *launch, const struct step *step, struct err *err);
+
+/* apply_cgroup.c */
+apply_fn apply_cgroup_view, apply_cgroup_leaf, apply_cgroup_enable, apply_cgroup_make,
+	apply_cgroup_own, apply_cgroup_join;
+/* apply_process.c */
+apply_fn apply_spawn, apply_map, apply_ucount, apply_rlimit, apply_unshare, apply_hostname,
+	apply_loopback, apply_oom, apply_seccomp;
+/* apply_mount.c */
+apply_fn apply_private, apply_root, apply_mount, apply_bind, apply_device, apply_overlay,
+	apply_reroot, apply_pivot;
+/* apply_file.c */
+apply_fn apply_directory, apply_file, apply_link, apply_copy;
+/* apply_inside.c */
+apply_fn apply_console, apply_notify, apply_user, apply_exec;
+
+/**
+ * target_open() - Open what a step names in the workspace
+ * @root:	the workspace's root
+ * @path:	absolute in the workspace
+ * @make:	S_IFDIR or S_IFREG: make it, and the directories above, where it is
+ *		missing; 0: it must be there
+ * @err:	quotes @path on failure
+ *
+ * No symbolic link on the way is followed: in an image they are somebody else's, and
+ * a mount would land where no plan line says.
+ *
+ * Return: an O_PATH descriptor, owned by the caller; -ELOOP for a link on the way;
+ * -ENOENT; -EROFS; else -errno.
+ */
+int target_open(int root, const char *path, mode_t make, struct err *err);
+
+/**
+ * target_parent() - Open the directory a new entry goes into
+ * @ret_name:	the last component, borrowed from @path
+ * Return: as target_open(); missing directories above are made, mode 0755.
+ */
+int target_parent(int root, const char *path, const char **ret_name, struct err *err);
+
+/**
+ * copy_tree() - Copy a file or directory that lies on one file system
+ * @from:	directory of @name
+ * @to:		directory of @new_name
+ * @err:	filled in on failure
+ *
+ * Modes, owners (where they are mapped), times of files and links are kept; other
+ * file systems mounted below are left out, as are sockets, pipes and devices, and
+ * what we may not read.
+ *
+ * Return: 0 or -errno.
+ */
+int copy_tree(int from, const char *name, int to, const char *new_name, struct err *err);
+
+#endif

@@ -1,0 +1,391 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "apply.h"
+#include "base/fd.h"
+#include "base/syscall.h"
+
+static uint64_t attributes(uint64_t flags)
+{
+	static const struct {
+		uint64_t flag, attribute;
+	} pairs[] = {
+		{ PLAN_READ_ONLY, MOUNT_ATTR_RDONLY },
+		{ PLAN_NOSUID, MOUNT_ATTR_NOSUID },
+		{ PLAN_NODEV, MOUNT_ATTR_NODEV },
+		{ PLAN_NOEXEC, MOUNT_ATTR_NOEXEC },
+	};
+	uint64_t attrs = 0;
+
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+		if (flags & pairs[i].flag)
+			attrs |= pairs[i].attribute;
+	return attrs;
+}
+
+static int set_attributes(int tree, uint64_t flags, const char *what, struct err *err)
+{
+	struct mount_attr attr = { .attr_set = attributes(flags) };
+
+	if (flags && mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr,
+	                           sizeof(attr)) < 0)
+		return err_set(err, errno, "restrict the mount of '%s'", what);
+	return 0;
+}
+
+static int attach(int tree, int target, const char *path, struct err *err)
+{
+	if (move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) <
+	    0)
+		return err_set(err, errno, "mount on '%s'", path);
+	return 0;
+}
+
+/* A detached copy of what lies at @fd. */
+static int clone_tree(int fd, bool recursive, const char *what, struct err *err)
+{
+	int tree = open_tree(fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH |
+	                                     (recursive ? AT_RECURSIVE : 0));
+
+	if (tree < 0)
+		return err_set(err, errno, "bind '%s'", what);
+	return tree;
+}
+
+/* The kernel's own words about a file system context, if it has any. */
+static int fs_error(int fs, int code, const char *fstype, struct err *err)
+{
+	char text[256];
+	ssize_t n = read(fs, text, sizeof(text) - 1);
+
+	text[n > 0 ? n : 0] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	if (n > 2)
+		return err_set(err, code, "make a '%s': %s", fstype, text + 2);
+	return err_set(err, code, "make a '%s'", fstype);
+}
+
+/* A detached mount of a new file system; @options is "key=value,flag" or NULL. */
+static int new_mount(const char *fstype, const char *options, uint64_t flags, struct err *err)
+{
+	cleanup_close int fs = fsopen(fstype, FSOPEN_CLOEXEC);
+	char copy[512];
+	int mnt;
+
+	if (fs < 0)
+		return err_set(err, errno, "open a '%s' file system", fstype);
+	if ((size_t)snprintf(copy, sizeof(copy), "%s", options ? options : "") >= sizeof(copy))
+		return err_set(err, E2BIG, "mount options '%s'", options);
+	for (char *save = NULL, *key = strtok_r(copy, ",", &save); key;
+	     key = strtok_r(NULL, ",", &save)) {
+		char *value = strchr(key, '=');
+
+		if (value)
+			*value++ = '\0';
+		if (fsconfig(fs, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value,
+		             0) < 0)
+			return fs_error(fs, errno, fstype, err);
+	}
+	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return fs_error(fs, errno, fstype, err);
+	mnt = fsmount(fs, FSMOUNT_CLOEXEC, (unsigned int)attributes(flags));
+	if (mnt < 0)
+		return fs_error(fs, errno, fstype, err);
+	return mnt;
+}
+
+int apply_private(struct launch *launch, const struct step *step, struct err *err)
+{
+	(void)launch;
+	(void)step;
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return err_set(err, errno, "make every mount private");
+	return 0;
+}
+
+/* Opens a path of the pod and checks that it is what the plan was made for. */
+static int open_known(const char *path, dev_t dev, ino_t ino, struct err *err)
+{
+	cleanup_close int fd = open(path, O_PATH | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_set(err, errno, "open '%s'", path);
+	if (st.st_dev != dev || st.st_ino != ino)
+		return err_set(err, ESTALE, "'%s' was replaced meanwhile", path);
+	return take_fd(&fd);
+}
+
+/* mkdir -p below @dir for names of our own making; an O_PATH descriptor. */
+static int make_directories(int dir, const char *path, struct err *err)
+{
+	char absolute[PATH_MAX];
+
+	if ((size_t)snprintf(absolute, sizeof(absolute), "/%s", path) >= sizeof(absolute))
+		return err_set(err, ENAMETOOLONG, "make '%s'", path);
+	return target_open(dir, absolute, S_IFDIR, err);
+}
+
+/* A store on a disk, made by the supervisor: the upper layers survive. */
+static int open_store(const char *path, struct err *err)
+{
+	int fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_set(err, errno, "open '%s'", path);
+	return fd;
+}
+
+/*
+ * A tmpfs with two directories: "root" becomes the workspace's root by a bind of its
+ * own, so "store" beside it is out of its reach.
+ */
+static int root_in_memory(struct launch *launch, const struct step *step, struct err *err)
+{
+	cleanup_close int mnt = -EBADF, stage = -EBADF, dir = -EBADF, tree = -EBADF;
+	int r;
+
+	mnt = new_mount("tmpfs", "mode=0755", PLAN_NODEV, err);
+	if (mnt < 0)
+		return mnt;
+	stage = open(launch->stage, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (stage < 0)
+		return err_set(err, errno, "open '%s'", launch->stage);
+	r = attach(mnt, stage, launch->stage, err);
+	if (r < 0)
+		return r;
+	dir = make_directories(mnt, "root", err);
+	if (dir < 0)
+		return dir;
+	tree = clone_tree(dir, false, "the root", err);
+	if (tree < 0)
+		return tree;
+	r = attach(tree, dir, "the root", err);
+	if (r < 0)
+		return r;
+	launch->store = step->value ? open_store(step->value, err)
+	                            : make_directories(mnt, "store", err);
+	if (launch->store < 0)
+		return -err->code;
+	launch->root = take_fd(&tree);
+	return 0;
+}
+
+int apply_root(struct launch *launch, const struct step *step, struct err *err)
+{
+	cleanup_close int dir = -EBADF, tree = -EBADF;
+	int r;
+
+	if (!strcmp(step->source, "tmpfs"))
+		return root_in_memory(launch, step, err);
+
+	dir = open_known(step->source, launch->facts->root.dev, launch->facts->root.ino, err);
+	if (dir < 0)
+		return dir;
+	tree = clone_tree(dir, true, step->source, err);
+	if (tree < 0)
+		return tree;
+	r = set_attributes(tree, step->flags, step->source, err);
+	if (r == 0)
+		r = attach(tree, dir, step->source, err);
+	if (r == 0)
+		launch->root = take_fd(&tree);
+	return r;
+}
+
+int apply_mount(struct launch *launch, const struct step *step, struct err *err)
+{
+	cleanup_close int mnt = new_mount(step->via, step->value, step->flags, err);
+	cleanup_close int target = -EBADF;
+
+	if (mnt < 0)
+		return err_wrap(err, "'%s'", step->target);
+	target = target_open(launch->root, step->target, S_IFDIR, err);
+	if (target < 0)
+		return target;
+	return attach(mnt, target, step->target, err);
+}
+
+static const struct source_fact *known_source(const struct launch *launch, const char *path)
+{
+	for (size_t i = 0; i < launch->config->volume_n; i++)
+		if (launch->config->volume[i].source == path)
+			return &launch->facts->source[i];
+	return NULL;
+}
+
+static int open_source(struct launch *launch, const struct step *step, struct err *err)
+{
+	const struct source_fact *known = known_source(launch, step->source);
+	int fd;
+
+	if (step->via && !strcmp(step->via, "inside"))
+		return target_open(launch->root, step->source, 0, err);
+	if (step->via && !strcmp(step->via, "store"))
+		return make_directories(launch->store, step->source, err);
+	if (known)
+		return open_known(step->source, known->dev, known->ino, err);
+	fd = open(step->source, O_PATH | O_CLOEXEC);
+	return fd < 0 ? err_set(err, errno, "open '%s'", step->source) : fd;
+}
+
+int apply_bind(struct launch *launch, const struct step *step, struct err *err)
+{
+	cleanup_close int source = open_source(launch, step, err);
+	cleanup_close int tree = -EBADF, target = -EBADF;
+	struct stat st;
+	int r;
+
+	if (source < 0)
+		return source;
+	if (fstat(source, &st) < 0)
+		return err_set(err, errno, "look at '%s'", step->source);
+	tree = clone_tree(source, step->number, step->source, err);
+	if (tree < 0)
+		return tree;
+	r = set_attributes(tree, step->flags, step->source, err);
+	if (r < 0)
+		return r;
+	target = target_open(launch->root, step->target,
+	                     S_ISDIR(st.st_mode) ? S_IFDIR : S_IFREG, err);
+	if (target < 0)
+		return target;
+	return attach(tree, target, step->target, err);
+}
+
+int apply_device(struct launch *launch, const struct step *step, struct err *err)
+{
+	cleanup_close int source = open(step->source, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_close int tree = -EBADF, target = -EBADF;
+	struct stat st;
+
+	if (source < 0 || fstat(source, &st) < 0)
+		return err_set(err, errno, "open '%s'", step->source);
+	if (!S_ISCHR(st.st_mode))
+		return err_set(err, ENODEV, "'%s' is no device", step->source);
+	tree = clone_tree(source, false, step->source, err);
+	if (tree < 0)
+		return tree;
+	target = target_open(launch->root, step->target, S_IFREG, err);
+	if (target < 0)
+		return target;
+	return attach(tree, target, step->target, err);
+}
+
+static int set_layer(int fs, const char *key, int fd, struct err *err)
+{
+	char path[64];
+
+	/* By descriptor: no name of a directory has to be escaped. */
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (fsconfig(fs, FSCONFIG_SET_STRING, key, path, 0) < 0)
+		return fs_error(fs, errno, "overlay", err);
+	return 0;
+}
+
+/* Upper layers show the owner and mode of what they lie over. */
+static void same_owner(int from, int to)
+{
+	char path[64];
+	struct stat st;
+
+	if (fstat(from, &st) < 0)
+		return;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", to);
+	(void)fchownat(to, "", st.st_uid, st.st_gid, AT_EMPTY_PATH);
+	(void)chmod(path, st.st_mode & 07777);
+}
+
+int apply_overlay(struct launch *launch, const struct step *step, struct err *err)
+{
+	bool whole = !strcmp(step->target, "/");
+	cleanup_close int lower = -EBADF, upper = -EBADF, work = -EBADF, fs = -EBADF;
+	cleanup_close int mnt = -EBADF, target = -EBADF;
+	int r;
+
+	lower = open(step->source, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (lower < 0)
+		return err_set(err, errno, "open '%s'", step->source);
+	upper = make_directories(launch->store, step->value, err);
+	if (upper < 0)
+		return upper;
+	work = make_directories(launch->store, step->via, err);
+	if (work < 0)
+		return work;
+	same_owner(lower, upper);
+
+	fs = fsopen("overlay", FSOPEN_CLOEXEC);
+	if (fs < 0)
+		return err_set(err, errno, "open an 'overlay' file system");
+	r = set_layer(fs, "lowerdir", lower, err);
+	if (r == 0)
+		r = set_layer(fs, "upperdir", upper, err);
+	if (r == 0)
+		r = set_layer(fs, "workdir", work, err);
+	if (r < 0)
+		return r;
+	/* Without it only the initial user namespace may mount (overlayfs.rst). */
+	if (fsconfig(fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) < 0 ||
+	    fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return fs_error(fs, errno, "overlay", err);
+	mnt = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV);
+	if (mnt < 0)
+		return err_set(err, errno, "mount an overlay");
+
+	target = whole ? fcntl(launch->root, F_DUPFD_CLOEXEC, 3)
+	               : target_open(launch->root, step->target, S_IFDIR, err);
+	if (target < 0)
+		return err->code ? -err->code : err_set(err, errno, "duplicate a descriptor");
+	r = attach(mnt, target, step->target, err);
+	if (r == 0 && whole) {
+		drop_fd(&launch->root);
+		launch->root = take_fd(&mnt);
+	}
+	return r;
+}
+
+int apply_reroot(struct launch *launch, const struct step *step, struct err *err)
+{
+	cleanup_close int here = -EBADF, tree = -EBADF;
+	int r;
+
+	(void)step;
+	/* The warden stood in the root when it cloned us, so our working directory is
+	 * our namespace's copy of it (fs/namespace.c, copy_mnt_ns()). A descriptor of
+	 * the warden's still refers to the warden's mount. */
+	here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (here < 0)
+		return err_set(err, errno, "open the root");
+	tree = clone_tree(here, true, "the root", err);
+	if (tree < 0)
+		return tree;
+	r = attach(tree, here, "the root", err);
+	if (r < 0)
+		return r;
+	drop_fd(&launch->root);
+	launch->root = take_fd(&tree);
+	return 0;
+}
+
+int apply_pivot(struct launch *launch, const struct step *step, struct err *err)
+{
+	(void)step;
+	/* pivot_root(2), "pivot_root(".", ".")": the old root lands on top of the new
+	 * one and is detached with everything of the pod. */
+	if (fchdir(launch->root) < 0)
+		return err_set(err, errno, "enter the root");
+	if (sys_pivot_root(".", ".") < 0)
+		return err_set(err, errno, "pivot to the root");
+	if (umount2(".", MNT_DETACH) < 0)
+		return err_set(err, errno, "detach the pod's tree");
+	if (chdir("/") < 0)
+		return err_set(err, errno, "enter the root");
+	return 0;
+}

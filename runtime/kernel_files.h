@@ -1,0 +1,27 @@
+#ifndef KERNEL_FILES_H
+#define KERNEL_FILES_H
+
+#include <stddef.h>
+
+enum cover {
+	COVER_FILE,      /* /dev/null in its place */
+	COVER_DIRECTORY, /* an empty read-only tmpfs in its place */
+	COVER_READ_ONLY, /* itself, read-only */
+};
+
+/**
+ * struct kernel_file - A file of /proc or /sys that a workspace has no use for
+ *
+ * Covering protects against accidents and curiosity. Security is the user
+ * namespace: an unmasked proc lies in /dev/.berth for nested sandboxes.
+ */
+struct kernel_file {
+	const char *path;
+	enum cover cover;
+	const char *why;
+};
+
+#define KERNEL_FILES_N 18
+extern const struct kernel_file kernel_files[KERNEL_FILES_N];
+
+#endif

@@ -1,0 +1,86 @@
+#ifndef LAUNCH_H
+#define LAUNCH_H
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include "config.h"
+#include "facts.h"
+#include "plan.h"
+#include "sync.h"
+
+/**
+ * struct launch - A launch under way, as one of its processes sees it
+ * @config, @facts, @plan: what is wanted, what is, what is done; never changed
+ * @stage:	path of an empty directory of ours that the warden may mount over in
+ *		its own mount namespace
+ * @cursor:	per actor: the next step it looks at
+ *
+ * supervisor:
+ * @sync:	the pairs; each process closes the ends of the others
+ * @cgroup:	our own group; @limits and @payload: the workspace's
+ * @warden, @warden_pidfd: the process itself
+ * @init_pidfd:	from SYNC_BORN
+ *
+ * warden and init, each in its own mount namespace:
+ * @proc:	the pod's /proc, O_PATH
+ * @root:	the workspace's root, O_PATH
+ * @store:	where upper layers and volumes lie
+ * @nproc:	RLIMIT_NPROC as it was
+ * @init:	the warden's child
+ * @stdin_to_stderr: what the payload gets as 0, 1 and 2 when it has no pty
+ * @pty_master, @pty_slave, @notify: made by init, handed to the supervisor
+ *
+ * The children are cloned, not executed: they start with a copy of the supervisor's.
+ * Descriptors are owned by the process that holds them, -EBADF when not there.
+ */
+struct launch {
+	const struct config *config;
+	const struct facts *facts;
+	const struct plan *plan;
+	const char *stage;
+	size_t cursor[ACTOR_MAX];
+
+	struct sync_pairs sync;
+	int cgroup, limits, payload;
+	pid_t warden;
+	int warden_pidfd, init_pidfd;
+
+	int proc, root, store;
+	struct rlimit nproc;
+	pid_t init;
+	int stdin_to_stderr[3];
+	int pty_master, pty_slave, notify;
+};
+
+/* All descriptors -EBADF. */
+void launch_init(struct launch *launch);
+
+/**
+ * apply_until() - Do an actor's next steps
+ * @launch:	the launch
+ * @actor:	who we are
+ * @stop:	stop before the first own step of this kind; STEP_MAX for all of them
+ * @err:	names the step that failed, with a hint where one is known
+ *
+ * A step marked optional that fails is logged, and the launch goes on.
+ *
+ * Return: 0 or -errno.
+ */
+int apply_until(struct launch *launch, enum actor actor, enum step_kind stop,
+                struct err *err);
+
+/* The warden's and init's whole lives, for spawn(); @arg is the struct launch. */
+int warden_main(void *arg);
+int init_main(void *arg);
+
+/**
+ * hint_for() - Give a failure its remedy
+ * @err:	holds a failure with its step; kept as it is when it has a hint already
+ * @facts:	what the pod is, may be NULL
+ *
+ * Return: -err->code.
+ */
+int hint_for(struct err *err, const struct facts *facts);
+
+#endif

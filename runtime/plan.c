@@ -1,0 +1,623 @@
+#include "plan.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "ns.h"
+
+const char *const init_mode_name[INIT_MODE_MAX] = {
+	[INIT_AUTO] = "auto",
+	[INIT_SYSTEMD] = "systemd",
+	[INIT_BERTH] = "berth",
+	[INIT_NONE] = "none",
+};
+
+const char *const net_mode_name[NET_MODE_MAX] = {
+	[NET_NONE] = "none",
+	[NET_HOST] = "host",
+};
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+struct step *plan_add(struct plan *plan, enum actor actor, enum step_kind kind,
+                      const char *why)
+{
+	static struct step nowhere; /* only ever written after memory ran out */
+	struct step *step;
+
+	if (plan->n == plan->room) {
+		size_t room = plan->room ? plan->room * 2 : 128;
+		struct step *bigger = arena_alloc(&plan->arena, room * sizeof(*bigger));
+
+		if (!bigger)
+			return &nowhere;
+		if (plan->n > 0)
+			memcpy(bigger, plan->step, plan->n * sizeof(*bigger));
+		plan->step = bigger;
+		plan->room = room;
+	}
+	step = &plan->step[plan->n++];
+	*step = (struct step){ .kind = kind, .actor = actor, .why = why };
+	return step;
+}
+
+static void note(struct plan *plan, const char *text)
+{
+	if (plan->notes_n < sizeof(plan->notes) / sizeof(plan->notes[0]))
+		plan->notes[plan->notes_n++] = text;
+}
+
+/* Why an ordinary user has to do with one ID; NULL where more can be had. */
+static const char *one_id_reason(const struct facts *facts)
+{
+	if (facts->subuid.n == 0 || facts->subgid.n == 0)
+		return "no subordinate IDs are lent to this user: add a line to /etc/subuid "
+		       "and /etc/subgid, for example with usermod --add-subuids "
+		       "100000-165535 --add-subgids 100000-165535 USER";
+	if (!facts->newuidmap)
+		return "newuidmap and newgidmap are missing: install the package uidmap";
+	if (facts->no_new_privs)
+		return "no_new_privs is set, so newuidmap cannot help: in a pod run as root "
+		       "of a user namespace (hostUsers: false)";
+	return NULL;
+}
+
+/* Laid out in the pod's IDs: what L1 gets when it is not our own ID that becomes 0. */
+static struct idmap shifted(const struct idmap *sub)
+{
+	struct idmap map = { .n = sub->n };
+	uint32_t inside = 0;
+
+	for (size_t i = 0; i < sub->n; i++) {
+		map.extent[i] = sub->extent[i];
+		map.extent[i].inside = inside;
+		inside += sub->extent[i].count;
+	}
+	return map;
+}
+
+int plan_ids(struct plan *plan, const struct config *config, const struct facts *facts,
+             struct err *err)
+{
+	const char *reason;
+	int r;
+
+	(void)config;
+	if (facts->uid == 0 && facts->node_root) {
+		/* Root inside would own what the node's root owns: /proc/sys above all. */
+		if (facts->subuid.n == 0 || facts->subgid.n == 0 || !facts->can_map) {
+			(void)err_set(err, EPERM, "started as this machine's own root");
+			(void)err_hint(err, "run as an ordinary user with subordinate IDs, or "
+			                    "lend root some: add 'root:100000:65536' to "
+			                    "/etc/subuid and /etc/subgid");
+			return err_step(err, "ids");
+		}
+		plan->outer_uid = shifted(&facts->subuid);
+		plan->outer_gid = shifted(&facts->subgid);
+		plan->become_root = true;
+	} else if (facts->uid == 0 && facts->can_map) {
+		plan->outer_uid = idmap_same(&facts->own_uid);
+		plan->outer_gid = idmap_same(&facts->own_gid);
+	} else if (!(reason = one_id_reason(facts))) {
+		plan->by_helper = true;
+		r = idmap_lent(facts->uid, &facts->subuid, &plan->outer_uid, err);
+		if (r == 0)
+			r = idmap_lent(facts->gid, &facts->subgid, &plan->outer_gid, err);
+		if (r < 0) {
+			(void)err_hint(err, "mend the user's lines in /etc/subuid and "
+			                    "/etc/subgid");
+			return err_step(err, "ids");
+		}
+	} else {
+		plan->outer_uid = (struct idmap){ 1, { { 0, facts->uid, 1 } } };
+		plan->outer_gid = (struct idmap){ 1, { { 0, facts->gid, 1 } } };
+		plan->deny_setgroups = true;
+		note(plan, reason);
+	}
+	plan->inner_uid = idmap_same(&plan->outer_uid);
+	plan->inner_gid = idmap_same(&plan->outer_gid);
+	return 0;
+}
+
+/* "+cpu +memory" from "cpu memory". */
+static const char *enabling(struct arena *arena, const char *controllers)
+{
+	const char *text = "";
+
+	for (const char *p = controllers; *p;) {
+		size_t len = strcspn(p, " ");
+
+		text = arena_printf(arena, "%s%s+%.*s", text, *text ? " " : "", (int)len, p);
+		p += len + strspn(p + len, " ");
+	}
+	return text;
+}
+
+int plan_cgroup(struct plan *plan, const struct config *config, const struct facts *facts,
+                struct err *err)
+{
+	const struct cgroup_facts *cg = &facts->cgroup;
+	struct arena *arena = &plan->arena;
+	const char *limits, *payload, *all;
+	struct step *s;
+
+	if (!cg->ours) {
+		if (plan->init != INIT_SYSTEMD)
+			return 0;
+		if (facts->user_manager) {
+			(void)plan_add(plan, ACTOR_SUPERVISOR, STEP_SCOPE,
+			               "our own group is not delegated to us: the service "
+			               "manager gives us one that is, and berth starts again "
+			               "in it");
+			return 0;
+		}
+		(void)err_set(err, EPERM, "systemd needs a cgroup it can write, and %s",
+		              !cg->mount ? "no cgroup2 hierarchy is mounted"
+		              : cg->own  ? "our own group is not ours"
+		                         : "our own group is out of sight");
+		(void)err_hint(err, "in a pod use a runtime that hands over the cgroup (crun, "
+		                    "or containerd 2.1 with cgroup_writable); on a machine "
+		                    "log in with a systemd user session, or start under "
+		                    "systemd-run --user --scope -p Delegate=yes");
+		return err_step(err, "cgroup");
+	}
+
+	plan->cgroup = cg->own;
+	limits = arena_printf(arena, "berth-%s", config->name);
+	payload = arena_printf(arena, "%s/payload", limits);
+	all = enabling(arena, cg->controllers);
+
+	if (cg->fresh)
+		(void)plan_add(plan, ACTOR_SUPERVISOR, STEP_CGROUP_VIEW,
+		               "the pod's own view of the cgroup tree is read-only");
+	if (!cg->in_leaf) {
+		s = plan_add(plan, ACTOR_SUPERVISOR, STEP_CGROUP_LEAF,
+		             "a group that hands controllers down may hold no process "
+		             "itself");
+		s->target = CGROUP_LEAF;
+		s->value = cg->own;
+	}
+	if (*all) {
+		s = plan_add(plan, ACTOR_SUPERVISOR, STEP_CGROUP_ENABLE,
+		             "so that the workspace can be limited");
+		s->target = ".";
+		s->value = all;
+	}
+	s = plan_add(plan, ACTOR_SUPERVISOR, STEP_CGROUP_MAKE,
+	             "limits are written here, out of reach of root inside");
+	s->target = limits;
+	if (*all) {
+		s = plan_add(plan, ACTOR_SUPERVISOR, STEP_CGROUP_ENABLE,
+		             "systemd and dockerd inside hand them further down");
+		s->target = limits;
+		s->value = all;
+	}
+	s = plan_add(plan, ACTOR_SUPERVISOR, STEP_CGROUP_MAKE,
+	             "the workspace is born in it and sees it as the root");
+	s->target = payload;
+	if (plan->become_root) {
+		s = plan_add(plan, ACTOR_SUPERVISOR, STEP_CGROUP_OWN,
+		             "delegated: root inside makes groups below it");
+		s->target = payload;
+		s->number = plan->outer_uid.extent[0].outside;
+	}
+	return 0;
+}
+
+static void plan_warden_birth(struct plan *plan)
+{
+	struct arena *arena = &plan->arena;
+	struct step *s;
+
+	s = plan_add(plan, ACTOR_SUPERVISOR, STEP_SPAWN,
+	             "the level above the workspace: what it sets, root inside cannot "
+	             "change");
+	s->target = actor_name[ACTOR_WARDEN];
+	s->flags = NS_BIT(NS_USER) | NS_BIT(NS_MOUNT) | NS_BIT(NS_PID);
+
+	s = plan_add(plan, ACTOR_SUPERVISOR, STEP_MAP,
+	             plan->outer_uid.n == 1 && plan->outer_uid.extent[0].count == 1
+	                     ? "one ID: ours becomes root"
+	                     : "ours becomes root, the rest is what was lent to us");
+	s->target = actor_name[ACTOR_WARDEN];
+	s->value = idmap_text(arena, &plan->outer_uid);
+	s->source = idmap_text(arena, &plan->outer_gid);
+	s->via = plan->by_helper ? "newuidmap" : "write";
+}
+
+static int plan_budgets(struct plan *plan, const struct config *config,
+                        const struct facts *facts, struct err *err)
+{
+	const struct {
+		const char *option, *file, *why;
+		uint64_t want, node;
+	} budgets[] = {
+		{ "--watches", "max_inotify_watches",
+		  "all watchers inside share this number, whatever their user or container",
+		  config->watches, facts->node_watches },
+		{ "--inotify-instances", "max_inotify_instances",
+		  "all inotify instances inside share this number", config->inotify_instances,
+		  facts->node_instances },
+	};
+
+	for (size_t i = 0; i < sizeof(budgets) / sizeof(budgets[0]); i++) {
+		struct step *s;
+
+		if (budgets[i].want == LIMIT_UNSET)
+			continue;
+		if (budgets[i].want > budgets[i].node) {
+			(void)err_set(err, ERANGE, "%s %" PRIu64 ": this node allows %" PRIu64,
+			              budgets[i].option, budgets[i].want, budgets[i].node);
+			(void)err_hint(err, "ask for at most that, or raise fs.inotify on the "
+			                    "node");
+			return err_step(err, "ucount");
+		}
+		if (facts->proc_masked) {
+			(void)err_set(err, EPERM,
+			              "%s: parts of /proc are covered or read-only here",
+			              budgets[i].option);
+			(void)err_hint(err, "set procMount: Unmasked (with hostUsers: false) in "
+			                    "the pod");
+			return err_step(err, "ucount");
+		}
+		s = plan_add(plan, ACTOR_WARDEN, STEP_UCOUNT, budgets[i].why);
+		s->target = budgets[i].file;
+		s->value = arena_printf(&plan->arena, "%" PRIu64, budgets[i].want);
+	}
+	return 0;
+}
+
+void plan_dev(struct plan *plan)
+{
+	static const struct {
+		const char *name, *target;
+	} links[] = {
+		{ "/dev/fd", "/proc/self/fd" },         { "/dev/stdin", "/proc/self/fd/0" },
+		{ "/dev/stdout", "/proc/self/fd/1" },   { "/dev/stderr", "/proc/self/fd/2" },
+		{ "/dev/ptmx", "pts/ptmx" },
+	};
+	static const char *const nodes[] = { "/dev/null", "/dev/zero",    "/dev/full",
+		                             "/dev/random", "/dev/urandom", "/dev/tty" };
+	static const struct {
+		const char *name;
+		uint64_t mode;
+		const char *why;
+	} directories[] = {
+		{ "/dev/pts", 0755, "mount point" },
+		{ "/dev/shm", 0755, "mount point" },
+		{ "/dev/mqueue", 0755, "mount point" },
+		{ "/dev/.berth", 0700, "what only the kernel has to find" },
+		{ "/dev/.berth/proc", 0700, "mount point" },
+		{ "/dev/.berth/sys", 0700, "mount point" },
+	};
+	struct step *s;
+
+	/* 0755, not tmpfs' own 1777: fs.protected_regular refuses root's "> /dev/null"
+	 * in a sticky directory (proc_sys_fs(5)). */
+	s = plan_add(plan, ACTOR_WARDEN, STEP_MOUNT, "a /dev with just the safe nodes");
+	s->target = "/dev";
+	s->via = "tmpfs";
+	s->value = "mode=0755,size=4m";
+	s->flags = PLAN_NOSUID | PLAN_NOEXEC;
+	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
+		s = plan_add(plan, ACTOR_WARDEN, STEP_DEVICE,
+		             "every program expects it, and it gives no power");
+		s->source = nodes[i];
+		s->target = nodes[i];
+	}
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+		s = plan_add(plan, ACTOR_WARDEN, STEP_LINK, "every program expects it");
+		s->target = links[i].name;
+		s->value = links[i].target;
+	}
+	for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
+		s = plan_add(plan, ACTOR_WARDEN, STEP_DIRECTORY, directories[i].why);
+		s->target = directories[i].name;
+		s->number = directories[i].mode;
+	}
+	if (plan->pty) {
+		s = plan_add(plan, ACTOR_WARDEN, STEP_FILE, "mount point");
+		s->target = "/dev/console";
+		s->number = 0600;
+	}
+}
+
+static int plan_root(struct plan *plan, const struct config *config,
+                     const struct facts *facts, struct err *err)
+{
+	struct step *s;
+
+	(void)plan_add(plan, ACTOR_WARDEN, STEP_PRIVATE,
+	               "the workspace's tree is its own: no mount of the pod appears later");
+
+	if (!strcmp(config->rootfs, "host"))
+		return plan_host_root(plan, config, facts, err);
+
+	if (config->overlay) {
+		s = plan_add(plan, ACTOR_WARDEN, STEP_ROOT,
+		             config->state ? "where the layers meet"
+		                           : "changes live in memory: they end with the "
+		                             "workspace");
+		s->source = "tmpfs";
+		s->value = config->state
+		                   ? arena_printf(&plan->arena, "%s/%s", config->state,
+		                                  config->name)
+		                   : NULL;
+		s = plan_add(plan, ACTOR_WARDEN, STEP_OVERLAY,
+		             "the directory stays as it is, changes go to the upper layer");
+		s->target = "/";
+		s->source = config->rootfs;
+		s->value = "upper";
+		s->via = "work";
+		return 0;
+	}
+	s = plan_add(plan, ACTOR_WARDEN, STEP_ROOT,
+	             "the workspace's root, used in place; device nodes in it are dead");
+	s->source = config->rootfs;
+	s->flags = PLAN_NODEV;
+	return 0;
+}
+
+static void plan_volumes(struct plan *plan, const struct config *config)
+{
+	for (size_t i = 0; i < config->volume_n; i++) {
+		const struct volume *v = &config->volume[i];
+		struct step *s = plan_add(plan, ACTOR_WARDEN, STEP_BIND,
+		                          "asked for with -v; attached a level above the "
+		                          "workspace, which cannot remount it");
+
+		s->source = v->source;
+		s->target = v->target;
+		s->flags = PLAN_NOSUID | PLAN_NODEV | (v->read_only ? PLAN_READ_ONLY : 0);
+		s->number = 1;
+	}
+}
+
+/* What overlay2 inside cannot lie on: overlay on overlay is EINVAL. */
+static void plan_docker_dirs(struct plan *plan, const struct config *config)
+{
+	static const char *const dirs[] = { "/var/lib/docker", "/var/lib/containerd",
+		                            "/var/lib/containers" };
+
+	if (plan->init != INIT_SYSTEMD)
+		return;
+	if (!config->overlay && strcmp(config->rootfs, "host") != 0)
+		return;
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		struct step *s = plan_add(plan, ACTOR_WARDEN, STEP_BIND,
+		                          "image layers need a file system of their own: "
+		                          "overlay on overlay is refused by the kernel");
+
+		s->source = arena_printf(&plan->arena, "volume%s", dirs[i]);
+		s->target = dirs[i];
+		s->via = "store";
+	}
+}
+
+static void plan_init_birth(struct plan *plan, const struct config *config,
+                            const struct facts *facts)
+{
+	bool into = plan->cgroup && facts->clone3 && !plan->become_root;
+	struct step *s;
+
+	if (config->pids != LIMIT_UNSET) {
+		s = plan_add(plan, ACTOR_WARDEN, STEP_RLIMIT,
+		             facts->node_root
+		                     ? "all processes inside share this number (not enforced: "
+		                       "this is the node's root)"
+		                     : "all processes inside share this number, whatever their "
+		                       "user");
+		s->target = "nproc";
+		s->value = arena_printf(&plan->arena, "%" PRIu64, config->pids);
+	}
+	s = plan_add(plan, ACTOR_WARDEN, STEP_SPAWN, "the workspace");
+	s->target = actor_name[ACTOR_INIT];
+	s->flags = NS_BIT(NS_USER) | NS_BIT(NS_MOUNT) | NS_BIT(NS_PID) | NS_BIT(NS_IPC) |
+	           NS_BIT(NS_UTS);
+	if (config->net != NET_HOST)
+		s->flags |= NS_BIT(NS_NET);
+	if (into || !plan->cgroup)
+		s->flags |= NS_BIT(NS_CGROUP);
+	s->number = into;
+	if (config->pids != LIMIT_UNSET) {
+		s = plan_add(plan, ACTOR_WARDEN, STEP_RLIMIT, "the warden itself is not meant");
+		s->target = "nproc";
+		s->value = "restore";
+	}
+	s = plan_add(plan, ACTOR_WARDEN, STEP_MAP, "the same IDs as in the level above");
+	s->target = actor_name[ACTOR_INIT];
+	s->value = idmap_text(&plan->arena, &plan->inner_uid);
+	s->source = idmap_text(&plan->arena, &plan->inner_gid);
+	s->via = "write";
+
+	if (plan->cgroup && !into) {
+		s = plan_add(plan, ACTOR_SUPERVISOR, STEP_CGROUP_JOIN,
+		             facts->clone3 ? "the warden is not the group's owner"
+		                           : "clone3 is hidden here, so init is moved after its "
+		                             "birth");
+		s->target = arena_printf(&plan->arena, "berth-%s/payload", config->name);
+		s = plan_add(plan, ACTOR_INIT, STEP_UNSHARE,
+		             ns_info[NS_CGROUP].why);
+		s->flags = NS_BIT(NS_CGROUP);
+	}
+}
+
+static void plan_inside(struct plan *plan, const struct config *config,
+                        const struct facts *facts)
+{
+	struct arena *arena = &plan->arena;
+	struct step *s;
+
+	if (facts->oom_score_adj < 1000) {
+		int adj = facts->oom_score_adj + 100;
+
+		s = plan_add(plan, ACTOR_INIT, STEP_OOM,
+		             "when memory is short the workspace goes before its supervisor");
+		s->value = arena_printf(arena, "%d", adj > 1000 ? 1000 : adj);
+	}
+	s = plan_add(plan, ACTOR_INIT, STEP_HOSTNAME, "own name");
+	s->value = config->hostname;
+	if (config->net == NET_NONE)
+		(void)plan_add(plan, ACTOR_INIT, STEP_LOOPBACK, "localhost");
+	(void)plan_add(plan, ACTOR_INIT, STEP_REROOT,
+	               "the kernel refuses to pivot to a locked mount, but not to its copy");
+	plan_kernel_mounts(plan, config, facts);
+	(void)plan_add(plan, ACTOR_INIT, STEP_PIVOT, "nothing of the pod stays in sight");
+
+	if (plan->pty) {
+		s = plan_add(plan, ACTOR_INIT, STEP_CONSOLE,
+		             "a terminal of the workspace's own; the supervisor holds the "
+		             "other end");
+		s->target = "/dev/console";
+	}
+	if (plan->init == INIT_SYSTEMD) {
+		s = plan_add(plan, ACTOR_INIT, STEP_NOTIFY, "systemd says READY=1 here");
+		s->target = "/run/host/notify";
+	}
+	s = plan_add(plan, ACTOR_INIT, STEP_SECCOMP,
+	             "system calls that reach the node, and unknown ones, are refused");
+	s->value = "workspace";
+	if (config->user) {
+		s = plan_add(plan, ACTOR_INIT, STEP_USER, "asked for with -u, looked up inside");
+		s->value = config->user;
+	}
+}
+
+static const char *words(struct arena *arena, const char *const *argv)
+{
+	const char *text = "";
+
+	for (; *argv; argv++)
+		text = arena_printf(arena, "%s%s%s", text, *text ? " " : "", *argv);
+	return text;
+}
+
+/* Which PID 1, and whether this pod can carry it. */
+static int choose_init(struct plan *plan, const struct config *config,
+                       const struct facts *facts, struct err *err)
+{
+	bool host = !strcmp(config->rootfs, "host");
+	uint64_t width = idmap_width(&plan->outer_uid);
+	bool foreign = host && !idmap_covers_outside(&plan->outer_uid, facts->root.owner);
+	enum init_mode init = config->init;
+
+	if (init == INIT_AUTO)
+		init = config->command || foreign || !facts->root.init ? INIT_BERTH
+		                                                       : INIT_SYSTEMD;
+	plan->init = init;
+	if (foreign)
+		note(plan, "the host's files belong to IDs that this user was not lent: they "
+		           "show as nobody's, so this is for single commands");
+	if (init != INIT_SYSTEMD)
+		return 0;
+
+	if (foreign) {
+		(void)err_set(err, EPERM, "systemd on the host's own files: they belong to IDs "
+		                          "that this user was not lent");
+		(void)err_hint(err, "give --rootfs DIR with a root file system unpacked by "
+		                    "'berth unshare', or run single commands");
+	} else if (!facts->root.init) {
+		(void)err_set(err, ENOENT, "'%s' has no systemd", config->rootfs);
+		(void)err_hint(err, "install systemd-sysv in the image, or use --init berth "
+		                    "with a command");
+	} else if (width < IDMAP_FULL) {
+		(void)err_set(err, EPERM,
+		              "systemd needs %d IDs and this user has %" PRIu64, IDMAP_FULL,
+		              width);
+		(void)err_hint(err, "%s", plan->notes_n > 0
+		                                  ? plan->notes[0]
+		                                  : "lend the user 65536 IDs in /etc/subuid "
+		                                    "and /etc/subgid");
+	} else if (facts->proc_masked) {
+		(void)err_set(err, EPERM, "systemd needs a /proc of its own, and parts of this "
+		                          "one are covered");
+		(void)err_hint(err, "set procMount: Unmasked (with hostUsers: false) in the "
+		                    "pod");
+	} else {
+		return 0;
+	}
+	return err_step(err, "init");
+}
+
+/* What runs, and with which environment. */
+static void plan_command(struct plan *plan, const struct config *config,
+                         const struct facts *facts)
+{
+	struct arena *arena = &plan->arena;
+	const char **env = arena_alloc(arena, (config->env_n + 8) * sizeof(*env));
+	const char **command = arena_alloc(arena, 2 * sizeof(*command));
+	struct step *s;
+	size_t n = 0;
+
+	if (!env || !command)
+		return;
+	env[n++] = "PATH=" DEFAULT_PATH;
+	env[n++] = "container=berth";
+	env[n++] = arena_printf(arena, "HOSTNAME=%s", config->hostname);
+	if (plan->init == INIT_SYSTEMD)
+		env[n++] = "NOTIFY_SOCKET=/run/host/notify";
+	if (plan->pty)
+		env[n++] = "TERM=xterm";
+	/* Last, so that the user's word counts: exec_environment() lets later ones win. */
+	for (size_t i = 0; i < config->env_n; i++)
+		env[n++] = config->env[i];
+	plan->env = env;
+
+	if (plan->init == INIT_SYSTEMD)
+		command[0] = facts->root.init;
+	else
+		command[0] = "/bin/sh";
+	plan->command = config->command && plan->init != INIT_SYSTEMD ? config->command
+	                                                              : command;
+
+	s = plan_add(plan, ACTOR_INIT, STEP_EXEC,
+	             plan->init == INIT_SYSTEMD ? "the image's own init"
+	             : plan->init == INIT_BERTH ? "under berth's own small init, which reaps "
+	                                          "orphans and forwards signals"
+	                                        : "as PID 1 itself");
+	s->value = words(arena, plan->command);
+}
+
+int plan_build(const struct config *config, const struct facts *facts, struct plan *ret,
+               struct err *err)
+{
+	struct plan plan = { 0 };
+	int r;
+
+	r = plan_ids(&plan, config, facts, err);
+	if (r == 0)
+		r = choose_init(&plan, config, facts, err);
+	plan.pty = plan.init == INIT_SYSTEMD || config->tty;
+	if (r == 0)
+		r = plan_cgroup(&plan, config, facts, err);
+	if (r == 0) {
+		plan_warden_birth(&plan);
+		r = plan_budgets(&plan, config, facts, err);
+	}
+	if (r == 0)
+		r = plan_root(&plan, config, facts, err);
+	if (r == 0) {
+		plan_docker_dirs(&plan, config);
+		plan_dev(&plan);
+		plan_pod_files(&plan, config, facts);
+		plan_volumes(&plan, config);
+		plan_init_birth(&plan, config, facts);
+		plan_inside(&plan, config, facts);
+		plan_command(&plan, config, facts);
+		if (plan.arena.failed)
+			r = err_set(err, ENOMEM, "make the plan");
+	}
+	if (r < 0) {
+		arena_done(&plan.arena);
+		return err_step(err, "plan");
+	}
+	*ret = plan;
+	return 0;
+}
+
+void plan_done(struct plan *plan)
+{
+	arena_done(&plan->arena);
+	*plan = (struct plan){ 0 };
+}

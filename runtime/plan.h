@@ -1,0 +1,86 @@
+#ifndef PLAN_H
+#define PLAN_H
+
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "config.h"
+#include "facts.h"
+#include "step.h"
+
+/**
+ * struct plan - Everything a launch will do, in order
+ * @step, @n:	the steps; each actor walks its own, in this order
+ * @init:	how PID 1 of the workspace is chosen, INIT_AUTO resolved
+ * @outer_uid, @outer_gid: maps of L1
+ * @inner_uid, @inner_gid: maps of L2
+ * @by_helper:	newuidmap(1) and newgidmap(1) write L1's maps
+ * @deny_setgroups: one ID by an unprivileged writer (user_namespaces(7))
+ * @become_root: L1's root is not our own uid; the warden has to change its IDs
+ * @cgroup:	our own group below the hierarchy, NULL where there is none of ours
+ * @command:	what is executed, NULL-terminated
+ * @env:	its environment, "K=V", NULL-terminated
+ * @pty:	the workspace gets a pty: /dev/console, and stdin to stderr
+ * @notes:	what this pod does not permit, one sentence each
+ */
+struct plan {
+	struct arena arena;
+	struct step *step;
+	size_t n, room;
+	enum init_mode init;
+	struct idmap outer_uid, outer_gid, inner_uid, inner_gid;
+	bool by_helper, deny_setgroups, become_root;
+	const char *cgroup;
+	const char *const *command;
+	const char *const *env;
+	bool pty;
+	const char *notes[8];
+	size_t notes_n;
+};
+
+/**
+ * plan_build() - Turn what is wanted and what is into the steps of a launch
+ * @config:	what is wanted
+ * @facts:	what the pod is
+ * @ret:	the plan, to be freed with plan_done(); on failure it is empty
+ * @err:	filled in on failure, with a hint that says what to change
+ *
+ * Pure: no system call, the same arguments always give the same plan.
+ *
+ * Return: 0; -EPERM where the pod cannot do what is wanted; -EINVAL where the
+ * options contradict each other; -ENOENT for an init that the image lacks; -ENOMEM.
+ */
+int plan_build(const struct config *config, const struct facts *facts, struct plan *ret,
+               struct err *err);
+
+void plan_done(struct plan *plan);
+#define cleanup_plan __attribute__((cleanup(plan_done)))
+
+/* One line a step and one for its why. The golden tests hold this text. */
+void plan_print(const struct plan *plan, FILE *out);
+
+/* The same as JSON; docs/plan-format.md describes it. */
+int plan_print_json(const struct plan *plan, FILE *out, struct err *err);
+
+/*
+ * For the parts of the planner, plan_*.c: append a step and hand it back to be
+ * filled in. Never NULL: when memory is out the arena remembers.
+ */
+struct step *plan_add(struct plan *plan, enum actor actor, enum step_kind kind,
+                      const char *why);
+
+/* The parts. */
+int plan_ids(struct plan *plan, const struct config *config, const struct facts *facts,
+             struct err *err);
+int plan_cgroup(struct plan *plan, const struct config *config, const struct facts *facts,
+                struct err *err);
+int plan_host_root(struct plan *plan, const struct config *config,
+                   const struct facts *facts, struct err *err);
+void plan_dev(struct plan *plan);
+void plan_pod_files(struct plan *plan, const struct config *config,
+                    const struct facts *facts);
+void plan_kernel_mounts(struct plan *plan, const struct config *config,
+                        const struct facts *facts);
+
+#endif

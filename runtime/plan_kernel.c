@@ -1,0 +1,119 @@
+#include <string.h>
+
+#include "kernel_files.h"
+#include "plan.h"
+
+static struct step *mount(struct plan *plan, const char *fstype, const char *target,
+                          const char *options, uint64_t flags, const char *why)
+{
+	struct step *s = plan_add(plan, ACTOR_INIT, STEP_MOUNT, why);
+
+	s->via = fstype;
+	s->target = target;
+	s->value = options;
+	s->flags = flags;
+	return s;
+}
+
+static void plan_covers(struct plan *plan, const struct facts *facts, bool proc, bool sys)
+{
+	for (size_t i = 0; i < KERNEL_FILES_N; i++) {
+		const struct kernel_file *f = &kernel_files[i];
+		struct step *s;
+
+		if (!(facts->kernel_files & 1ULL << i))
+			continue;
+		if (strncmp(f->path, "/proc/", 6) ? !sys : !proc)
+			continue;
+		if (f->cover == COVER_DIRECTORY) {
+			(void)mount(plan, "tmpfs", f->path, "mode=0755,size=0",
+			            PLAN_READ_ONLY | PLAN_NOSUID | PLAN_NODEV | PLAN_NOEXEC,
+			            f->why);
+			continue;
+		}
+		s = plan_add(plan, ACTOR_INIT, STEP_BIND, f->why);
+		s->source = f->cover == COVER_FILE ? "/dev/null" : f->path;
+		s->target = f->path;
+		s->flags = f->cover == COVER_READ_ONLY ? PLAN_READ_ONLY : 0;
+		s->via = "inside";
+	}
+}
+
+void plan_kernel_mounts(struct plan *plan, const struct config *config,
+                        const struct facts *facts)
+{
+	const uint64_t safe = PLAN_NOSUID | PLAN_NODEV | PLAN_NOEXEC;
+	bool own_sys = config->net != NET_HOST && !facts->sys_masked;
+	bool gid5 = idmap_width(&plan->inner_gid) > 5;
+	struct step *s;
+
+	/* The kernel gives a new proc or sysfs only where an uncovered one is in sight
+	 * (fs/namespace.c, mount_too_revealing()); these keep that true for sandboxes
+	 * inside after the covers below. */
+	if (!facts->proc_masked) {
+		(void)mount(plan, "proc", "/dev/.berth/proc", NULL, safe,
+		            "nested sandboxes may mount their own while this is in sight");
+		(void)mount(plan, "proc", "/proc", NULL, safe, "the workspace's processes");
+	}
+	if (own_sys) {
+		(void)mount(plan, "sysfs", "/dev/.berth/sys", NULL,
+		            safe | (facts->sys_read_only ? PLAN_READ_ONLY : 0),
+		            "likewise");
+		(void)mount(plan, "sysfs", "/sys", NULL, safe | PLAN_READ_ONLY,
+		            "the workspace's own network devices; udev stays out of it");
+	}
+	plan_covers(plan, facts, !facts->proc_masked, own_sys);
+	if (plan->cgroup)
+		(void)mount(plan, "cgroup2", "/sys/fs/cgroup", NULL, safe,
+		            "starts at the payload group");
+	(void)mount(plan, "devpts", "/dev/pts",
+	            gid5 ? "newinstance,ptmxmode=0666,mode=0620,gid=5"
+	                 : "newinstance,ptmxmode=0666,mode=0620",
+	            PLAN_NOSUID | PLAN_NOEXEC, "own terminals");
+	(void)mount(plan, "tmpfs", "/dev/shm", "mode=1777", safe, "POSIX shared memory");
+	(void)mount(plan, "mqueue", "/dev/mqueue", NULL, safe, "POSIX message queues");
+	if (plan->init != INIT_SYSTEMD)
+		return;
+	(void)mount(plan, "tmpfs", "/run", "mode=0755", PLAN_NOSUID | PLAN_NODEV,
+	            "systemd wants it empty");
+	s = plan_add(plan, ACTOR_INIT, STEP_DIRECTORY, "what the launcher tells systemd");
+	s->target = "/run/host";
+	s->number = 0755;
+	s = plan_add(plan, ACTOR_INIT, STEP_FILE, "systemd-detect-virt reads it");
+	s->target = "/run/host/container-manager";
+	s->value = "berth\n";
+	s->number = 0644;
+}
+
+/* What the warden shows of the pod's own files: only with the pod's network. */
+void plan_pod_files(struct plan *plan, const struct config *config,
+                    const struct facts *facts)
+{
+	struct step *s;
+
+	if (config->net == NET_HOST || facts->sys_masked) {
+		s = plan_add(plan, ACTOR_WARDEN, STEP_BIND,
+		             config->net == NET_HOST
+		                     ? "sysfs shows the network namespace, and that one is the "
+		                       "pod's"
+		                     : "parts of the pod's /sys are covered, so no own one can "
+		                       "be had");
+		s->source = "/sys";
+		s->target = "/sys";
+		s->flags = PLAN_READ_ONLY | PLAN_NOSUID | PLAN_NODEV | PLAN_NOEXEC;
+		s->number = 1;
+		s = plan_add(plan, ACTOR_WARDEN, STEP_MOUNT, "the pod's cgroup tree stays out");
+		s->target = "/sys/fs/cgroup";
+		s->via = "tmpfs";
+		s->value = "mode=0755,size=0";
+		s->flags = PLAN_READ_ONLY | PLAN_NOSUID | PLAN_NODEV | PLAN_NOEXEC;
+	}
+	if (config->net == NET_HOST && facts->root.has_resolv_conf &&
+	    strcmp(config->rootfs, "host") != 0) {
+		s = plan_add(plan, ACTOR_WARDEN, STEP_BIND,
+		             "names resolve as in the pod whose network this is");
+		s->source = "/etc/resolv.conf";
+		s->target = "/etc/resolv.conf";
+		s->flags = PLAN_READ_ONLY | PLAN_NOSUID | PLAN_NODEV | PLAN_NOEXEC;
+	}
+}

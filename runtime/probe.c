@@ -1,0 +1,349 @@
+#include "probe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/number.h"
+#include "base/syscall.h"
+#include "kernel_files.h"
+
+/* Undoes \040 and the like (proc(5), mountinfo), in place. */
+static void unescape(char *text)
+{
+	char *out = text;
+
+	for (char *in = text; *in; out++) {
+		if (in[0] == '\\' && in[1] >= '0' && in[1] <= '3' && in[2] && in[3]) {
+			*out = (char)((in[1] - '0') * 64 + (in[2] - '0') * 8 + in[3] - '0');
+			in += 4;
+		} else {
+			*out = *in++;
+		}
+	}
+	*out = '\0';
+}
+
+/* One line: "36 35 98:0 /root /point rw,noatime master:1 - ext3 /dev/sda1 rw". */
+static bool parse_mount(char *line, struct mount_fact *ret)
+{
+	char *field[6], *separator, *save = NULL;
+
+	separator = strstr(line, " - ");
+	if (!separator)
+		return false;
+	*separator = '\0';
+	for (size_t i = 0; i < 6; i++) {
+		field[i] = strtok_r(i == 0 ? line : NULL, " ", &save);
+		if (!field[i])
+			return false;
+	}
+	unescape(field[3]);
+	unescape(field[4]);
+	*ret = (struct mount_fact){
+		.root = field[3],
+		.point = field[4],
+		.read_only = !strncmp(field[5], "ro", 2),
+		.fstype = strtok_r(separator + 3, " ", &save),
+	};
+	return ret->fstype != NULL;
+}
+
+static int probe_mounts(struct arena *arena, struct facts *facts, struct err *err)
+{
+	const char *slurped;
+	struct mount_fact *mount;
+	size_t lines = 0;
+	char *text, *save = NULL;
+	ssize_t n;
+
+	n = file_slurp(AT_FDCWD, "/proc/self/mountinfo", 64 << 20, arena, &slurped, err);
+	if (n < 0)
+		return err_hint(err, "berth needs /proc: mount it");
+	text = (char *)arena_dup(arena, slurped);
+	for (const char *p = text; *p; p++)
+		lines += *p == '\n';
+	mount = arena_alloc(arena, (lines + 1) * sizeof(*mount));
+	if (!mount || arena->failed)
+		return err_set(err, ENOMEM, "read the mount table");
+
+	for (char *line = strtok_r(text, "\n", &save); line && facts->mount_n < lines;
+	     line = strtok_r(NULL, "\n", &save))
+		if (parse_mount(line, &mount[facts->mount_n]))
+			facts->mount_n++;
+	facts->mount = mount;
+	return 0;
+}
+
+static bool starts_with(const char *text, const char *prefix)
+{
+	return !strncmp(text, prefix, strlen(prefix));
+}
+
+/*
+ * Whether a mount at @point covers a part of proc or sysfs in the eyes of
+ * fs/namespace.c, mnt_already_visible(): directories that the kernel made to be
+ * mounted on are "permanently empty" and do not count.
+ */
+static bool covers(const char *point)
+{
+	static const char *const harmless[] = {
+		"/proc/sys/fs/binfmt_misc",  "/proc/fs/nfsd",        "/sys/fs/cgroup",
+		"/sys/kernel/debug",         "/sys/kernel/tracing",  "/sys/kernel/config",
+		"/sys/kernel/security",      "/sys/fs/bpf",          "/sys/fs/pstore",
+		"/sys/fs/fuse/connections",  "/sys/fs/selinux",      "/sys/fs/smackfs",
+		"/sys/firmware/efi/efivars", "/sys/hypervisor/s390",
+	};
+
+	for (size_t i = 0; i < sizeof(harmless) / sizeof(harmless[0]); i++) {
+		size_t len = strlen(harmless[i]);
+
+		if (starts_with(point, harmless[i]) && (!point[len] || point[len] == '/'))
+			return false;
+	}
+	return true;
+}
+
+static void judge_mounts(struct arena *arena, struct facts *facts)
+{
+	const struct mount_fact *cgroup = NULL;
+
+	facts->proc_masked = true; /* until one is seen */
+	facts->sys_masked = true;
+	for (size_t i = 0; i < facts->mount_n; i++) {
+		const struct mount_fact *m = &facts->mount[i];
+
+		if (!strcmp(m->point, "/proc")) {
+			facts->proc_masked = strcmp(m->fstype, "proc") || strcmp(m->root, "/");
+		} else if (!strcmp(m->point, "/sys")) {
+			facts->sys_masked = strcmp(m->fstype, "sysfs") || strcmp(m->root, "/");
+			facts->sys_read_only = m->read_only;
+		} else if (starts_with(m->point, "/proc/") && covers(m->point)) {
+			facts->proc_masked = true;
+		} else if (starts_with(m->point, "/sys/") && covers(m->point)) {
+			facts->sys_masked = true;
+		}
+		if (!strcmp(m->fstype, "cgroup2"))
+			cgroup = m;
+	}
+	cgroup_detect(cgroup ? cgroup->point : NULL, cgroup ? cgroup->root : "/",
+	              cgroup && cgroup->read_only, arena, &facts->cgroup);
+}
+
+static int probe_status(struct facts *facts, struct err *err)
+{
+	const uint64_t need = 1ULL << CAP_SETUID | 1ULL << CAP_SETGID | 1ULL << CAP_SETFCAP;
+	const char *caps, *nnp;
+	char text[8192];
+
+	if (file_read(AT_FDCWD, "/proc/self/status", text, sizeof(text), err) < 0)
+		return -err->code;
+	caps = strstr(text, "\nCapEff:\t");
+	nnp = strstr(text, "\nNoNewPrivs:\t");
+	facts->can_map = caps && (strtoull(caps + 9, NULL, 16) & need) == need;
+	facts->no_new_privs = nnp && nnp[13] == '1';
+	return 0;
+}
+
+static int probe_map(const char *path, struct idmap *ret, struct err *err)
+{
+	char text[4096];
+
+	if (file_read(AT_FDCWD, path, text, sizeof(text), err) < 0)
+		return -err->code;
+	return idmap_parse(text, ret, err);
+}
+
+/* Our login name by /etc/passwd; by NSS only where that does not know us. */
+static const char *login(struct arena *arena, uid_t uid)
+{
+	FILE *file = fopen("/etc/passwd", "re");
+	const char *name = NULL;
+	struct passwd *pw;
+
+	while (file && !name && (pw = fgetpwent(file)))
+		if (pw->pw_uid == uid)
+			name = arena_dup(arena, pw->pw_name);
+	if (file)
+		(void)fclose(file);
+	if (!name && (pw = getpwuid(uid)))
+		name = arena_dup(arena, pw->pw_name);
+	return name;
+}
+
+static void probe_lent(struct arena *arena, struct facts *facts)
+{
+	const struct {
+		const char *path;
+		struct idmap *ret;
+	} files[] = {
+		{ "/etc/subuid", &facts->subuid },
+		{ "/etc/subgid", &facts->subgid },
+	};
+	const char *name = login(arena, facts->uid);
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		struct err ignored = { 0 };
+		const char *text;
+
+		if (file_slurp(AT_FDCWD, files[i].path, 16 << 20, arena, &text, &ignored) >= 0)
+			idmap_subids(text, name, facts->uid, files[i].ret);
+	}
+	facts->newuidmap = access("/usr/bin/newuidmap", X_OK) == 0 &&
+	                   access("/usr/bin/newgidmap", X_OK) == 0;
+}
+
+static uint64_t kernel_number(const char *path)
+{
+	struct err ignored = { 0 };
+	uint64_t value = 0;
+	char text[64];
+
+	if (file_read(AT_FDCWD, path, text, sizeof(text), &ignored) < 0)
+		return 0;
+	text[strcspn(text, "\n")] = '\0';
+	return number_parse(text, 0, UINT64_MAX, &value, &ignored) == 0 ? value : 0;
+}
+
+/* Whether somebody listens on a service manager's private socket. */
+static bool manager_answers(struct arena *arena, uid_t uid)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	const char *path = uid == 0 ? "/run/systemd/private"
+	                            : arena_printf(arena, "%s/systemd/private",
+	                                           runtime ? runtime : "");
+	cleanup_close int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (sock < 0 || strlen(path) >= sizeof(address.sun_path))
+		return false;
+	(void)strcpy(address.sun_path, path);
+	return connect(sock, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
+	       access("/usr/bin/systemd-run", X_OK) == 0;
+}
+
+/* Whether @path exists below @root, links of the image resolved within it. */
+static bool in_image(int root, const char *path)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	};
+	cleanup_close int fd = sys_openat2(root, path, &how);
+
+	return fd >= 0;
+}
+
+static int probe_root(const struct config *config, struct facts *facts, struct err *err)
+{
+	const char *path = strcmp(config->rootfs, "host") ? config->rootfs : "/";
+	cleanup_close int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	if (root < 0 || fstat(root, &st) < 0) {
+		(void)err_set(err, errno, "open the root file system '%s'", path);
+		(void)err_hint(err, "--rootfs takes a directory with a root file system, or "
+		                    "'host'");
+		return err_step(err, "root");
+	}
+	facts->root.dev = st.st_dev;
+	facts->root.ino = st.st_ino;
+	facts->root.owner = st.st_uid;
+	/* usrmerge moved the program, not the name that everybody executes. */
+	if (in_image(root, "/usr/lib/systemd/systemd") || in_image(root, "/lib/systemd/systemd"))
+		facts->root.init = in_image(root, "/sbin/init") ? "/sbin/init"
+		                                                : "/usr/lib/systemd/systemd";
+	facts->root.has_resolv_conf = in_image(root, "/etc/resolv.conf");
+	return 0;
+}
+
+static int probe_sources(const struct config *config, struct arena *arena,
+                         struct facts *facts, struct err *err)
+{
+	struct source_fact *source = arena_alloc(arena, (config->volume_n + 1) *
+	                                                        sizeof(*source));
+
+	if (!source)
+		return err_set(err, ENOMEM, "look at volumes");
+	for (size_t i = 0; i < config->volume_n; i++) {
+		struct stat st;
+
+		if (stat(config->volume[i].source, &st) < 0) {
+			(void)err_set(err, errno, "volume source '%s'",
+			              config->volume[i].source);
+			(void)err_hint(err, "make it first: berth never makes directories "
+			                    "outside the workspace");
+			return err_step(err, "volume");
+		}
+		source[i] = (struct source_fact){ .found = true,
+			                          .directory = S_ISDIR(st.st_mode),
+			                          .dev = st.st_dev,
+			                          .ino = st.st_ino };
+	}
+	facts->source = source;
+	return 0;
+}
+
+int probe(const struct config *config, struct arena *arena, struct facts *ret,
+          struct err *err)
+{
+	struct facts facts = { .uid = geteuid(), .gid = getegid() };
+	struct rlimit nproc;
+	struct stat st;
+	int r;
+
+	r = probe_mounts(arena, &facts, err);
+	if (r == 0)
+		r = probe_status(&facts, err);
+	if (r == 0)
+		r = probe_map("/proc/self/uid_map", &facts.own_uid, err);
+	if (r == 0)
+		r = probe_map("/proc/self/gid_map", &facts.own_gid, err);
+	if (r == 0)
+		r = probe_root(config, &facts, err);
+	if (r == 0)
+		r = probe_sources(config, arena, &facts, err);
+	if (r < 0)
+		return r;
+
+	judge_mounts(arena, &facts);
+	/* /proc/sys belongs to the node's root, whoever looks: mapped to us or not. */
+	facts.node_root = facts.uid == 0 && stat("/proc/sys/kernel/ostype", &st) == 0 &&
+	                  st.st_uid == 0;
+	if (facts.uid != 0 || facts.node_root)
+		probe_lent(arena, &facts);
+	facts.clone3 = sys_has_clone3();
+	facts.oom_score_adj = (int)kernel_number("/proc/self/oom_score_adj");
+	if (!facts.cgroup.ours)
+		facts.user_manager = manager_answers(arena, facts.uid);
+	if (config->watches != LIMIT_UNSET)
+		facts.node_watches = kernel_number("/proc/sys/user/max_inotify_watches");
+	if (config->inotify_instances != LIMIT_UNSET)
+		facts.node_instances = kernel_number("/proc/sys/user/max_inotify_instances");
+	facts.nproc_hard = getrlimit(RLIMIT_NPROC, &nproc) == 0 && nproc.rlim_max != RLIM_INFINITY
+	                           ? nproc.rlim_max
+	                           : UINT64_MAX;
+	for (size_t i = 0; i < KERNEL_FILES_N; i++)
+		if (faccessat(AT_FDCWD, kernel_files[i].path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			facts.kernel_files |= 1ULL << i;
+	if (!strcmp(config->rootfs, "host")) {
+		r = probe_tree(&facts, arena, &facts.tree, err);
+		if (r < 0)
+			return err_step(err, "root");
+	}
+	if (arena->failed)
+		return err_set(err, ENOMEM, "look at the pod");
+	*ret = facts;
+	return 0;
+}

@@ -1,0 +1,92 @@
+#ifndef STEP_H
+#define STEP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Who does a step; DESIGN calls the levels L0, L1 and L2. */
+enum actor {
+	ACTOR_SUPERVISOR, /* L0, in the pod */
+	ACTOR_WARDEN,     /* L1, PID 1 of the outer PID namespace */
+	ACTOR_INIT,       /* L2, PID 1 of the workspace */
+	ACTOR_MAX,
+};
+
+/*
+ * What a step does. The comment names the fields of struct step it uses.
+ */
+enum step_kind {
+	/* supervisor */
+	STEP_SCOPE,         /* -                     run us again in a delegated scope */
+	STEP_CGROUP_VIEW,   /* -                     a writable cgroup2 mount of our own */
+	STEP_CGROUP_LEAF,   /* target value=from     processes of our group move there */
+	STEP_CGROUP_ENABLE, /* target value          cgroup.subtree_control */
+	STEP_CGROUP_MAKE,   /* target                mkdir */
+	STEP_CGROUP_OWN,    /* target number=uid     chown */
+	STEP_CGROUP_JOIN,   /* target                init is moved there after its birth */
+	/* supervisor and warden */
+	STEP_SPAWN,         /* target=actor flags=namespaces number=into the cgroup */
+	STEP_MAP,           /* target=actor value=uids source=gids, via=who writes */
+	/* warden */
+	STEP_UCOUNT,        /* target=file value */
+	STEP_PRIVATE,       /* -                     no mount event comes or goes */
+	STEP_ROOT,          /* source flags, value=store */
+	STEP_RLIMIT,        /* target=name value */
+	/* mounts, by the warden (locked in L2) or by init */
+	STEP_MOUNT,         /* target via=fstype value=options flags=MOUNT_ATTR_* */
+	STEP_BIND,          /* target source flags number=recursive, via: where source is */
+	STEP_DEVICE,        /* target source         a device node of the pod */
+	STEP_OVERLAY,       /* target source=lower value=upper via=work */
+	/* files the workspace needs before its init runs */
+	STEP_DIRECTORY,     /* target number=mode */
+	STEP_FILE,          /* target number=mode value=content */
+	STEP_LINK,          /* target value=content */
+	STEP_COPY,          /* target source */
+	/* init */
+	STEP_UNSHARE,       /* flags=namespaces */
+	STEP_HOSTNAME,      /* value */
+	STEP_LOOPBACK,      /* - */
+	STEP_OOM,           /* value */
+	STEP_REROOT,        /* -                     the root bound onto itself */
+	STEP_PIVOT,         /* - */
+	STEP_CONSOLE,       /* target                a pty of the workspace's devpts */
+	STEP_NOTIFY,        /* target                socket for READY=1 */
+	STEP_SECCOMP,       /* value=filter */
+	STEP_USER,          /* value */
+	STEP_EXEC,          /* value=command */
+	STEP_MAX,
+};
+
+/*
+ * @flags of mounts. Bits of our own: the planner includes no <sys/mount.h>, and a
+ * golden file should not change with a kernel header.
+ */
+#define PLAN_READ_ONLY (1U << 0)
+#define PLAN_NOSUID (1U << 1)
+#define PLAN_NODEV (1U << 2)
+#define PLAN_NOEXEC (1U << 3)
+
+/**
+ * struct step - One thing the launch will do
+ * @kind:	selects the row of the apply table
+ * @actor:	who does it
+ * @optional:	a failure is logged and the launch goes on
+ * @why:	one line for people; never NULL
+ *
+ * The other fields mean what the comment at each kind says; unused ones are NULL or
+ * 0. All strings belong to the plan's arena.
+ */
+struct step {
+	enum step_kind kind;
+	enum actor actor;
+	bool optional;
+	const char *why;
+	const char *target, *source, *value, *via;
+	uint64_t flags, number;
+};
+
+extern const char *const actor_name[ACTOR_MAX];
+extern const char *const step_name[STEP_MAX];
+
+#endif

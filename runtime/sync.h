@@ -1,0 +1,84 @@
+#ifndef SYNC_H
+#define SYNC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/*
+ * What the supervisor, the warden and init say to one another, in the order of a
+ * launch; docs/launch.md draws the same list. Each pair has a SOCK_SEQPACKET pair of
+ * its own, so nobody can speak for somebody else.
+ */
+enum sync_step {
+	SYNC_MAPPED, /* supervisor to warden, warden to init: your ID maps are written */
+	SYNC_BORN,   /* warden to supervisor: init is born; its pidfd comes along */
+	SYNC_JOINED, /* supervisor to init: you are in your cgroup (only without
+	              * CLONE_INTO_CGROUP) */
+	SYNC_READY,  /* init to supervisor: nothing of the pod is in sight; the pty's
+	              * master and the notify socket come along */
+	SYNC_GO,     /* supervisor to init: supervision stands, execute */
+	SYNC_EXITED, /* warden to supervisor: init ended, with this wait status */
+	SYNC_FAILED, /* anybody: the error says why */
+	SYNC_MAX,
+};
+
+#define SYNC_FDS_MAX 2
+
+/* Three pairs; [0] is the end of whoever is nearer to the pod. */
+struct sync_pairs {
+	int warden[2]; /* supervisor and warden */
+	int init[2];   /* supervisor and init */
+	int birth[2];  /* warden and init */
+};
+
+/* Make the pairs. Return: 0 or -errno, with nothing left open. */
+int sync_open(struct sync_pairs *ret, struct err *err);
+
+/**
+ * sync_send() - Say that a step is reached
+ * @sock:	our end
+ * @step:	which
+ * @value:	SYNC_EXITED: wait status; else 0
+ * @fd:		descriptors to send, negative ones are passed over; may be NULL
+ * @n:		length of @fd, at most SYNC_FDS_MAX
+ * @err:	filled in on failure
+ *
+ * Return: 0; -EPIPE or -ECONNRESET when the peer is gone; else -errno.
+ */
+int sync_send(int sock, enum sync_step step, int32_t value, const int *fd, size_t n,
+              struct err *err);
+
+/* Tell the peer why we give up. Nothing is to be done where it is gone. */
+void sync_fail(int sock, const struct err *why);
+
+/**
+ * sync_expect() - Wait for the peer to reach a step
+ * @sock:	our end; nobody but the peer holds the other one
+ * @want:	the step that must come next
+ * @ret_value:	value of the message, may be NULL
+ * @ret_fd:	descriptors that came along, owned by the caller, -EBADF for those that
+ *		did not come; NULL where none is expected
+ * @n:		length of @ret_fd
+ * @err:	what went wrong here, or what the peer says went wrong there
+ *
+ * An end of file is a failure, whatever we wait for. A peer that died must never
+ * read as "go on": init would be executed with no ID map.
+ *
+ * Return: 0; -ECONNRESET if the peer is gone; -EPROTO on any other message; the
+ * peer's own code when it failed.
+ */
+int sync_expect(int sock, enum sync_step want, int32_t *ret_value, int *ret_fd, size_t n,
+                struct err *err);
+
+/**
+ * sync_expect_end() - Wait for the only meaningful end of file: exec has happened
+ * @sock:	our end of the pair with init, after SYNC_GO
+ * @err:	what the peer says went wrong
+ *
+ * Return: 0 when the close-on-exec descriptor is gone; -EPROTO; or the peer's code.
+ */
+int sync_expect_end(int sock, struct err *err);
+
+#endif

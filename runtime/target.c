@@ -1,0 +1,92 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "apply.h"
+#include "base/fd.h"
+#include "base/syscall.h"
+
+/* Opens @path below @dir without following any link; -errno. */
+static int beneath(int dir, const char *path)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+	};
+	int fd = sys_openat2(dir, *path ? path : ".", &how);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int explain(int r, const char *path, struct err *err)
+{
+	(void)err_set(err, -r, "open '%s' in the workspace", path);
+	if (r == -ELOOP)
+		(void)err_hint(err, "a symbolic link of the image lies on the way: name the "
+		                    "directory it points to");
+	else if (r == -ENOSYS)
+		(void)err_hint(err, "berth needs openat2: Linux 5.6, and a seccomp profile that "
+		                    "knows it");
+	return -err->code;
+}
+
+int target_parent(int root, const char *path, const char **ret_name, struct err *err)
+{
+	cleanup_close int dir = beneath(root, ".");
+	const char *p = path + 1, *slash;
+
+	if (dir < 0)
+		return explain(dir, "/", err);
+	while ((slash = strchr(p, '/'))) {
+		char name[256];
+		int next;
+
+		if (slash - p >= (ptrdiff_t)sizeof(name))
+			return explain(-ENAMETOOLONG, path, err);
+		(void)snprintf(name, sizeof(name), "%.*s", (int)(slash - p), p);
+		next = beneath(dir, name);
+		if (next == -ENOENT) {
+			if (mkdirat(dir, name, 0755) < 0 && errno != EEXIST)
+				return explain(-errno, path, err);
+			next = beneath(dir, name);
+		}
+		if (next < 0)
+			return explain(next, path, err);
+		drop_fd(&dir);
+		dir = next;
+		p = slash + 1;
+	}
+	*ret_name = p;
+	return take_fd(&dir);
+}
+
+int target_open(int root, const char *path, mode_t make, struct err *err)
+{
+	cleanup_close int parent = -EBADF;
+	const char *name;
+	int fd = beneath(root, path + 1);
+
+	if (fd >= 0 || fd != -ENOENT || make == 0)
+		return fd >= 0 ? fd : explain(fd, path, err);
+
+	parent = target_parent(root, path, &name, err);
+	if (parent < 0)
+		return parent;
+	if (make == S_IFDIR) {
+		if (mkdirat(parent, name, 0755) < 0 && errno != EEXIST)
+			return explain(-errno, path, err);
+	} else {
+		cleanup_close int file = openat(parent, name,
+		                                O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
+		                                        O_CLOEXEC,
+		                                0644);
+
+		if (file < 0 && errno != EEXIST)
+			return explain(-errno, path, err);
+	}
+	fd = beneath(parent, name);
+	return fd >= 0 ? fd : explain(fd, path, err);
+}
