@@ -22,10 +22,12 @@ extern const char *const status_name[STATUS_MAX];
 /**
  * struct record - What is known of a workspace: the content of its state.json
  * @name:	of the workspace
- * @status:	as last written; state_alive() decides whether to believe "running"
+ * @status:	as last written; state_read() believes "running" only of the living
  * @supervisor:	its PID in the PID namespace of whoever started it
  * @init:	PID of the workspace's init there, 0 before it is born
- * @created_ms, @started_ms, @finished_ms: CLOCK_REALTIME in ms, 0 for not yet
+ * @created_ms, @started_ms, @finished_ms: CLOCK_REALTIME in ms, 0 for not yet; start
+ *		leaves @started_ms until init runs again: 0 means that nothing ever ran
+ *		here, and then nothing is lost with the entry
  * @exit_code:	of the workspace once it has exited, else -1
  * @reason:	why it ended where that is not the exit code ("killed by signal 9"),
  *		or ""
@@ -33,13 +35,17 @@ extern const char *const status_name[STATUS_MAX];
  * @init_mode:	"systemd", "berth" or "none"
  * @rootfs:	"host" or the directory
  * @net:	"none" or "host"
+ * @hostname:	of the workspace
  * @cgroup:	the workspace's group below the cgroup2 mount, or ""
  * @cgroup_mount: that mount point
  * @upper:	directory of upper layers and volumes to be removed by rm, or ""
  * @remove:	--rm: nothing is kept
  * @args:	the words of "berth run", so that start can say them again; paths in
  *		them are absolute
+ * @args_n:	length of @args
  * @command:	what runs inside, for ps
+ *
+ * Texts may hold any byte but NUL; a NULL one is written as "".
  */
 struct record {
 	const char *name;
@@ -81,11 +87,17 @@ int state_open(bool create, struct err *err);
  * state_create() - Make the entry of a new workspace and lock it
  * @state:	from state_open()
  * @name:	checked by state_name_check()
- * @ret_lock:	flock(2)ed for as long as any holder lives: the entry is alive
+ * @ret_lock:	the entry is alive for as long as any process holds this descriptor
+ *		open, a child that inherited it included
  * @err:	filled in on failure
  *
- * An entry of that name that is dead is set aside first: removed where it said
- * --rm, and a leftover of a half-made one likewise; a kept one is -EEXIST.
+ * The lock belongs to the open file description (F_OFD_SETLK, fcntl_locking(2)) and
+ * not to flock(2), because only the former can be asked for without being taken: a
+ * look at an entry must not make it seem alive to somebody else.
+ *
+ * An entry of that name that is dead is removed first where it said --rm or where
+ * nothing ever ran in it; a kept one is -EEXIST. The first state_write() comes before
+ * anything is made outside the entry (cgroups, upper layers).
  *
  * Return: the entry's directory, owned by the caller; -EEXIST when the name is
  * taken (the hint says by what, and to use rm or start); else -errno.
@@ -93,7 +105,7 @@ int state_open(bool create, struct err *err);
 int state_create(int state, const char *name, int *ret_lock, struct err *err);
 
 /**
- * state_reopen() - Lock the entry of a kept, dead workspace again (berth start)
+ * state_reopen() - Lock the entry of a kept, dead workspace again (start, rm)
  * Return: as state_create(); -EBUSY while it runs, -ENOENT where there is none.
  */
 int state_reopen(int state, const char *name, int *ret_lock, struct err *err);
@@ -106,28 +118,58 @@ bool state_alive(int entry);
 
 /**
  * state_write() - Put state.json in place, whole (rename(2)), mode 0600
- * Return: 0 or -errno.
+ * Return: 0; -EFBIG where the arguments are too long; else -errno.
  */
 int state_write(int entry, const struct record *record, struct err *err);
 
 /**
  * state_read() - Read and check state.json
+ * @entry:	from state_entry()
+ * @name:	of the entry; a record of another name is refused
  * @arena:	owns the strings of @ret
+ * @ret:	set on success only
+ * @err:	filled in on failure
  *
  * The file is ours, in a directory that is ours; it is checked all the same: types,
  * names, no path with "..". A "running" whose lock is free reads as exited with
  * code 137.
  *
- * Return: 0; -EINVAL for a file that does not hold what it should; else -errno.
+ * Return: 0; -ENOENT before the first state_write(); -EINVAL for a file that does not
+ * hold what it should; else -errno.
  */
-int state_read(int entry, struct arena *arena, struct record *ret, struct err *err);
+int state_read(int entry, const char *name, struct arena *arena, struct record *ret,
+               struct err *err);
 
-/* Remove an entry and everything in it. Return: 0 or -errno. */
+/**
+ * state_remove() - Remove an entry and everything in it
+ * @state:	from state_open()
+ * @name:	of the entry, whose lock the caller holds
+ * @err:	filled in on failure
+ *
+ * The name is free at once, by rename(2). What the record calls upper lies elsewhere:
+ * state_remove_outside() comes first.
+ *
+ * Return: 0 or -errno.
+ */
 int state_remove(int state, const char *name, struct err *err);
 
 /**
+ * state_remove_outside() - Remove what a dead workspace left outside its entry
+ * @record:	as read; its entry is not alive, or locked by the caller
+ * @upper:	the upper layers too, else the cgroups only
+ * @err:	filled in on failure
+ *
+ * Return: 0; -EACCES for what belongs to subordinate IDs; else -errno.
+ */
+int state_remove_outside(const struct record *record, bool upper, struct err *err);
+
+/**
  * state_each() - Names of all entries, sorted
- * @ret:	array owned by @arena
+ * @state:	from state_open()
+ * @arena:	owns the result
+ * @ret:	array of names
+ * @err:	filled in on failure
+ *
  * Return: their number, or -errno.
  */
 int state_each(int state, struct arena *arena, const char ***ret, struct err *err);
@@ -137,8 +179,9 @@ int state_each(int state, struct arena *arena, const char ***ret, struct err *er
  * @state:	from state_open()
  *
  * For every entry without a living holder: the groups it left in the cgroup tree and
- * its sockets are removed, --rm entries altogether, others become "exited". Called by
- * every command that looks at entries. Failures are no reason to fail the command.
+ * its sockets are removed, --rm entries and those in which nothing ever ran
+ * altogether, others become "exited". Called by every command that looks at entries.
+ * Failures are no reason to fail the command.
  */
 void state_tidy(int state);
 

@@ -1,0 +1,452 @@
+#include "state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "policies/json.h"
+#include "state_internal.h"
+
+#define RECORD_VERSION 1
+#define RECORD_MAX ((size_t)4 << 20)
+
+/* PIDs are below 2^22 (proc(5), pid_max). */
+#define PID_LIMIT ((int64_t)1 << 22)
+
+/* Exit code of a workspace that ended with its supervisor: 128 + SIGKILL. */
+#define EXIT_KILLED 137
+
+const char *const status_name[STATUS_MAX] = {
+	[STATUS_CREATED] = "created",
+	[STATUS_RUNNING] = "running",
+	[STATUS_EXITED] = "exited",
+};
+
+static int check_text(const char *key, const char *value, struct err *err);
+static int check_word(const char *key, const char *value, struct err *err);
+static int check_path(const char *key, const char *value, struct err *err);
+static int check_rootfs(const char *key, const char *value, struct err *err);
+
+/* clang-format off */
+
+/* The fields, in the order of the file: written, read and checked by these rows. */
+static const struct text_field {
+	const char *key;
+	size_t offset; /* const char * in struct record */
+	int (*check)(const char *key, const char *value, struct err *err);
+} text_fields[] = {
+#define TEXT(key, check) { #key, offsetof(struct record, key), check }
+	TEXT(reason,       check_text),
+	TEXT(init_mode,    check_word),
+	TEXT(rootfs,       check_rootfs),
+	TEXT(net,          check_word),
+	TEXT(hostname,     check_text),
+	TEXT(cgroup,       check_path),
+	TEXT(cgroup_mount, check_path),
+	TEXT(upper,        check_path),
+	TEXT(command,      check_text),
+#undef TEXT
+};
+
+static const struct number_field {
+	const char *key;
+	size_t offset; /* int64_t in struct record */
+	int64_t max;
+} number_fields[] = {
+#define NUMBER(key, max) { #key, offsetof(struct record, key), max }
+	NUMBER(supervisor,  PID_LIMIT),
+	NUMBER(init,        PID_LIMIT),
+	NUMBER(created_ms,  INT64_MAX),
+	NUMBER(started_ms,  INT64_MAX),
+	NUMBER(finished_ms, INT64_MAX),
+#undef NUMBER
+};
+
+/* clang-format on */
+
+static const char **text_of(struct record *record, const struct text_field *field)
+{
+	return (const char **)((char *)record + field->offset);
+}
+
+static int64_t *number_of(struct record *record, const struct number_field *field)
+{
+	return (int64_t *)((char *)record + field->offset);
+}
+
+/*
+ * Arguments and paths are bytes, JSON is UTF-8. Each byte that is not, and each of a
+ * real U+FFFD, is written as U+FFFD and two hexadecimal digits.
+ */
+#define ESCAPE "\xef\xbf\xbd"
+
+/* Return: what it made, to be freed; NULL where there is no memory. */
+static char *escape(const char *text)
+{
+	size_t size = strlen(text), n = 0;
+	char *ret = malloc(size * 5 + 1);
+
+	if (!ret)
+		return NULL;
+	while (size > 0) {
+		size_t len = json_utf8(text, size);
+
+		if (len > 0 && strncmp(text, ESCAPE, 3) != 0) {
+			memcpy(ret + n, text, len);
+			n += len;
+		} else {
+			len = 1;
+			n += (size_t)sprintf(ret + n, ESCAPE "%02x",
+			                     (unsigned char)*text);
+		}
+		text += len;
+		size -= len;
+	}
+	ret[n] = '\0';
+	return ret;
+}
+
+static int hex(char c)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *at = c ? strchr(digits, c) : NULL;
+
+	return at ? (int)(at - digits) : -1;
+}
+
+/* Return: the text, in @arena; NULL with @err set for what escape() never made. */
+static const char *unescape(const char *text, struct arena *arena, struct err *err)
+{
+	char *ret = arena_alloc(arena, strlen(text) + 1);
+	size_t n = 0;
+
+	if (!ret) {
+		(void)err_set(err, ENOMEM, "read a text");
+		return NULL;
+	}
+	while (*text) {
+		int high, low;
+
+		if (strncmp(text, ESCAPE, 3) != 0) {
+			ret[n++] = *text++;
+			continue;
+		}
+		high = hex(text[3]);
+		low = high < 0 ? -1 : hex(text[4]);
+		if (low < 0 || high * 16 + low == 0) {
+			(void)err_set(err, EINVAL, "a broken escape in a text");
+			return NULL;
+		}
+		ret[n++] = (char)(high * 16 + low);
+		text += 5;
+	}
+	return ret;
+}
+
+static void put_text(struct json *json, const char *value, bool *failed)
+{
+	char *escaped = escape(value ? value : "");
+
+	if (!escaped)
+		*failed = true;
+	json_string(json, escaped ? escaped : "");
+	free(escaped);
+}
+
+static int print_record(FILE *out, const struct record *record)
+{
+	struct json *json = json_open(out, true);
+	struct record r = *record; /* for text_of(), which also serves the reader */
+	bool failed = false;
+	int ret;
+
+	json_object(json);
+	json_put_number(json, "version", RECORD_VERSION);
+	json_put_string(json, "name", record->name);
+	json_put_string(json, "status", status_name[record->status]);
+	for (size_t i = 0; i < sizeof(number_fields) / sizeof(number_fields[0]); i++)
+		json_put_number(json, number_fields[i].key,
+		                *number_of(&r, &number_fields[i]));
+	json_put_number(json, "exit_code", record->exit_code);
+	json_put_bool(json, "ready", record->ready);
+	json_put_bool(json, "remove", record->remove);
+	for (size_t i = 0; i < sizeof(text_fields) / sizeof(text_fields[0]); i++) {
+		json_key(json, text_fields[i].key);
+		put_text(json, *text_of(&r, &text_fields[i]), &failed);
+	}
+	json_key(json, "args");
+	json_array(json);
+	for (size_t i = 0; i < record->args_n; i++)
+		put_text(json, record->args[i], &failed);
+	json_array_end(json);
+	json_object_end(json);
+	ret = json_close(json);
+	return ret == 0 && failed ? -ENOMEM : ret;
+}
+
+static void free_text(char **text)
+{
+	free(*text);
+}
+
+int state_write(int entry, const struct record *record, struct err *err)
+{
+	__attribute__((cleanup(free_text))) char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	int r;
+
+	if (!out)
+		return err_set(err, errno, "write the state of '%s'", record->name);
+	r = print_record(out, record);
+	if (fclose(out) != 0 && r == 0)
+		r = -errno;
+	if (r == 0 && size > RECORD_MAX)
+		r = -EFBIG;
+	if (r < 0)
+		return err_set(err, -r, "write the state of '%s'", record->name);
+	r = file_create(entry, "state.json", 0600, text, size, err);
+	return r < 0 ? err_wrap(err, "write the state of '%s'", record->name) : 0;
+}
+
+static int check_text(const char *key, const char *value, struct err *err)
+{
+	(void)key;
+	(void)value;
+	(void)err;
+	return 0;
+}
+
+static int check_word(const char *key, const char *value, struct err *err)
+{
+	size_t len = strspn(value, "abcdefghijklmnopqrstuvwxyz");
+
+	if (value[len] != '\0' || len > 16)
+		return err_set(err, EINVAL, "key '%s': '%s' is not one word", key, value);
+	return 0;
+}
+
+/* "" or an absolute path that does not climb. */
+static int check_path(const char *key, const char *value, struct err *err)
+{
+	if (*value == '\0')
+		return 0;
+	if (*value != '/')
+		return err_set(err, EINVAL, "key '%s': '%s' is not absolute", key, value);
+	for (const char *p = value; p; p = strchr(p, '/')) {
+		p++;
+		if (!strncmp(p, "..", 2) && (p[2] == '/' || p[2] == '\0'))
+			return err_set(err, EINVAL, "key '%s': '%s' goes up", key, value);
+	}
+	return 0;
+}
+
+static int check_rootfs(const char *key, const char *value, struct err *err)
+{
+	return strcmp(value, "host") != 0 ? check_path(key, value, err) : 0;
+}
+
+static int read_status(const struct json_value *root, enum status *ret, struct err *err)
+{
+	const char *text = NULL;
+	int r = json_get_string(root, "status", &text, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < STATUS_MAX; i++) {
+		if (strcmp(text, status_name[i]) != 0)
+			continue;
+		*ret = (enum status)i;
+		return 0;
+	}
+	return err_set(err, EINVAL, "key 'status': '%s' is unknown", text);
+}
+
+static int read_texts(const struct json_value *root, struct arena *arena,
+                      struct record *ret, struct err *err)
+{
+	for (size_t i = 0; i < sizeof(text_fields) / sizeof(text_fields[0]); i++) {
+		const struct text_field *field = &text_fields[i];
+		const char *text = NULL;
+		int r = json_get_string(root, field->key, &text, err);
+
+		if (r < 0)
+			return r;
+		text = unescape(text, arena, err);
+		if (!text)
+			return err_wrap(err, "key '%s'", field->key);
+		r = field->check(field->key, text, err);
+		if (r < 0)
+			return r;
+		*text_of(ret, field) = text;
+	}
+	return 0;
+}
+
+static int read_args(const struct json_value *root, struct arena *arena,
+                     struct record *ret, struct err *err)
+{
+	const struct json_value *array = NULL;
+	int r = json_get_array(root, "args", &array, err);
+	const char **args;
+	size_t n = 0;
+
+	if (r < 0)
+		return r;
+	args = arena_alloc(arena, (array->n + 1) * sizeof(*args));
+	if (!args)
+		return err_set(err, ENOMEM, "read %zu arguments", array->n);
+	for (const struct json_value *at = array->first; at; at = at->next) {
+		if (at->type != JSON_STRING)
+			return err_set(err, EINVAL, "line %u: key 'args' holds %s",
+			               at->line, json_type_name[at->type]);
+		args[n] = unescape(at->text, arena, err);
+		if (!args[n++])
+			return err_wrap(err, "key 'args'");
+	}
+	ret->args = args;
+	ret->args_n = n;
+	return 0;
+}
+
+static int read_rest(const struct json_value *root, struct record *ret, struct err *err)
+{
+	int64_t number = 0;
+	int r;
+
+	for (size_t i = 0; i < sizeof(number_fields) / sizeof(number_fields[0]); i++) {
+		r = json_get_number(root, number_fields[i].key, 0, number_fields[i].max,
+		                    number_of(ret, &number_fields[i]), err);
+		if (r < 0)
+			return r;
+	}
+	r = json_get_number(root, "exit_code", -1, 255, &number, err);
+	if (r < 0)
+		return r;
+	ret->exit_code = (int)number;
+	r = json_get_bool(root, "ready", &ret->ready, err);
+	if (r < 0)
+		return r;
+	return json_get_bool(root, "remove", &ret->remove, err);
+}
+
+static int read_record(const char *text, size_t size, const char *name,
+                       struct arena *arena, struct record *ret, struct err *err)
+{
+	const struct json_value *root = NULL;
+	int64_t version = 0;
+	int r;
+
+	r = json_parse(text, size, arena, &root, err);
+	if (r < 0)
+		return r;
+	r = json_get_number(root, "version", 1, INT64_MAX, &version, err);
+	if (r < 0)
+		return r;
+	if (version != RECORD_VERSION)
+		return err_set(err, EINVAL, "written by another version of berth");
+	r = json_get_string(root, "name", &ret->name, err);
+	if (r < 0)
+		return r;
+	if (strcmp(ret->name, name) != 0)
+		return err_set(err, EINVAL, "it is about '%s'", ret->name);
+	r = read_status(root, &ret->status, err);
+	if (r < 0)
+		return r;
+	r = read_texts(root, arena, ret, err);
+	if (r < 0)
+		return r;
+	r = read_args(root, arena, ret, err);
+	return r < 0 ? r : read_rest(root, ret, err);
+}
+
+/* Reads a regular file of ours, of RECORD_MAX bytes at most. */
+static int slurp(int entry, struct arena *arena, const char **ret, size_t *ret_size,
+                 struct err *err)
+{
+	/* O_NONBLOCK: a FIFO in its place does not stop us. */
+	cleanup_close int fd = openat(entry, "state.json",
+	                              O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+	size_t len = 0;
+	char *text;
+
+	if (fd < 0)
+		return err_set(err, errno, "open 'state.json'");
+	if (fstat(fd, &st) < 0)
+		return err_set(err, errno, "look at 'state.json'");
+	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022) != 0)
+		return err_set(err, EPERM, "'state.json' is not a file of ours alone");
+	if ((uint64_t)st.st_size > RECORD_MAX)
+		return err_set(err, EFBIG, "'state.json' has %" PRIu64 " bytes",
+		               (uint64_t)st.st_size);
+	text = arena_alloc(arena, (size_t)st.st_size + 1);
+	if (!text)
+		return err_set(err, ENOMEM, "read 'state.json'");
+	while (len < (size_t)st.st_size) {
+		ssize_t n = read(fd, text + len, (size_t)st.st_size - len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_set(err, errno, "read 'state.json'");
+		if (n == 0)
+			break;
+		len += (size_t)n;
+	}
+	*ret = text;
+	*ret_size = len;
+	return 0;
+}
+
+int state_read_dead(int entry, const char *name, struct arena *arena, struct record *ret,
+                    struct err *err)
+{
+	struct record record = { 0 };
+	const char *text = NULL;
+	size_t size = 0;
+	int r;
+
+	r = slurp(entry, arena, &text, &size, err);
+	if (r == 0)
+		r = read_record(text, size, name, arena, &record, err);
+	if (r < 0)
+		return err_wrap(err, "read the state of '%s'", name);
+	*ret = record;
+	return 0;
+}
+
+void state_mark_dead(struct record *record)
+{
+	if (record->status == STATUS_EXITED)
+		return;
+	if (record->status == STATUS_RUNNING) {
+		record->exit_code = EXIT_KILLED;
+		record->reason = "its supervisor was killed";
+	} else {
+		record->exit_code = 125;
+		record->reason = "its supervisor was killed during the launch";
+	}
+	record->status = STATUS_EXITED;
+	record->ready = false;
+}
+
+int state_read(int entry, const char *name, struct arena *arena, struct record *ret,
+               struct err *err)
+{
+	/* Asked before the file is read: an entry that is alive now may have written
+	 * its end by then, but never the other way round. */
+	bool alive = state_alive(entry);
+	int r = state_read_dead(entry, name, arena, ret, err);
+
+	if (r == 0 && !alive)
+		state_mark_dead(ret);
+	return r;
+}
