@@ -177,17 +177,26 @@ cgroup_remove()
 	fi
 }
 
-# user_left_nothing: whether all workspaces are gone; says what is not.
+# user_left_nothing: whether all workspaces are gone within two seconds; says what is not.
 user_left_nothing()
 {
 	local left
 
-	left=$(find "$BERTH_TEST_RUNTIME/berth" -mindepth 2 2>/dev/null)
-	if [ -n "$BERTH_TEST_CGROUP" ]; then
-		left+=$(grep -lr 'populated 1' --include=cgroup.events "$BERTH_TEST_CGROUP")
-		left+=$(ps -o pid=,args= -U "$BERTH_TEST_UID")
-	fi
-	[ -z "$left" ] || { printf '%s\n' "$left"; return 1; }
+	for _ in {1..20}; do
+		left=$(user_leavings)
+		[ -n "$left" ] || return 0
+		sleep 0.1
+	done
+	printf '%s\n' "$left"
+	return 1
+}
+
+user_leavings()
+{
+	find "$BERTH_TEST_RUNTIME/berth" -mindepth 1 2>/dev/null
+	[ -n "$BERTH_TEST_CGROUP" ] || return 0
+	grep -lr 'populated 1' --include=cgroup.events "$BERTH_TEST_CGROUP"
+	ps -o stat=,pid=,args= -U "$BERTH_TEST_UID" | awk '!/^Z/' # zombies wait for the machine's init
 }
 
 # user_remove NAME: its processes, files and entries. Only ever a user that user_make made.
