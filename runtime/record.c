@@ -415,9 +415,9 @@ int state_read_dead(int entry, const char *name, struct arena *arena, struct rec
 	int r;
 
 	r = slurp(entry, arena, &text, &size, err);
-	if (r == 0)
-		r = read_record(text, size, name, arena, &record, err);
-	if (r < 0)
+	if (r == 0 && read_record(text, size, name, arena, &record, err) == -ENOENT)
+		err->code = EINVAL; /* a key is missing, not the file */
+	if (err->code > 0)
 		return err_wrap(err, "read the state of '%s'", name);
 	*ret = record;
 	return 0;

@@ -66,7 +66,7 @@ static int remove_group(const struct record *record, struct err *err)
 	cleanup_close int parent = -EBADF;
 	const char *name = NULL;
 
-	if (*record->cgroup == '\0' || *record->cgroup_mount == '\0')
+	if (!record->cgroup || *record->cgroup != '/' || !record->cgroup_mount)
 		return 0;
 	parent = open_group_parent(record, &name, err);
 	if (parent == -ENOENT) {
@@ -78,7 +78,7 @@ static int remove_group(const struct record *record, struct err *err)
 
 static int remove_upper(const struct record *record, struct err *err)
 {
-	const char *slash = strrchr(record->upper, '/');
+	const char *slash = record->upper ? strrchr(record->upper, '/') : NULL;
 	cleanup_close int parent = -EBADF;
 	char above[4096];
 	int r;
@@ -121,16 +121,14 @@ int state_dispose(int state, const char *name, int entry, struct record *ret_kep
 	struct record record;
 	int r = state_read_dead(entry, name, arena, &record, err);
 
-	if (r < 0) {
-		/* A file that says nothing we understand protects nothing either, and
-		 * before the first one was written there was nothing outside. */
-		if (r != -ENOENT && r != -EINVAL && r != -EFBIG && r != -EPERM &&
-		    r != -ERANGE)
-			return r;
+	if (r == -ENOENT) {
+		/* The file is written before anything is made outside. */
 		err_clear(err);
 		r = state_remove(state, name, err);
 		return r < 0 ? r : 1;
 	}
+	if (r < 0)
+		return r; /* perhaps of another version: only rm may throw it away */
 	state_mark_dead(&record);
 	r = state_remove_outside(&record, state_disposable(&record), err);
 	if (r < 0)
