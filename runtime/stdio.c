@@ -306,14 +306,20 @@ static int go_raw(struct stdio *io, struct err *err)
 	return 0;
 }
 
+struct winsize stdio_size(void)
+{
+	struct winsize size = { 0 };
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0)
+		(void)ioctl(STDIN_FILENO, TIOCGWINSZ, &size);
+	return size;
+}
+
 static void send_size(struct stdio *io)
 {
-	struct winsize size;
+	struct winsize size = stdio_size();
 
-	if (!io->tty || !io->foreground || io->master < 0)
-		return;
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ||
-	    ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0)
+	if (io->tty && io->foreground && io->master >= 0 && size.ws_row > 0)
 		(void)ioctl(io->master, TIOCSWINSZ, &size);
 }
 

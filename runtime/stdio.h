@@ -100,6 +100,12 @@ void stdio_close_far(struct stdio *io);
  */
 int stdio_start(struct stdio *io, struct err *err);
 
+/*
+ * Size of the caller's terminal; zeroes where there is none. For whoever makes the pty:
+ * set before the command runs, it finds the right size at its first look.
+ */
+struct winsize stdio_size(void);
+
 /* SIGWINCH and SIGCONT: our terminal's size, or its mode, may be another now. */
 void stdio_winch(struct stdio *io);
 
