@@ -5,6 +5,7 @@ phase_name=
 phase_start=0
 phase_table=
 exit_steps=()
+ticker=
 
 say()  { printf '    %s\n' "$*"; }
 warn() { printf '    note: %s\n' "$*" >&2; }
@@ -42,7 +43,7 @@ phase_report()
 # and on a terminal the seconds that have passed meanwhile.
 quietly()
 {
-	local log=$1 ticker='' status=0
+	local log=$1 status=0
 
 	shift
 	if [ -t 1 ]; then
@@ -51,16 +52,21 @@ quietly()
 		ticker=$!
 	fi
 	"$@" >"$log" 2>&1 </dev/null || status=$?
-	if [ -n "$ticker" ]; then
-		kill "$ticker"
-		wait "$ticker" 2>/dev/null || true # 143: we ended it
-		printf '\r\033[K'
-	fi
+	end_ticker
 	if [ "$status" -ne 0 ]; then
 		tail -n 80 "$log" >&2
 		printf '%s: exit status %d from: %s\n' "${0##*/}" "$status" "$*" >&2
 	fi
 	return "$status"
+}
+
+end_ticker()
+{
+	[ -n "$ticker" ] || return 0
+	kill "$ticker"
+	wait "$ticker" 2>/dev/null || true # 143: we ended it
+	ticker=
+	printf '\r\033[K'
 }
 
 # at_exit COMMAND...: run at the end, the last one first, however the script ends.
@@ -85,6 +91,7 @@ on_exit()
 	trap '' INT TERM
 	trap - EXIT
 	set +e
+	end_ticker
 	undo
 	exit "$status"
 }
