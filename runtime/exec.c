@@ -1,0 +1,175 @@
+#include "exec.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Whether two "K=V" have the same K. */
+static bool same_key(const char *a, const char *b)
+{
+	size_t n = strcspn(a, "=");
+
+	return strncmp(a, b, n + 1) == 0;
+}
+
+static const char *find_variable(char *const *envp, const char *key)
+{
+	size_t n = strlen(key);
+
+	for (; *envp; envp++)
+		if (strncmp(*envp, key, n) == 0 && (*envp)[n] == '=')
+			return *envp + n + 1;
+	return NULL;
+}
+
+static size_t put_variable(const char **out, size_t n, const char *variable)
+{
+	for (size_t i = 0; i < n; i++)
+		if (same_key(variable, out[i])) {
+			out[i] = variable;
+			return n;
+		}
+	out[n] = variable;
+	return n + 1;
+}
+
+char *const *exec_environment(const char *const *env, const char *home)
+{
+	const char **out;
+	char *home_variable;
+	size_t n = 0;
+
+	while (env[n])
+		n++;
+	out = calloc(n + 2, sizeof(*out));
+	if (!out || asprintf(&home_variable, "HOME=%s", home) < 0) {
+		free(out);
+		return NULL;
+	}
+	out[0] = home_variable;
+	n = 1;
+	for (; *env; env++)
+		if (strchr(*env, '=') && **env != '=')
+			n = put_variable(out, n, *env);
+	return (char *const *)out; /* execve(2) does not write to them */
+}
+
+static int enter_workdir(const char *workdir, struct err *err)
+{
+	if (chdir(workdir ? workdir : "/") == 0)
+		return 0;
+	(void)err_set(err, errno, "enter the working directory '%s' of the workspace",
+	              workdir ? workdir : "/");
+	(void)err_hint(err, "make the directory first, or leave -w out");
+	return err_step(err, "workdir");
+}
+
+static void reset_signals(void)
+{
+	const struct sigaction normal = { .sa_handler = SIG_DFL };
+	sigset_t none;
+
+	/* SIGKILL, SIGSTOP and the two of the C library refuse, and are not changed. */
+	for (int i = 1; i < NSIG; i++)
+		(void)sigaction(i, &normal, NULL);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* A failure that says "not here", so that the search goes on. */
+static bool is_absent(int code)
+{
+	return code == ENOENT || code == ENOTDIR || code == ENAMETOOLONG;
+}
+
+/*
+ * Tries each directory of PATH. Return: why the command could not be executed; with
+ * ENOENT @ret_there tells of a file that is there, without its interpreter.
+ */
+static int search(const char *const *argv, char *const *envp, const char *path,
+                  bool *ret_there)
+{
+	int why = ENOENT;
+
+	for (;;) {
+		size_t n = strcspn(path, ":");
+		char file[PATH_MAX];
+		/* An empty one is the current directory, as in a shell. */
+		int len = snprintf(file, sizeof(file), "%.*s%s%s", (int)n, path,
+		                   n > 0 ? "/" : "", argv[0]);
+
+		if (len > 0 && (size_t)len < sizeof(file)) {
+			(void)execve(file, (char *const *)argv, envp);
+			/* EACCES may be a directory of that name: another may do. */
+			if (errno == EACCES)
+				why = EACCES;
+			else if (!is_absent(errno))
+				return errno;
+			else if (access(file, F_OK) == 0)
+				*ret_there = true;
+		}
+		if (path[n] == '\0')
+			return why;
+		path += n + 1;
+	}
+}
+
+static int explain(const char *command, int why, bool there, struct err *err)
+{
+	if (why == ENOENT && !there && !strchr(command, '/')) {
+		(void)err_set(err, why, "find '%s' in the workspace's PATH", command);
+		return err_step(err, "exec");
+	}
+	(void)err_set(err, why, "execute '%s'", command);
+	if (why == ENOENT && there)
+		(void)err_hint(err,
+		               "the file is there: what is missing is the interpreter "
+		               "that its first line, or its ELF header, names");
+	else if (why == ENOEXEC)
+		(void)err_hint(err,
+		               "it is built for another machine, or a script without "
+		               "#! in its first line");
+	return err_step(err, "exec");
+}
+
+int exec_command(const char *const *argv, char *const *envp, const char *workdir,
+                 struct err *err)
+{
+	const char *command = argv[0] ? argv[0] : "";
+	const char *path;
+	bool there = false;
+	int r, why = ENOENT;
+
+	if (!envp) {
+		(void)err_set(err, ENOMEM, "make the command's environment");
+		return err_step(err, "environment");
+	}
+	r = enter_workdir(workdir, err);
+	if (r < 0)
+		return r;
+	(void)umask(022);
+	reset_signals();
+
+	path = find_variable(envp, "PATH");
+	if (strchr(command, '/')) {
+		(void)execve(command, (char *const *)argv, envp);
+		why = errno;
+		there = access(command, F_OK) == 0;
+	} else if (*command) {
+		why = search(argv, envp, path ? path : EXEC_PATH, &there);
+	}
+	return explain(command, why, there, err);
+}
+
+int exec_exit_code(const struct err *err)
+{
+	if (strcmp(err->step, "exec") != 0)
+		return EXEC_FAILED;
+	return is_absent(err->code) ? EXEC_NOT_FOUND : EXEC_NOT_EXECUTABLE;
+}

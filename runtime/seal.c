@@ -1,0 +1,94 @@
+#include "seal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+#define SELF "/proc/self/exe"
+#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+/* glibc 2.36 does not know it; <linux/memfd.h>. */
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010U
+#endif
+
+static bool is_sealed(int fd)
+{
+	int seals = fcntl(fd, F_GET_SEALS); /* EINVAL for a file that knows no seals */
+
+	return seals >= 0 && (seals & SEALS) == SEALS;
+}
+
+bool seal_needed(void)
+{
+	cleanup_close int fd = open(SELF, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return true;
+	if (is_sealed(fd))
+		return false;
+	return geteuid() == 0 || st.st_uid == geteuid() || (st.st_mode & 022) != 0;
+}
+
+static int make_copy(int from, struct err *err)
+{
+	const unsigned int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	cleanup_close int copy = memfd_create("berth", flags | MFD_EXEC);
+	struct stat st;
+	off_t at = 0;
+
+	/* goes when Linux 6.3 (MFD_EXEC) is the baseline */
+	if (copy < 0 && errno == EINVAL)
+		copy = memfd_create("berth", flags);
+	if (copy < 0) {
+		(void)err_set(err, errno, "make a file in memory");
+		return err_hint(err, "vm.memfd_noexec=2 forbids it: berth needs 0 or 1");
+	}
+	if (fstat(from, &st) < 0)
+		return err_set(err, errno, "look at '%s'", SELF);
+	while (at < st.st_size) {
+		ssize_t n = sendfile(copy, from, &at, (size_t)(st.st_size - at));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_set(err, errno, "copy '%s' into memory", SELF);
+		if (n == 0)
+			return err_set(err, EIO, "copy '%s' into memory: it is cut short",
+			               SELF);
+	}
+	if (fcntl(copy, F_ADD_SEALS, SEALS) < 0)
+		return err_set(err, errno, "seal the copy in memory");
+	return take_fd(&copy);
+}
+
+static int run_sealed(char **argv, struct err *err)
+{
+	cleanup_close int self = open(SELF, O_RDONLY | O_CLOEXEC);
+	cleanup_close int copy = -EBADF;
+
+	if (self < 0)
+		return err_set(err, errno, "open '%s'", SELF);
+	if (is_sealed(self)) {
+		/* The kernel called us by the descriptor's number. */
+		(void)prctl(PR_SET_NAME, "berth");
+		return 0;
+	}
+	copy = make_copy(self, err);
+	if (copy < 0)
+		return copy;
+	(void)execveat(copy, "", argv, environ, AT_EMPTY_PATH);
+	return err_set(err, errno, "execute the sealed copy in memory");
+}
+
+int seal_self(char **argv, struct err *err)
+{
+	return run_sealed(argv, err) < 0 ? err_step(err, "seal") : 0;
+}
