@@ -62,15 +62,22 @@ struct control {
 	struct control_peer {
 		int fd; /* -EBADF: free */
 		uint32_t verb;
-		bool waiting;
+		bool waiting;   /* has asked, and the answer is not due yet */
+		uint64_t order; /* of admission */
 	} peer[32];
+	uint64_t admitted;
 };
 
 /**
  * control_listen() - Make ENTRY/control and serve it from the loop
  * @control:	@loop, @ctx and the callbacks are set
  * @entry:	directory of the entry
- * Return: 0 or -errno.
+ * @err:	filled in on failure
+ *
+ * No peer makes the server wait. A peer that is admitted and says nothing loses its
+ * place when all are taken, the one silent for longest first.
+ *
+ * Return: 0 or -errno; then @listener is -EBADF, and the functions below do nothing.
  */
 int control_listen(struct control *control, int entry, struct err *err);
 
@@ -80,7 +87,7 @@ void control_ready(struct control *control);
 /* Answers everybody who waits for the end. */
 void control_exited(struct control *control, int exit_code);
 
-/* Unlinks the socket and closes every connection. */
+/* Unlinks the socket, answers what was asked until now, closes every connection. */
 void control_close(struct control *control, int entry);
 
 /**
@@ -99,5 +106,14 @@ void control_close(struct control *control, int entry);
  */
 int control_ask(int entry, const struct control_request *request,
                 struct control_reply *reply, int ret_fd[2], struct err *err);
+
+/*
+ * The two halves of control_ask(), for who waits for something else as well:
+ * control_send() returns a connected socket, owned by the caller, which is readable
+ * once control_receive() does not have to wait.
+ */
+int control_send(int entry, const struct control_request *request, struct err *err);
+int control_receive(int sock, struct control_reply *reply, int ret_fd[2],
+                    struct err *err);
 
 #endif
