@@ -35,8 +35,7 @@ static const char *without_leaf(struct arena *arena, const char *own, bool *in_l
 	*in_leaf = slash && !strcmp(slash + 1, CGROUP_LEAF);
 	if (!*in_leaf)
 		return own;
-	return slash == own ? "/"
-	                    : arena_printf(arena, "%.*s", (int)(slash - own), own);
+	return slash == own ? "/" : arena_printf(arena, "%.*s", (int)(slash - own), own);
 }
 
 /* Whether systemd gave the group away; true where no systemd runs the machine. */
@@ -46,7 +45,8 @@ static bool delegated(const char *dir)
 
 	if (access("/run/systemd/system", F_OK) < 0)
 		return true;
-	return getxattr(dir, "user.delegate", value, sizeof(value)) == 1 && value[0] == '1';
+	return getxattr(dir, "user.delegate", value, sizeof(value)) == 1 &&
+	       value[0] == '1';
 }
 
 void cgroup_detect(const char *mount, const char *root, bool read_only,

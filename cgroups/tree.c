@@ -100,7 +100,8 @@ int cgroup_open_fresh(struct err *err)
 	if (cmsg && cmsg->cmsg_type == SCM_RIGHTS)
 		memcpy(&fd, CMSG_DATA(cmsg), sizeof(fd));
 	if (fd < 0)
-		return err_set(err, code ? code : ECONNRESET, "mount cgroup2 for ourselves");
+		return err_set(err, code ? code : ECONNRESET,
+		               "mount cgroup2 for ourselves");
 	return fd;
 }
 
@@ -122,8 +123,9 @@ static int move_all(int dir, int leaf, struct err *err)
 		struct err one = { 0 };
 
 		if (!strcmp(pid, "0")) /* lives in a PID namespace that we cannot see */
-			return err_set(err, EBUSY, "a process of another PID namespace sits in "
-			                           "our group");
+			return err_set(err, EBUSY,
+			               "a process of another PID namespace sits in "
+			               "our group");
 		if (file_write(leaf, "cgroup.procs", pid, &one) < 0 && one.code != ESRCH)
 			return err_set(err, one.code, "move process %s to the leaf", pid);
 		moved++;
@@ -151,7 +153,8 @@ int cgroup_empty_into(int dir, const char *leaf, struct err *err)
 
 int cgroup_enable(int dir, const char *path, const char *controllers, struct err *err)
 {
-	cleanup_close int fd = openat(dir, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_close int fd =
+		openat(dir, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	char words[512];
 	bool any = false;
 
@@ -185,8 +188,8 @@ int cgroup_make(int dir, const char *path, struct err *err)
 	if (file_read(fd, "cgroup.type", type, sizeof(type), err) < 0 ||
 	    strcmp(type, "domain\n") != 0) {
 		if (!err->code)
-			(void)err_set(err, EOPNOTSUPP, "the group '%s' is of type '%.*s'", path,
-			              (int)strcspn(type, "\n"), type);
+			(void)err_set(err, EOPNOTSUPP, "the group '%s' is of type '%.*s'",
+			              path, (int)strcspn(type, "\n"), type);
 		(void)unlinkat(dir, path, AT_REMOVEDIR);
 		(void)close(fd);
 		return -err->code;

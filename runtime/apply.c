@@ -46,6 +46,8 @@ void launch_init(struct launch *launch)
 {
 	*launch = (struct launch){
 		.sync = { { -EBADF, -EBADF }, { -EBADF, -EBADF }, { -EBADF, -EBADF } },
+		.state = -EBADF,
+		.lock = -EBADF,
 		.cgroup = -EBADF,
 		.limits = -EBADF,
 		.payload = -EBADF,
@@ -79,10 +81,10 @@ int apply_until(struct launch *launch, enum actor actor, enum step_kind stop,
 			continue;
 		if (!step->optional) {
 			(void)err_step(err, step_name[step->kind]);
-			return hint_for(err, launch->facts);
+			return hint_for(err);
 		}
-		log_warn("%s: %s: %s, going on without it", step_name[step->kind], err->text,
-		         strerror(err->code));
+		log_warn("%s: %s: %s, going on without it", step_name[step->kind],
+		         err->text, strerror(err->code));
 		err_clear(err);
 	}
 	return 0;

@@ -13,8 +13,8 @@
 static int base(struct launch *launch, struct err *err)
 {
 	if (launch->cgroup < 0)
-		launch->cgroup = cgroup_open(launch->facts->cgroup.mount, launch->plan->cgroup,
-		                             err);
+		launch->cgroup = cgroup_open(launch->facts->cgroup.mount,
+		                             launch->plan->cgroup, err);
 	return launch->cgroup < 0 ? -err->code : 0;
 }
 

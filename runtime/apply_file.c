@@ -40,7 +40,8 @@ int apply_file(struct launch *launch, const struct step *step, struct err *err)
 	if (parent < 0)
 		return parent;
 	(void)unlinkat(parent, name, 0);
-	fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+	            0600);
 	if (fd < 0)
 		return err_set(err, errno, "make '%s'", step->target);
 	r = write_all(fd, content, strlen(content));
@@ -105,7 +106,8 @@ static int copy_directory(int from, int to, const struct stat *st, unsigned int 
 	return r;
 }
 
-static int copy_link(int from, const char *name, int to, const char *new_name, struct err *err)
+static int copy_link(int from, const char *name, int to, const char *new_name,
+                     struct err *err)
 {
 	char target[4096];
 	ssize_t n = readlinkat(from, name, target, sizeof(target) - 1);
@@ -148,7 +150,8 @@ static int copy_entry(int from, const char *name, int to, const char *new_name,
 	if (S_ISDIR(st.st_mode)) {
 		if (mkdirat(to, new_name, 0700) < 0 && errno != EEXIST)
 			return err_set(err, errno, "make '%s'", new_name);
-		target = openat(to, new_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		target = openat(to, new_name,
+		                O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (target < 0)
 			return err_set(err, errno, "open '%s'", new_name);
 		return copy_directory(source, target, &st, depth, err);

@@ -42,8 +42,8 @@ static int set_attributes(int tree, uint64_t flags, const char *what, struct err
 
 static int attach(int tree, int target, const char *path, struct err *err)
 {
-	if (move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) <
-	    0)
+	if (move_mount(tree, "", target, "",
+	               MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
 		return err_set(err, errno, "mount on '%s'", path);
 	return 0;
 }
@@ -51,8 +51,9 @@ static int attach(int tree, int target, const char *path, struct err *err)
 /* A detached copy of what lies at @fd. */
 static int clone_tree(int fd, bool recursive, const char *what, struct err *err)
 {
-	int tree = open_tree(fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH |
-	                                     (recursive ? AT_RECURSIVE : 0));
+	int tree = open_tree(fd, "",
+	                     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH |
+	                             (recursive ? AT_RECURSIVE : 0));
 
 	if (tree < 0)
 		return err_set(err, errno, "bind '%s'", what);
@@ -73,7 +74,8 @@ static int fs_error(int fs, int code, const char *fstype, struct err *err)
 }
 
 /* A detached mount of a new file system; @options is "key=value,flag" or NULL. */
-static int new_mount(const char *fstype, const char *options, uint64_t flags, struct err *err)
+static int new_mount(const char *fstype, const char *options, uint64_t flags,
+                     struct err *err)
 {
 	cleanup_close int fs = fsopen(fstype, FSOPEN_CLOEXEC);
 	char copy[512];
@@ -81,7 +83,8 @@ static int new_mount(const char *fstype, const char *options, uint64_t flags, st
 
 	if (fs < 0)
 		return err_set(err, errno, "open a '%s' file system", fstype);
-	if ((size_t)snprintf(copy, sizeof(copy), "%s", options ? options : "") >= sizeof(copy))
+	if ((size_t)snprintf(copy, sizeof(copy), "%s", options ? options : "") >=
+	    sizeof(copy))
 		return err_set(err, E2BIG, "mount options '%s'", options);
 	for (char *save = NULL, *key = strtok_r(copy, ",", &save); key;
 	     key = strtok_r(NULL, ",", &save)) {
@@ -89,10 +92,12 @@ static int new_mount(const char *fstype, const char *options, uint64_t flags, st
 
 		if (value)
 			*value++ = '\0';
-		if (fsconfig(fs, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value,
-		             0) < 0)
+		if (fsconfig(fs, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key,
+		             value, 0) < 0)
 			return fs_error(fs, errno, fstype, err);
 	}
+	/* What mount(8) shows first; the kernel would say "none". */
+	(void)fsconfig(fs, FSCONFIG_SET_STRING, "source", fstype, 0);
 	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return fs_error(fs, errno, fstype, err);
 	mnt = fsmount(fs, FSMOUNT_CLOEXEC, (unsigned int)attributes(flags));
@@ -186,7 +191,8 @@ int apply_root(struct launch *launch, const struct step *step, struct err *err)
 	if (!strcmp(step->source, "tmpfs"))
 		return root_in_memory(launch, step, err);
 
-	dir = open_known(step->source, launch->facts->root.dev, launch->facts->root.ino, err);
+	dir = open_known(step->source, launch->facts->root.dev, launch->facts->root.ino,
+	                 err);
 	if (dir < 0)
 		return dir;
 	tree = clone_tree(dir, true, step->source, err);
@@ -213,7 +219,8 @@ int apply_mount(struct launch *launch, const struct step *step, struct err *err)
 	return attach(mnt, target, step->target, err);
 }
 
-static const struct source_fact *known_source(const struct launch *launch, const char *path)
+static const struct source_fact *known_source(const struct launch *launch,
+                                              const char *path)
 {
 	for (size_t i = 0; i < launch->config->volume_n; i++)
 		if (launch->config->volume[i].source == path)
@@ -342,7 +349,8 @@ int apply_overlay(struct launch *launch, const struct step *step, struct err *er
 	target = whole ? fcntl(launch->root, F_DUPFD_CLOEXEC, 3)
 	               : target_open(launch->root, step->target, S_IFDIR, err);
 	if (target < 0)
-		return err->code ? -err->code : err_set(err, errno, "duplicate a descriptor");
+		return err->code ? -err->code
+		                 : err_set(err, errno, "duplicate a descriptor");
 	r = attach(mnt, target, step->target, err);
 	if (r == 0 && whole) {
 		drop_fd(&launch->root);

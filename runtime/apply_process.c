@@ -31,7 +31,12 @@ int apply_spawn(struct launch *launch, const struct step *step, struct err *err)
 		.child = warden ? warden_main : init_main,
 		.arg = launch,
 	};
-	pid_t pid = spawn(&spec, warden ? &launch->warden_pidfd : &launch->init_pidfd, err);
+	pid_t pid;
+
+	/* init finds its own copy of the root as its working directory: apply_reroot(). */
+	if (!warden && fchdir(launch->root) < 0)
+		return err_set(err, errno, "enter the root");
+	pid = spawn(&spec, warden ? &launch->warden_pidfd : &launch->init_pidfd, err);
 
 	if (pid < 0)
 		return err_wrap(err, "start the %s", step->target);
@@ -64,7 +69,8 @@ static pid_t start_helper(const char *program, pid_t pid, const struct idmap *ma
 		const uint32_t *word = &map->extent[i].inside;
 
 		for (size_t j = 0; j < 3; j++)
-			(void)snprintf(number[++n], sizeof(number[n]), "%" PRIu32, word[j]);
+			(void)snprintf(number[++n], sizeof(number[n]), "%" PRIu32,
+			               word[j]);
 	}
 	for (size_t i = 0; i <= n; i++)
 		argv[i + 1] = number[i];
@@ -86,7 +92,8 @@ static pid_t start_helper(const char *program, pid_t pid, const struct idmap *ma
 	return child;
 }
 
-static int finish_helper(const char *program, pid_t child, int complaints, struct err *err)
+static int finish_helper(const char *program, pid_t child, int complaints,
+                         struct err *err)
 {
 	char text[200] = "";
 	int status;
@@ -106,8 +113,10 @@ static int finish_helper(const char *program, pid_t child, int complaints, struc
 /* The supervisor's two helpers write L1's maps: setuid programs of the package uidmap. */
 static int map_by_helper(const struct launch *launch, struct err *err)
 {
-	static const char *const program[] = { "/usr/bin/newuidmap", "/usr/bin/newgidmap" };
-	const struct idmap *const map[] = { &launch->plan->outer_uid, &launch->plan->outer_gid };
+	static const char *const program[] = { "/usr/bin/newuidmap",
+		                               "/usr/bin/newgidmap" };
+	const struct idmap *const map[] = { &launch->plan->outer_uid,
+		                            &launch->plan->outer_gid };
 	cleanup_close int reader = -EBADF, writer = -EBADF;
 	int pipes[2], r = 0;
 	pid_t child[2];
@@ -118,7 +127,8 @@ static int map_by_helper(const struct launch *launch, struct err *err)
 	writer = pipes[1];
 	for (size_t i = 0; i < 2; i++) {
 		child[i] = r < 0 ? -1
-		                 : start_helper(program[i], launch->warden, map[i], writer, err);
+		                 : start_helper(program[i], launch->warden, map[i],
+		                                writer, err);
 		if (child[i] < 0)
 			r = -err->code;
 	}
@@ -127,7 +137,8 @@ static int map_by_helper(const struct launch *launch, struct err *err)
 
 		if (child[i] > 0)
 			if (finish_helper(program[i], child[i], reader,
-			                  r < 0 ? &second : err) < 0 && r == 0)
+			                  r < 0 ? &second : err) < 0 &&
+			    r == 0)
 				r = -err->code;
 	}
 	return r;
@@ -207,7 +218,8 @@ int apply_rlimit(struct launch *launch, const struct step *step, struct err *err
 	else {
 		if (number_parse(step->value, 1, UINT32_MAX, &value, err) < 0 ||
 		    getrlimit(RLIMIT_NPROC, &launch->nproc) < 0)
-			return err->code ? -err->code : err_set(err, errno, "read RLIMIT_NPROC");
+			return err->code ? -err->code
+			                 : err_set(err, errno, "read RLIMIT_NPROC");
 		/* A new user namespace takes its maker's soft limit as its own maximum
 		 * (kernel/user_namespace.c, create_user_ns()). */
 		limit = launch->nproc;

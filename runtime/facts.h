@@ -54,13 +54,14 @@ struct source_fact {
  * @init:	absolute path of the image's systemd ("/sbin/init" where that is
  *		it), NULL where it has none
  * @owner:	uid of the directory
+ * @has_resolv_conf, @has_hostname: it has these files in /etc
  */
 struct root_fact {
 	dev_t dev;
 	ino_t ino;
 	const char *init;
 	uid_t owner;
-	bool has_resolv_conf;
+	bool has_resolv_conf, has_hostname;
 };
 
 /**
@@ -80,8 +81,12 @@ struct root_fact {
  * @user_manager:	systemd --user (or the system manager, for root) answers
  * @node_watches, @node_instances: the node's own /proc/sys/user values
  * @nproc_hard:		RLIMIT_NPROC, UINT64_MAX where unlimited
- * @mask:		kernel files that exist here, from mask_candidates[] in plan.c
- * @hides:		kernel directories below /sys to be covered that exist here
+ * @mount, @mount_n:	the mount table
+ * @cgroup:		our own group
+ * @root:		what --rootfs names
+ * @tree:		"/" as far as mounts lie below, for --rootfs host only
+ * @source:		one for each volume of the config
+ * @kernel_files:	bit i: kernel_files[i] exists
  */
 struct facts {
 	uid_t uid;
@@ -97,9 +102,9 @@ struct facts {
 	size_t mount_n;
 	struct cgroup_facts cgroup;
 	struct root_fact root;
-	const struct tree_fact *tree; /* of "/", for --rootfs host only */
-	const struct source_fact *source; /* one per config->volume */
-	uint64_t kernel_files; /* bit i: kernel_file[i] of kernel_files.h exists */
+	const struct tree_fact *tree;
+	const struct source_fact *source;
+	uint64_t kernel_files;
 };
 
 #endif

@@ -22,7 +22,8 @@ int idmap_lent(uint32_t own, const struct idmap *sub, struct idmap *ret, struct 
 		const struct id_extent *e = &sub->extent[i];
 		uint64_t end = (uint64_t)e->outside + e->count;
 
-		if (e->count == 0 || end > ID_INVALID || (uint64_t)inside + e->count > ID_INVALID)
+		if (e->count == 0 || end > ID_INVALID ||
+		    (uint64_t)inside + e->count > ID_INVALID)
 			return err_set(err, EINVAL,
 			               "subordinate range %" PRIu32 ":%" PRIu32
 			               " is empty or too high",
@@ -108,7 +109,8 @@ void idmap_subids(const char *text, const char *user, uint32_t uid, struct idmap
 			(void)snprintf(number, sizeof(number), "%" PRIu32, uid);
 			if (((user && strlen(user) == len && !strncmp(line, user, len)) ||
 			     (strlen(number) == len && !strncmp(line, number, len))) &&
-			    sscanf(colon, ":%" SCNu32 ":%" SCNu32, &e.outside, &e.count) == 2 &&
+			    sscanf(colon, ":%" SCNu32 ":%" SCNu32, &e.outside,
+			           &e.count) == 2 &&
 			    e.count > 0 && ret->n < IDMAP_EXTENTS_MAX - 1)
 				ret->extent[ret->n++] = e;
 		}
@@ -121,8 +123,8 @@ const char *idmap_text(struct arena *arena, const struct idmap *map)
 	const char *text = "";
 
 	for (size_t i = 0; i < map->n; i++)
-		text = arena_printf(arena, "%s%" PRIu32 " %" PRIu32 " %" PRIu32 "\n", text,
-		                    map->extent[i].inside, map->extent[i].outside,
+		text = arena_printf(arena, "%s%" PRIu32 " %" PRIu32 " %" PRIu32 "\n",
+		                    text, map->extent[i].inside, map->extent[i].outside,
 		                    map->extent[i].count);
 	return text;
 }

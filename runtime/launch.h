@@ -16,6 +16,9 @@
  *		its own mount namespace
  * @cursor:	per actor: the next step it looks at
  *
+ * @state, @lock: directory of entries, and what keeps ours alive: the warden has them
+ *		too, since it cleans up when the supervisor is killed
+ *
  * supervisor:
  * @sync:	the pairs; each process closes the ends of the others
  * @cgroup:	our own group; @limits and @payload: the workspace's
@@ -40,6 +43,7 @@ struct launch {
 	const struct plan *plan;
 	const char *stage;
 	size_t cursor[ACTOR_MAX];
+	int state, lock;
 
 	struct sync_pairs sync;
 	int cgroup, limits, payload;
@@ -77,10 +81,9 @@ int init_main(void *arg);
 /**
  * hint_for() - Give a failure its remedy
  * @err:	holds a failure with its step; kept as it is when it has a hint already
- * @facts:	what the pod is, may be NULL
  *
  * Return: -err->code.
  */
-int hint_for(struct err *err, const struct facts *facts);
+int hint_for(struct err *err);
 
 #endif

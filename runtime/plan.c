@@ -52,13 +52,15 @@ static void note(struct plan *plan, const char *text)
 static const char *one_id_reason(const struct facts *facts)
 {
 	if (facts->subuid.n == 0 || facts->subgid.n == 0)
-		return "no subordinate IDs are lent to this user: add a line to /etc/subuid "
+		return "no subordinate IDs are lent to this user: add a line to "
+		       "/etc/subuid "
 		       "and /etc/subgid, for example with usermod --add-subuids "
 		       "100000-165535 --add-subgids 100000-165535 USER";
 	if (!facts->newuidmap)
 		return "newuidmap and newgidmap are missing: install the package uidmap";
 	if (facts->no_new_privs)
-		return "no_new_privs is set, so newuidmap cannot help: in a pod run as root "
+		return "no_new_privs is set, so newuidmap cannot help: in a pod run as "
+		       "root "
 		       "of a user namespace (hostUsers: false)";
 	return NULL;
 }
@@ -88,9 +90,10 @@ int plan_ids(struct plan *plan, const struct config *config, const struct facts 
 		/* Root inside would own what the node's root owns: /proc/sys above all. */
 		if (facts->subuid.n == 0 || facts->subgid.n == 0 || !facts->can_map) {
 			(void)err_set(err, EPERM, "started as this machine's own root");
-			(void)err_hint(err, "run as an ordinary user with subordinate IDs, or "
-			                    "lend root some: add 'root:100000:65536' to "
-			                    "/etc/subuid and /etc/subgid");
+			(void)err_hint(err,
+			               "run as an ordinary user with subordinate IDs, or "
+			               "lend root some: add 'root:100000:65536' to "
+			               "/etc/subuid and /etc/subgid");
 			return err_step(err, "ids");
 		}
 		plan->outer_uid = shifted(&facts->subuid);
@@ -128,7 +131,8 @@ static const char *enabling(struct arena *arena, const char *controllers)
 	for (const char *p = controllers; *p;) {
 		size_t len = strcspn(p, " ");
 
-		text = arena_printf(arena, "%s%s+%.*s", text, *text ? " " : "", (int)len, p);
+		text = arena_printf(arena, "%s%s+%.*s", text, *text ? " " : "", (int)len,
+		                    p);
 		p += len + strspn(p + len, " ");
 	}
 	return text;
@@ -146,20 +150,22 @@ int plan_cgroup(struct plan *plan, const struct config *config, const struct fac
 		if (plan->init != INIT_SYSTEMD)
 			return 0;
 		if (facts->user_manager) {
-			(void)plan_add(plan, ACTOR_SUPERVISOR, STEP_SCOPE,
-			               "our own group is not delegated to us: the service "
-			               "manager gives us one that is, and berth starts again "
-			               "in it");
+			(void)plan_add(
+				plan, ACTOR_SUPERVISOR, STEP_SCOPE,
+				"our own group is not delegated to us: the service "
+				"manager gives us one that is, and berth starts again "
+				"in it");
 			return 0;
 		}
 		(void)err_set(err, EPERM, "systemd needs a cgroup it can write, and %s",
 		              !cg->mount ? "no cgroup2 hierarchy is mounted"
 		              : cg->own  ? "our own group is not ours"
 		                         : "our own group is out of sight");
-		(void)err_hint(err, "in a pod use a runtime that hands over the cgroup (crun, "
-		                    "or containerd 2.1 with cgroup_writable); on a machine "
-		                    "log in with a systemd user session, or start under "
-		                    "systemd-run --user --scope -p Delegate=yes");
+		(void)err_hint(err,
+		               "in a pod use a runtime that hands over the cgroup (crun, "
+		               "or containerd 2.1 with cgroup_writable); on a machine "
+		               "log in with a systemd user session, or start under "
+		               "systemd-run --user --scope -p Delegate=yes");
 		return err_step(err, "cgroup");
 	}
 
@@ -234,11 +240,12 @@ static int plan_budgets(struct plan *plan, const struct config *config,
 		uint64_t want, node;
 	} budgets[] = {
 		{ "--watches", "max_inotify_watches",
-		  "all watchers inside share this number, whatever their user or container",
+		  "all watchers inside share this number, whatever their user or "
+		  "container",
 		  config->watches, facts->node_watches },
 		{ "--inotify-instances", "max_inotify_instances",
-		  "all inotify instances inside share this number", config->inotify_instances,
-		  facts->node_instances },
+		  "all inotify instances inside share this number",
+		  config->inotify_instances, facts->node_instances },
 	};
 
 	for (size_t i = 0; i < sizeof(budgets) / sizeof(budgets[0]); i++) {
@@ -247,18 +254,21 @@ static int plan_budgets(struct plan *plan, const struct config *config,
 		if (budgets[i].want == LIMIT_UNSET)
 			continue;
 		if (budgets[i].want > budgets[i].node) {
-			(void)err_set(err, ERANGE, "%s %" PRIu64 ": this node allows %" PRIu64,
-			              budgets[i].option, budgets[i].want, budgets[i].node);
-			(void)err_hint(err, "ask for at most that, or raise fs.inotify on the "
-			                    "node");
+			(void)err_set(
+				err, ERANGE, "%s %" PRIu64 ": this node allows %" PRIu64,
+				budgets[i].option, budgets[i].want, budgets[i].node);
+			(void)err_hint(err,
+			               "ask for at most that, or raise fs.inotify on the "
+			               "node");
 			return err_step(err, "ucount");
 		}
 		if (facts->proc_masked) {
 			(void)err_set(err, EPERM,
 			              "%s: parts of /proc are covered or read-only here",
 			              budgets[i].option);
-			(void)err_hint(err, "set procMount: Unmasked (with hostUsers: false) in "
-			                    "the pod");
+			(void)err_hint(
+				err, "set procMount: Unmasked (with hostUsers: false) in "
+				     "the pod");
 			return err_step(err, "ucount");
 		}
 		s = plan_add(plan, ACTOR_WARDEN, STEP_UCOUNT, budgets[i].why);
@@ -273,11 +283,13 @@ void plan_dev(struct plan *plan)
 	static const struct {
 		const char *name, *target;
 	} links[] = {
-		{ "/dev/fd", "/proc/self/fd" },         { "/dev/stdin", "/proc/self/fd/0" },
-		{ "/dev/stdout", "/proc/self/fd/1" },   { "/dev/stderr", "/proc/self/fd/2" },
+		{ "/dev/fd", "/proc/self/fd" },
+		{ "/dev/stdin", "/proc/self/fd/0" },
+		{ "/dev/stdout", "/proc/self/fd/1" },
+		{ "/dev/stderr", "/proc/self/fd/2" },
 		{ "/dev/ptmx", "pts/ptmx" },
 	};
-	static const char *const nodes[] = { "/dev/null", "/dev/zero",    "/dev/full",
+	static const char *const nodes[] = { "/dev/null",   "/dev/zero",    "/dev/full",
 		                             "/dev/random", "/dev/urandom", "/dev/tty" };
 	static const struct {
 		const char *name;
@@ -328,8 +340,9 @@ static int plan_root(struct plan *plan, const struct config *config,
 {
 	struct step *s;
 
-	(void)plan_add(plan, ACTOR_WARDEN, STEP_PRIVATE,
-	               "the workspace's tree is its own: no mount of the pod appears later");
+	(void)plan_add(
+		plan, ACTOR_WARDEN, STEP_PRIVATE,
+		"the workspace's tree is its own: no mount of the pod appears later");
 
 	if (!strcmp(config->rootfs, "host"))
 		return plan_host_root(plan, config, facts, err);
@@ -340,12 +353,12 @@ static int plan_root(struct plan *plan, const struct config *config,
 		                           : "changes live in memory: they end with the "
 		                             "workspace");
 		s->source = "tmpfs";
-		s->value = config->state
-		                   ? arena_printf(&plan->arena, "%s/%s", config->state,
-		                                  config->name)
-		                   : NULL;
-		s = plan_add(plan, ACTOR_WARDEN, STEP_OVERLAY,
-		             "the directory stays as it is, changes go to the upper layer");
+		s->value = config->state ? arena_printf(&plan->arena, "%s/%s",
+		                                        config->state, config->name)
+		                         : NULL;
+		s = plan_add(
+			plan, ACTOR_WARDEN, STEP_OVERLAY,
+			"the directory stays as it is, changes go to the upper layer");
 		s->target = "/";
 		s->source = config->rootfs;
 		s->value = "upper";
@@ -402,12 +415,14 @@ static void plan_init_birth(struct plan *plan, const struct config *config,
 	struct step *s;
 
 	if (config->pids != LIMIT_UNSET) {
-		s = plan_add(plan, ACTOR_WARDEN, STEP_RLIMIT,
-		             facts->node_root
-		                     ? "all processes inside share this number (not enforced: "
-		                       "this is the node's root)"
-		                     : "all processes inside share this number, whatever their "
-		                       "user");
+		s = plan_add(
+			plan, ACTOR_WARDEN, STEP_RLIMIT,
+			facts->node_root
+				? "all processes inside share this number (not enforced: "
+				  "this is the node's root)"
+				: "all processes inside share this number, whatever "
+		                  "their "
+				  "user");
 		s->target = "nproc";
 		s->value = arena_printf(&plan->arena, "%" PRIu64, config->pids);
 	}
@@ -421,7 +436,8 @@ static void plan_init_birth(struct plan *plan, const struct config *config,
 		s->flags |= NS_BIT(NS_CGROUP);
 	s->number = into;
 	if (config->pids != LIMIT_UNSET) {
-		s = plan_add(plan, ACTOR_WARDEN, STEP_RLIMIT, "the warden itself is not meant");
+		s = plan_add(plan, ACTOR_WARDEN, STEP_RLIMIT,
+		             "the warden itself is not meant");
 		s->target = "nproc";
 		s->value = "restore";
 	}
@@ -432,13 +448,14 @@ static void plan_init_birth(struct plan *plan, const struct config *config,
 	s->via = "write";
 
 	if (plan->cgroup && !into) {
-		s = plan_add(plan, ACTOR_SUPERVISOR, STEP_CGROUP_JOIN,
-		             facts->clone3 ? "the warden is not the group's owner"
-		                           : "clone3 is hidden here, so init is moved after its "
-		                             "birth");
+		s = plan_add(
+			plan, ACTOR_SUPERVISOR, STEP_CGROUP_JOIN,
+			facts->clone3
+				? "the warden is not the group's owner"
+				: "clone3 is hidden here, so init is moved after its "
+				  "birth");
 		s->target = arena_printf(&plan->arena, "berth-%s/payload", config->name);
-		s = plan_add(plan, ACTOR_INIT, STEP_UNSHARE,
-		             ns_info[NS_CGROUP].why);
+		s = plan_add(plan, ACTOR_INIT, STEP_UNSHARE, ns_info[NS_CGROUP].why);
 		s->flags = NS_BIT(NS_CGROUP);
 	}
 }
@@ -452,23 +469,26 @@ static void plan_inside(struct plan *plan, const struct config *config,
 	if (facts->oom_score_adj < 1000) {
 		int adj = facts->oom_score_adj + 100;
 
-		s = plan_add(plan, ACTOR_INIT, STEP_OOM,
-		             "when memory is short the workspace goes before its supervisor");
+		s = plan_add(
+			plan, ACTOR_INIT, STEP_OOM,
+			"when memory is short the workspace goes before its supervisor");
 		s->value = arena_printf(arena, "%d", adj > 1000 ? 1000 : adj);
 	}
 	s = plan_add(plan, ACTOR_INIT, STEP_HOSTNAME, "own name");
 	s->value = config->hostname;
 	if (config->net == NET_NONE)
 		(void)plan_add(plan, ACTOR_INIT, STEP_LOOPBACK, "localhost");
-	(void)plan_add(plan, ACTOR_INIT, STEP_REROOT,
-	               "the kernel refuses to pivot to a locked mount, but not to its copy");
+	(void)plan_add(
+		plan, ACTOR_INIT, STEP_REROOT,
+		"the kernel refuses to pivot to a locked mount, but not to its copy");
 	plan_kernel_mounts(plan, config, facts);
 	(void)plan_add(plan, ACTOR_INIT, STEP_PIVOT, "nothing of the pod stays in sight");
 
 	if (plan->pty) {
-		s = plan_add(plan, ACTOR_INIT, STEP_CONSOLE,
-		             "a terminal of the workspace's own; the supervisor holds the "
-		             "other end");
+		s = plan_add(
+			plan, ACTOR_INIT, STEP_CONSOLE,
+			"a terminal of the workspace's own; the supervisor holds the "
+			"other end");
 		s->target = "/dev/console";
 	}
 	if (plan->init == INIT_SYSTEMD) {
@@ -479,7 +499,8 @@ static void plan_inside(struct plan *plan, const struct config *config,
 	             "system calls that reach the node, and unknown ones, are refused");
 	s->value = "workspace";
 	if (config->user) {
-		s = plan_add(plan, ACTOR_INIT, STEP_USER, "asked for with -u, looked up inside");
+		s = plan_add(plan, ACTOR_INIT, STEP_USER,
+		             "asked for with -u, looked up inside");
 		s->value = config->user;
 	}
 }
@@ -507,33 +528,40 @@ static int choose_init(struct plan *plan, const struct config *config,
 		                                                       : INIT_SYSTEMD;
 	plan->init = init;
 	if (foreign)
-		note(plan, "the host's files belong to IDs that this user was not lent: they "
-		           "show as nobody's, so this is for single commands");
+		note(plan,
+		     "the host's files belong to IDs that this user was not lent: they "
+		     "show as nobody's, so this is for single commands");
 	if (init != INIT_SYSTEMD)
 		return 0;
 
 	if (foreign) {
-		(void)err_set(err, EPERM, "systemd on the host's own files: they belong to IDs "
-		                          "that this user was not lent");
-		(void)err_hint(err, "give --rootfs DIR with a root file system unpacked by "
-		                    "'berth unshare', or run single commands");
+		(void)err_set(err, EPERM,
+		              "systemd on the host's own files: they belong to IDs "
+		              "that this user was not lent");
+		(void)err_hint(err,
+		               "give --rootfs DIR with a root file system unpacked by "
+		               "'berth unshare', or run single commands");
 	} else if (!facts->root.init) {
 		(void)err_set(err, ENOENT, "'%s' has no systemd", config->rootfs);
-		(void)err_hint(err, "install systemd-sysv in the image, or use --init berth "
-		                    "with a command");
+		(void)err_hint(err,
+		               "install systemd-sysv in the image, or use --init berth "
+		               "with a command");
 	} else if (width < IDMAP_FULL) {
 		(void)err_set(err, EPERM,
-		              "systemd needs %d IDs and this user has %" PRIu64, IDMAP_FULL,
-		              width);
-		(void)err_hint(err, "%s", plan->notes_n > 0
-		                                  ? plan->notes[0]
-		                                  : "lend the user 65536 IDs in /etc/subuid "
-		                                    "and /etc/subgid");
+		              "systemd needs %d IDs and this user has %" PRIu64,
+		              IDMAP_FULL, width);
+		(void)err_hint(err, "%s",
+		               plan->notes_n > 0
+		                       ? plan->notes[0]
+		                       : "lend the user 65536 IDs in /etc/subuid "
+		                         "and /etc/subgid");
 	} else if (facts->proc_masked) {
-		(void)err_set(err, EPERM, "systemd needs a /proc of its own, and parts of this "
-		                          "one are covered");
-		(void)err_hint(err, "set procMount: Unmasked (with hostUsers: false) in the "
-		                    "pod");
+		(void)err_set(err, EPERM,
+		              "systemd needs a /proc of its own, and parts of this "
+		              "one are covered");
+		(void)err_hint(err,
+		               "set procMount: Unmasked (with hostUsers: false) in the "
+		               "pod");
 	} else {
 		return 0;
 	}
@@ -568,14 +596,15 @@ static void plan_command(struct plan *plan, const struct config *config,
 		command[0] = facts->root.init;
 	else
 		command[0] = "/bin/sh";
-	plan->command = config->command && plan->init != INIT_SYSTEMD ? config->command
-	                                                              : command;
+	plan->command =
+		config->command && plan->init != INIT_SYSTEMD ? config->command : command;
 
 	s = plan_add(plan, ACTOR_INIT, STEP_EXEC,
 	             plan->init == INIT_SYSTEMD ? "the image's own init"
-	             : plan->init == INIT_BERTH ? "under berth's own small init, which reaps "
-	                                          "orphans and forwards signals"
-	                                        : "as PID 1 itself");
+	             : plan->init == INIT_BERTH
+	                     ? "under berth's own small init, which reaps "
+	                       "orphans and forwards signals"
+	                     : "as PID 1 itself");
 	s->value = words(arena, plan->command);
 }
 

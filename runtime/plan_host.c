@@ -16,7 +16,8 @@ static const char *flat(struct arena *arena, const char *path)
 
 static void plan_entry(struct plan *plan, const struct tree_fact *entry);
 
-static void plan_directory(struct plan *plan, const struct tree_fact *entry, const char *why)
+static void plan_directory(struct plan *plan, const struct tree_fact *entry,
+                           const char *why)
 {
 	struct step *s = plan_add(plan, ACTOR_WARDEN, STEP_DIRECTORY, why);
 
@@ -47,7 +48,8 @@ static void plan_copied(struct plan *plan, const struct tree_fact *entry, const 
 static void plan_entry(struct plan *plan, const struct tree_fact *entry)
 {
 	if (entry->link) {
-		struct step *s = plan_add(plan, ACTOR_WARDEN, STEP_LINK, "as on the host");
+		struct step *s =
+			plan_add(plan, ACTOR_WARDEN, STEP_LINK, "as on the host");
 
 		s->target = entry->path;
 		s->value = entry->link;
@@ -55,10 +57,12 @@ static void plan_entry(struct plan *plan, const struct tree_fact *entry)
 		plan_directory(plan, entry,
 		               "the pod mounted something here, which was not asked for");
 	} else if (S_ISDIR(entry->mode) && entry->mounts_below && entry->small) {
-		plan_copied(plan, entry,
-		            "small, and an overlay refuses directories with mounts below");
+		plan_copied(
+			plan, entry,
+			"small, and an overlay refuses directories with mounts below");
 	} else if (S_ISDIR(entry->mode) && entry->mounts_below) {
-		plan_directory(plan, entry, "rebuilt entry by entry: it has mounts below");
+		plan_directory(plan, entry,
+		               "rebuilt entry by entry: it has mounts below");
 		for (size_t i = 0; i < entry->child_n; i++)
 			plan_entry(plan, &entry->child[i]);
 	} else if (S_ISDIR(entry->mode) && entry->empty) {
@@ -78,15 +82,16 @@ int plan_host_root(struct plan *plan, const struct config *config,
 	static const struct {
 		const char *path;
 		uint64_t mode;
-	} fresh[] = { { "/dev", 0755 }, { "/proc", 0555 }, { "/sys", 0555 },
+	} fresh[] = { { "/dev", 0755 }, { "/proc", 0555 },      { "/sys", 0555 },
 		      { "/run", 0755 }, { "/run/lock", 01777 }, { "/tmp", 01777 } };
 	struct arena *arena = &plan->arena;
 	struct step *s;
 
 	(void)err;
 	s = plan_add(plan, ACTOR_WARDEN, STEP_ROOT,
-	             config->state ? "where the host's directories meet"
-	                           : "changes live in memory: they end with the workspace");
+	             config->state
+	                     ? "where the host's directories meet"
+	                     : "changes live in memory: they end with the workspace");
 	s->source = "tmpfs";
 	s->value = config->state
 	                   ? arena_printf(arena, "%s/%s", config->state, config->name)
@@ -94,7 +99,8 @@ int plan_host_root(struct plan *plan, const struct config *config,
 	for (size_t i = 0; i < facts->tree->child_n; i++)
 		plan_entry(plan, &facts->tree->child[i]);
 	for (size_t i = 0; i < sizeof(fresh) / sizeof(fresh[0]); i++) {
-		s = plan_add(plan, ACTOR_WARDEN, STEP_DIRECTORY, "fresh for the workspace");
+		s = plan_add(plan, ACTOR_WARDEN, STEP_DIRECTORY,
+		             "fresh for the workspace");
 		s->target = fresh[i].path;
 		s->number = fresh[i].mode;
 	}
@@ -105,8 +111,10 @@ int plan_host_root(struct plan *plan, const struct config *config,
 	s = plan_add(plan, ACTOR_WARDEN, STEP_FILE, "localhost, and own name");
 	s->target = "/etc/hosts";
 	s->number = 0644;
-	s->value = arena_printf(arena, "127.0.0.1 localhost\n::1 localhost ip6-localhost\n"
-	                               "127.0.1.1 %s\n", config->hostname);
+	s->value = arena_printf(arena,
+	                        "127.0.0.1 localhost\n::1 localhost ip6-localhost\n"
+	                        "127.0.1.1 %s\n",
+	                        config->hostname);
 	if (config->net == NET_HOST) {
 		s = plan_add(plan, ACTOR_WARDEN, STEP_COPY,
 		             "names resolve as in the pod whose network this is");

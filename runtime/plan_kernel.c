@@ -26,8 +26,9 @@ static void plan_covers(struct plan *plan, const struct facts *facts, bool proc,
 		if (strncmp(f->path, "/proc/", 6) ? !sys : !proc)
 			continue;
 		if (f->cover == COVER_DIRECTORY) {
-			(void)mount(plan, "tmpfs", f->path, "mode=0755,size=0",
-			            PLAN_READ_ONLY | PLAN_NOSUID | PLAN_NODEV | PLAN_NOEXEC,
+			(void)mount(plan, "tmpfs", f->path, "mode=0755",
+			            PLAN_READ_ONLY | PLAN_NOSUID | PLAN_NODEV |
+			                    PLAN_NOEXEC,
 			            f->why);
 			continue;
 		}
@@ -51,9 +52,11 @@ void plan_kernel_mounts(struct plan *plan, const struct config *config,
 	 * (fs/namespace.c, mount_too_revealing()); these keep that true for sandboxes
 	 * inside after the covers below. */
 	if (!facts->proc_masked) {
-		(void)mount(plan, "proc", "/dev/.berth/proc", NULL, safe,
-		            "nested sandboxes may mount their own while this is in sight");
-		(void)mount(plan, "proc", "/proc", NULL, safe, "the workspace's processes");
+		(void)mount(
+			plan, "proc", "/dev/.berth/proc", NULL, safe,
+			"nested sandboxes may mount their own while this is in sight");
+		(void)mount(plan, "proc", "/proc", NULL, safe,
+		            "the workspace's processes");
 	}
 	if (own_sys) {
 		(void)mount(plan, "sysfs", "/dev/.berth/sys", NULL,
@@ -85,27 +88,47 @@ void plan_kernel_mounts(struct plan *plan, const struct config *config,
 	s->number = 0644;
 }
 
-/* What the warden shows of the pod's own files: only with the pod's network. */
+/* /etc/hostname of a directory used in place would win over ours, with systemd. */
+static void plan_own_name(struct plan *plan, const struct config *config)
+{
+	struct step *s =
+		plan_add(plan, ACTOR_WARDEN, STEP_FILE, "own name, for the next line");
+
+	s->target = "/dev/.berth/hostname";
+	s->number = 0644;
+	s->value = arena_printf(&plan->arena, "%s\n", config->hostname);
+	s = plan_add(plan, ACTOR_WARDEN, STEP_BIND,
+	             "systemd takes the host name from here, and the image's file stays");
+	s->source = "/dev/.berth/hostname";
+	s->target = "/etc/hostname";
+	s->via = "inside";
+}
+
+/* What the warden puts over files of the image. */
 void plan_pod_files(struct plan *plan, const struct config *config,
                     const struct facts *facts)
 {
 	struct step *s;
 
+	if (strcmp(config->rootfs, "host") != 0 && facts->root.has_hostname)
+		plan_own_name(plan, config);
 	if (config->net == NET_HOST || facts->sys_masked) {
 		s = plan_add(plan, ACTOR_WARDEN, STEP_BIND,
-		             config->net == NET_HOST
-		                     ? "sysfs shows the network namespace, and that one is the "
-		                       "pod's"
-		                     : "parts of the pod's /sys are covered, so no own one can "
-		                       "be had");
+		             config->net == NET_HOST ? "sysfs shows the network "
+		                                       "namespace, and that one is the "
+		                                       "pod's"
+		                                     : "parts of the pod's /sys are "
+		                                       "covered, so no own one can "
+		                                       "be had");
 		s->source = "/sys";
 		s->target = "/sys";
 		s->flags = PLAN_READ_ONLY | PLAN_NOSUID | PLAN_NODEV | PLAN_NOEXEC;
 		s->number = 1;
-		s = plan_add(plan, ACTOR_WARDEN, STEP_MOUNT, "the pod's cgroup tree stays out");
+		s = plan_add(plan, ACTOR_WARDEN, STEP_MOUNT,
+		             "the pod's cgroup tree stays out");
 		s->target = "/sys/fs/cgroup";
 		s->via = "tmpfs";
-		s->value = "mode=0755,size=0";
+		s->value = "mode=0755";
 		s->flags = PLAN_READ_ONLY | PLAN_NOSUID | PLAN_NODEV | PLAN_NOEXEC;
 	}
 	if (config->net == NET_HOST && facts->root.has_resolv_conf &&

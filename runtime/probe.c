@@ -26,7 +26,8 @@ static void unescape(char *text)
 
 	for (char *in = text; *in; out++) {
 		if (in[0] == '\\' && in[1] >= '0' && in[1] <= '3' && in[2] && in[3]) {
-			*out = (char)((in[1] - '0') * 64 + (in[2] - '0') * 8 + in[3] - '0');
+			*out = (char)((in[1] - '0') * 64 + (in[2] - '0') * 8 + in[3] -
+			              '0');
 			in += 4;
 		} else {
 			*out = *in++;
@@ -125,9 +126,11 @@ static void judge_mounts(struct arena *arena, struct facts *facts)
 		const struct mount_fact *m = &facts->mount[i];
 
 		if (!strcmp(m->point, "/proc")) {
-			facts->proc_masked = strcmp(m->fstype, "proc") || strcmp(m->root, "/");
+			facts->proc_masked =
+				strcmp(m->fstype, "proc") || strcmp(m->root, "/");
 		} else if (!strcmp(m->point, "/sys")) {
-			facts->sys_masked = strcmp(m->fstype, "sysfs") || strcmp(m->root, "/");
+			facts->sys_masked =
+				strcmp(m->fstype, "sysfs") || strcmp(m->root, "/");
 			facts->sys_read_only = m->read_only;
 		} else if (starts_with(m->point, "/proc/") && covers(m->point)) {
 			facts->proc_masked = true;
@@ -143,7 +146,8 @@ static void judge_mounts(struct arena *arena, struct facts *facts)
 
 static int probe_status(struct facts *facts, struct err *err)
 {
-	const uint64_t need = 1ULL << CAP_SETUID | 1ULL << CAP_SETGID | 1ULL << CAP_SETFCAP;
+	const uint64_t need =
+		1ULL << CAP_SETUID | 1ULL << CAP_SETGID | 1ULL << CAP_SETFCAP;
 	const char *caps, *nnp;
 	char text[8192];
 
@@ -197,7 +201,8 @@ static void probe_lent(struct arena *arena, struct facts *facts)
 		struct err ignored = { 0 };
 		const char *text;
 
-		if (file_slurp(AT_FDCWD, files[i].path, 16 << 20, arena, &text, &ignored) >= 0)
+		if (file_slurp(AT_FDCWD, files[i].path, 16 << 20, arena, &text,
+		               &ignored) >= 0)
 			idmap_subids(text, name, facts->uid, files[i].ret);
 	}
 	facts->newuidmap = access("/usr/bin/newuidmap", X_OK) == 0 &&
@@ -245,6 +250,19 @@ static bool in_image(int root, const char *path)
 	return fd >= 0;
 }
 
+/* A regular file that no symbolic link leads to: something can be mounted on it. */
+static bool is_file(int root, const char *path)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS,
+	};
+	cleanup_close int fd = sys_openat2(root, path, &how);
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 static int probe_root(const struct config *config, struct facts *facts, struct err *err)
 {
 	const char *path = strcmp(config->rootfs, "host") ? config->rootfs : "/";
@@ -253,26 +271,30 @@ static int probe_root(const struct config *config, struct facts *facts, struct e
 
 	if (root < 0 || fstat(root, &st) < 0) {
 		(void)err_set(err, errno, "open the root file system '%s'", path);
-		(void)err_hint(err, "--rootfs takes a directory with a root file system, or "
-		                    "'host'");
+		(void)err_hint(err,
+		               "--rootfs takes a directory with a root file system, or "
+		               "'host'");
 		return err_step(err, "root");
 	}
 	facts->root.dev = st.st_dev;
 	facts->root.ino = st.st_ino;
 	facts->root.owner = st.st_uid;
 	/* usrmerge moved the program, not the name that everybody executes. */
-	if (in_image(root, "/usr/lib/systemd/systemd") || in_image(root, "/lib/systemd/systemd"))
-		facts->root.init = in_image(root, "/sbin/init") ? "/sbin/init"
-		                                                : "/usr/lib/systemd/systemd";
-	facts->root.has_resolv_conf = in_image(root, "/etc/resolv.conf");
+	if (in_image(root, "/usr/lib/systemd/systemd") ||
+	    in_image(root, "/lib/systemd/systemd"))
+		facts->root.init = in_image(root, "/sbin/init")
+		                           ? "/sbin/init"
+		                           : "/usr/lib/systemd/systemd";
+	facts->root.has_resolv_conf = is_file(root, "/etc/resolv.conf");
+	facts->root.has_hostname = is_file(root, "/etc/hostname");
 	return 0;
 }
 
 static int probe_sources(const struct config *config, struct arena *arena,
                          struct facts *facts, struct err *err)
 {
-	struct source_fact *source = arena_alloc(arena, (config->volume_n + 1) *
-	                                                        sizeof(*source));
+	struct source_fact *source =
+		arena_alloc(arena, (config->volume_n + 1) * sizeof(*source));
 
 	if (!source)
 		return err_set(err, ENOMEM, "look at volumes");
@@ -282,8 +304,9 @@ static int probe_sources(const struct config *config, struct arena *arena,
 		if (stat(config->volume[i].source, &st) < 0) {
 			(void)err_set(err, errno, "volume source '%s'",
 			              config->volume[i].source);
-			(void)err_hint(err, "make it first: berth never makes directories "
-			                    "outside the workspace");
+			(void)err_hint(err,
+			               "make it first: berth never makes directories "
+			               "outside the workspace");
 			return err_step(err, "volume");
 		}
 		source[i] = (struct source_fact){ .found = true,
@@ -295,21 +318,41 @@ static int probe_sources(const struct config *config, struct arena *arena,
 	return 0;
 }
 
-int probe(const struct config *config, struct arena *arena, struct facts *ret,
-          struct err *err)
+int probe_ids(struct arena *arena, struct facts *ret, struct err *err)
 {
-	struct facts facts = { .uid = geteuid(), .gid = getegid() };
-	struct rlimit nproc;
+	struct facts facts = *ret;
 	struct stat st;
 	int r;
 
-	r = probe_mounts(arena, &facts, err);
-	if (r == 0)
-		r = probe_status(&facts, err);
+	facts.uid = geteuid();
+	facts.gid = getegid();
+	r = probe_status(&facts, err);
 	if (r == 0)
 		r = probe_map("/proc/self/uid_map", &facts.own_uid, err);
 	if (r == 0)
 		r = probe_map("/proc/self/gid_map", &facts.own_gid, err);
+	if (r < 0)
+		return err_hint(err, "berth needs /proc: mount it");
+	/* /proc/sys belongs to the node's root, whoever looks: mapped to us or not. */
+	facts.node_root = facts.uid == 0 && stat("/proc/sys/kernel/ostype", &st) == 0 &&
+	                  st.st_uid == 0;
+	if (facts.uid != 0 || facts.node_root)
+		probe_lent(arena, &facts);
+	facts.clone3 = sys_has_clone3();
+	*ret = facts;
+	return 0;
+}
+
+int probe(const struct config *config, struct arena *arena, struct facts *ret,
+          struct err *err)
+{
+	struct facts facts = { 0 };
+	struct rlimit nproc;
+	int r;
+
+	r = probe_mounts(arena, &facts, err);
+	if (r == 0)
+		r = probe_ids(arena, &facts, err);
 	if (r == 0)
 		r = probe_root(config, &facts, err);
 	if (r == 0)
@@ -318,24 +361,21 @@ int probe(const struct config *config, struct arena *arena, struct facts *ret,
 		return r;
 
 	judge_mounts(arena, &facts);
-	/* /proc/sys belongs to the node's root, whoever looks: mapped to us or not. */
-	facts.node_root = facts.uid == 0 && stat("/proc/sys/kernel/ostype", &st) == 0 &&
-	                  st.st_uid == 0;
-	if (facts.uid != 0 || facts.node_root)
-		probe_lent(arena, &facts);
-	facts.clone3 = sys_has_clone3();
 	facts.oom_score_adj = (int)kernel_number("/proc/self/oom_score_adj");
 	if (!facts.cgroup.ours)
 		facts.user_manager = manager_answers(arena, facts.uid);
 	if (config->watches != LIMIT_UNSET)
 		facts.node_watches = kernel_number("/proc/sys/user/max_inotify_watches");
 	if (config->inotify_instances != LIMIT_UNSET)
-		facts.node_instances = kernel_number("/proc/sys/user/max_inotify_instances");
-	facts.nproc_hard = getrlimit(RLIMIT_NPROC, &nproc) == 0 && nproc.rlim_max != RLIM_INFINITY
-	                           ? nproc.rlim_max
-	                           : UINT64_MAX;
+		facts.node_instances =
+			kernel_number("/proc/sys/user/max_inotify_instances");
+	facts.nproc_hard =
+		getrlimit(RLIMIT_NPROC, &nproc) == 0 && nproc.rlim_max != RLIM_INFINITY
+			? nproc.rlim_max
+			: UINT64_MAX;
 	for (size_t i = 0; i < KERNEL_FILES_N; i++)
-		if (faccessat(AT_FDCWD, kernel_files[i].path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		if (faccessat(AT_FDCWD, kernel_files[i].path, F_OK,
+		              AT_SYMLINK_NOFOLLOW) == 0)
 			facts.kernel_files |= 1ULL << i;
 	if (!strcmp(config->rootfs, "host")) {
 		r = probe_tree(&facts, arena, &facts.tree, err);

@@ -20,6 +20,16 @@ int probe(const struct config *config, struct arena *arena, struct facts *ret,
           struct err *err);
 
 /**
+ * probe_ids() - The part of probe() about IDs, for who needs no more
+ * @arena:	owns the strings
+ * @ret:	only the fields about IDs and clone3 are touched
+ * @err:	filled in on failure
+ *
+ * Return: 0 or -errno.
+ */
+int probe_ids(struct arena *arena, struct facts *ret, struct err *err);
+
+/**
  * probe_tree() - List the host's root where mounts lie below
  * @facts:	@mount is filled in
  * @arena:	owns the result

@@ -144,7 +144,8 @@ static int list(const struct facts *facts, struct arena *arena, struct tree_fact
 		if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, ".."))
 			continue;
 		if (n == room) {
-			struct tree_fact *bigger = arena_alloc(arena, 2 * room * sizeof(*child));
+			struct tree_fact *bigger =
+				arena_alloc(arena, 2 * room * sizeof(*child));
 
 			if (!bigger)
 				break;
@@ -154,7 +155,8 @@ static int list(const struct facts *facts, struct arena *arena, struct tree_fact
 		}
 		child[n] = (struct tree_fact){
 			.path = arena_printf(arena, "%s/%s",
-			                     parent->path[1] ? parent->path : "", d->d_name),
+			                     parent->path[1] ? parent->path : "",
+			                     d->d_name),
 		};
 		if (made_anew(child[n].path))
 			continue;

@@ -18,43 +18,43 @@ enum actor {
  */
 enum step_kind {
 	/* supervisor */
-	STEP_SCOPE,         /* -                     run us again in a delegated scope */
-	STEP_CGROUP_VIEW,   /* -                     a writable cgroup2 mount of our own */
-	STEP_CGROUP_LEAF,   /* target value=from     processes of our group move there */
+	STEP_SCOPE,       /* -                     run us again in a delegated scope */
+	STEP_CGROUP_VIEW, /* -                     a writable cgroup2 mount of our own */
+	STEP_CGROUP_LEAF, /* target value=from     processes of our group move there */
 	STEP_CGROUP_ENABLE, /* target value          cgroup.subtree_control */
 	STEP_CGROUP_MAKE,   /* target                mkdir */
 	STEP_CGROUP_OWN,    /* target number=uid     chown */
-	STEP_CGROUP_JOIN,   /* target                init is moved there after its birth */
+	STEP_CGROUP_JOIN, /* target                init is moved there after its birth */
 	/* supervisor and warden */
-	STEP_SPAWN,         /* target=actor flags=namespaces number=into the cgroup */
-	STEP_MAP,           /* target=actor value=uids source=gids, via=who writes */
+	STEP_SPAWN, /* target=actor flags=namespaces number=into the cgroup */
+	STEP_MAP,   /* target=actor value=uids source=gids, via=who writes */
 	/* warden */
-	STEP_UCOUNT,        /* target=file value */
-	STEP_PRIVATE,       /* -                     no mount event comes or goes */
-	STEP_ROOT,          /* source flags, value=store */
-	STEP_RLIMIT,        /* target=name value */
+	STEP_UCOUNT,  /* target=file value */
+	STEP_PRIVATE, /* -                     no mount event comes or goes */
+	STEP_ROOT,    /* source flags, value=store */
+	STEP_RLIMIT,  /* target=name value */
 	/* mounts, by the warden (locked in L2) or by init */
-	STEP_MOUNT,         /* target via=fstype value=options flags=MOUNT_ATTR_* */
-	STEP_BIND,          /* target source flags number=recursive, via: where source is */
-	STEP_DEVICE,        /* target source         a device node of the pod */
-	STEP_OVERLAY,       /* target source=lower value=upper via=work */
+	STEP_MOUNT,   /* target via=fstype value=options flags=MOUNT_ATTR_* */
+	STEP_BIND,    /* target source flags number=recursive, via: where source is */
+	STEP_DEVICE,  /* target source         a device node of the pod */
+	STEP_OVERLAY, /* target source=lower value=upper via=work */
 	/* files the workspace needs before its init runs */
-	STEP_DIRECTORY,     /* target number=mode */
-	STEP_FILE,          /* target number=mode value=content */
-	STEP_LINK,          /* target value=content */
-	STEP_COPY,          /* target source */
+	STEP_DIRECTORY, /* target number=mode */
+	STEP_FILE,      /* target number=mode value=content */
+	STEP_LINK,      /* target value=content */
+	STEP_COPY,      /* target source */
 	/* init */
-	STEP_UNSHARE,       /* flags=namespaces */
-	STEP_HOSTNAME,      /* value */
-	STEP_LOOPBACK,      /* - */
-	STEP_OOM,           /* value */
-	STEP_REROOT,        /* -                     the root bound onto itself */
-	STEP_PIVOT,         /* - */
-	STEP_CONSOLE,       /* target                a pty of the workspace's devpts */
-	STEP_NOTIFY,        /* target                socket for READY=1 */
-	STEP_SECCOMP,       /* value=filter */
-	STEP_USER,          /* value */
-	STEP_EXEC,          /* value=command */
+	STEP_UNSHARE,  /* flags=namespaces */
+	STEP_HOSTNAME, /* value */
+	STEP_LOOPBACK, /* - */
+	STEP_OOM,      /* value */
+	STEP_REROOT,   /* -                     the root bound onto itself */
+	STEP_PIVOT,    /* - */
+	STEP_CONSOLE,  /* target                a pty of the workspace's devpts */
+	STEP_NOTIFY,   /* target                socket for READY=1 */
+	STEP_SECCOMP,  /* value=filter */
+	STEP_USER,     /* value */
+	STEP_EXEC,     /* value=command */
 	STEP_MAX,
 };
 

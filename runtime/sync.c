@@ -32,7 +32,9 @@ union sync_control {
 
 int sync_open(struct sync_pairs *ret, struct err *err)
 {
-	struct sync_pairs p = { { -EBADF, -EBADF }, { -EBADF, -EBADF }, { -EBADF, -EBADF } };
+	struct sync_pairs p = { { -EBADF, -EBADF },
+		                { -EBADF, -EBADF },
+		                { -EBADF, -EBADF } };
 	int *const pair[] = { p.warden, p.init, p.birth };
 
 	for (size_t i = 0; i < 3; i++)

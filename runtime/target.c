@@ -25,11 +25,13 @@ static int explain(int r, const char *path, struct err *err)
 {
 	(void)err_set(err, -r, "open '%s' in the workspace", path);
 	if (r == -ELOOP)
-		(void)err_hint(err, "a symbolic link of the image lies on the way: name the "
-		                    "directory it points to");
+		(void)err_hint(err,
+		               "a symbolic link of the image lies on the way: name the "
+		               "directory it points to");
 	else if (r == -ENOSYS)
-		(void)err_hint(err, "berth needs openat2: Linux 5.6, and a seccomp profile that "
-		                    "knows it");
+		(void)err_hint(
+			err, "berth needs openat2: Linux 5.6, and a seccomp profile that "
+			     "knows it");
 	return -err->code;
 }
 
@@ -79,10 +81,9 @@ int target_open(int root, const char *path, mode_t make, struct err *err)
 		if (mkdirat(parent, name, 0755) < 0 && errno != EEXIST)
 			return explain(-errno, path, err);
 	} else {
-		cleanup_close int file = openat(parent, name,
-		                                O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
-		                                        O_CLOEXEC,
-		                                0644);
+		cleanup_close int file = openat(
+			parent, name,
+			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 
 		if (file < 0 && errno != EEXIST)
 			return explain(-errno, path, err);

@@ -8,7 +8,8 @@
 #include "base/syscall.h"
 
 /* What is to happen to each descriptor from @first to @last. */
-static int each_listed(unsigned int first, unsigned int last, bool cloexec, struct err *err)
+static int each_listed(unsigned int first, unsigned int last, bool cloexec,
+                       struct err *err)
 {
 	/* goes when Linux 5.11 (CLOSE_RANGE_CLOEXEC) is the baseline, or no
 	 * seccomp profile hides the call any more */

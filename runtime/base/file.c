@@ -94,7 +94,8 @@ int file_create(int dir, const char *name, mode_t mode, const void *data, size_t
 
 	(void)snprintf(temp, sizeof(temp), ".%.200s.%d", name, (int)getpid());
 	(void)unlinkat(dir, temp, 0);
-	fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+	            mode);
 	if (fd < 0)
 		return err_set(err, errno, "make '%s'", name);
 

@@ -32,8 +32,8 @@ int number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *ret,
 	if (r == -EINVAL || (r == 0 && *end != '\0'))
 		return err_set(err, EINVAL, "'%s' is not a number", text);
 	if (r == -ERANGE || value < min || value > max)
-		return err_set(err, ERANGE, "'%s' is not in %" PRIu64 "..%" PRIu64, text, min,
-		               max);
+		return err_set(err, ERANGE, "'%s' is not in %" PRIu64 "..%" PRIu64, text,
+		               min, max);
 	*ret = value;
 	return 0;
 }
@@ -45,8 +45,8 @@ int size_parse(const char *text, uint64_t min, uint64_t max, uint64_t *ret,
 		const char *name;
 		unsigned int shift;
 	} units[] = {
-		{ "", 0 },    { "b", 0 },    { "k", 10 },   { "kib", 10 }, { "m", 20 },
-		{ "mib", 20 }, { "g", 30 },  { "gib", 30 }, { "t", 40 },   { "tib", 40 },
+		{ "", 0 },     { "b", 0 },  { "k", 10 },   { "kib", 10 }, { "m", 20 },
+		{ "mib", 20 }, { "g", 30 }, { "gib", 30 }, { "t", 40 },   { "tib", 40 },
 	};
 	const char *end = NULL;
 	uint64_t value = 0;
@@ -68,7 +68,9 @@ int size_parse(const char *text, uint64_t min, uint64_t max, uint64_t *ret,
 		return 0;
 	}
 	if (r == -ERANGE)
-		return err_set(err, ERANGE, "'%s' is not in %" PRIu64 "..%" PRIu64 " bytes",
-		               text, min, max);
-	return err_set(err, EINVAL, "'%s' is not a size (a number with k, m, g or t)", text);
+		return err_set(err, ERANGE,
+		               "'%s' is not in %" PRIu64 "..%" PRIu64 " bytes", text, min,
+		               max);
+	return err_set(err, EINVAL, "'%s' is not a size (a number with k, m, g or t)",
+	               text);
 }

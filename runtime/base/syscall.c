@@ -25,9 +25,11 @@ int sys_has_clone3(void)
 pid_t sys_clone(unsigned long flags, int *pidfd)
 {
 #if defined(__s390x__) || defined(__CRIS__)
-	return (pid_t)syscall(SYS_clone, NULL, flags | CLONE_PIDFD | SIGCHLD, pidfd, NULL, 0);
+	return (pid_t)syscall(SYS_clone, NULL, flags | CLONE_PIDFD | SIGCHLD, pidfd, NULL,
+	                      0);
 #else
-	return (pid_t)syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, NULL, pidfd, NULL, 0);
+	return (pid_t)syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, NULL, pidfd, NULL,
+	                      0);
 #endif
 }
 

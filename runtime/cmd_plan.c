@@ -1,0 +1,30 @@
+#include <stdio.h>
+
+#include "commands.h"
+#include "launch.h"
+#include "options.h"
+#include "probe.h"
+#include "run.h"
+
+int cmd_plan(int argc, char **argv, struct err *err)
+{
+	cleanup_arena struct arena arena = { 0 };
+	cleanup_plan struct plan plan = { 0 };
+	struct config config;
+	struct facts facts;
+	bool json = false;
+	int r;
+
+	r = config_parse(argc, argv, &arena, &config, &json, err);
+	if (r != 0)
+		return r == OPTIONS_HELP ? 0 : r;
+	r = probe(&config, &arena, &facts, err);
+	if (r == 0)
+		r = plan_build(&config, &facts, &plan, err);
+	if (r < 0)
+		return hint_for(err);
+	if (json)
+		return plan_print_json(&plan, stdout, err);
+	plan_print(&plan, stdout);
+	return 0;
+}

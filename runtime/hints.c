@@ -1,0 +1,66 @@
+#include <errno.h>
+#include <string.h>
+
+#include "launch.h"
+
+/* What to change, by the step that failed and its errno. The man page lists the same. */
+static const struct {
+	const char *step; /* NULL: any */
+	int code;
+	const char *text;
+} hints[] = {
+	{ "spawn", EPERM,
+	  "user namespaces are forbidden here: by the pod's seccomp profile (set "
+	  "seccompProfile to one that allows them), by AppArmor (set appArmorProfile: "
+	  "Unconfined, or kernel.apparmor_restrict_unprivileged_userns=0 on the node), "
+	  "or by "
+	  "kernel.unprivileged_userns_clone=0" },
+	{ "spawn", ENOSPC,
+	  "user.max_user_namespaces is used up or 0 on the node, or namespaces are "
+	  "nested "
+	  "too deep (32)" },
+	{ "spawn", ENOSYS,
+	  "the pod's seccomp profile hides clone: set one that allows it" },
+	{ "spawn", EACCES, "the cgroup is not delegated to us: see berth plan" },
+	{ "spawn", EAGAIN, "pids.max of the pod, or RLIMIT_NPROC, is used up: raise it" },
+	{ "map", EPERM,
+	  "newuidmap and newgidmap need their setuid bit and lines for this user in "
+	  "/etc/subuid and /etc/subgid; a pod's root needs the capabilities SETUID, "
+	  "SETGID and "
+	  "SETFCAP" },
+	{ "ucount", EROFS, "set procMount: Unmasked (with hostUsers: false) in the pod" },
+	{ "ucount", EACCES,
+	  "set procMount: Unmasked (with hostUsers: false) in the pod" },
+	{ "mount", EPERM,
+	  "a covered /proc or /sys forbids new ones: set procMount: Unmasked (with "
+	  "hostUsers: "
+	  "false) in the pod; or AppArmor denies mount: set appArmorProfile: "
+	  "Unconfined" },
+	{ "mount", EACCES, "AppArmor denies mount: set appArmorProfile: Unconfined" },
+	{ "private", EACCES, "AppArmor denies mount: set appArmorProfile: Unconfined" },
+	{ "private", EPERM,
+	  "user namespaces here come without capabilities: "
+	  "kernel.apparmor_restrict_unprivileged_userns=0 on the node, or a profile that "
+	  "allows userns" },
+	{ "root", EACCES, "AppArmor denies mount, or the directory may not be read" },
+	{ "overlay", EINVAL,
+	  "upper layers cannot lie on an overlay, such as a container's own root: give "
+	  "--state "
+	  "a directory on a volume" },
+	{ "overlay", EPERM, "overlay in a user namespace needs Linux 5.11" },
+	{ "cgroup-leaf", EBUSY, "stop what keeps forking in the pod, and try again" },
+	{ "cgroup-make", EAGAIN,
+	  "cgroup.max.descendants or cgroup.max.depth is reached" },
+	{ "exec", ENOENT, "the command is looked up in the workspace, with its PATH" },
+	{ NULL, ENOSPC, "the disk is full: make room, or put --state on another one" },
+	{ NULL, EDQUOT, "the disk quota is used up: make room" },
+};
+
+int hint_for(struct err *err)
+{
+	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
+		if (hints[i].code == err->code &&
+		    (!hints[i].step || !strcmp(hints[i].step, err->step)))
+			return err_hint(err, "%s", hints[i].text);
+	return -err->code;
+}

@@ -1,0 +1,75 @@
+#include <errno.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "launch.h"
+
+/* Should: hold what the steps need and nothing of the pod beside it. */
+static int shed(const struct launch *launch, struct err *err)
+{
+	const int keep[] = {
+		launch->sync.init[1],
+		launch->sync.birth[1],
+		launch->proc,
+		launch->stdin_to_stderr[0],
+		launch->stdin_to_stderr[1],
+		launch->stdin_to_stderr[2],
+	};
+
+	return fd_keep_only(keep, sizeof(keep) / sizeof(keep[0]), err);
+}
+
+static int prepare(struct launch *launch, struct err *err)
+{
+	int fds[2];
+	int r;
+
+	r = shed(launch, err);
+	if (r == 0)
+		r = sync_expect(launch->sync.birth[1], SYNC_MAPPED, NULL, NULL, 0, err);
+	if (r == 0)
+		r = apply_until(launch, ACTOR_INIT, STEP_SECCOMP, err);
+	if (r < 0)
+		return r;
+	drop_fd(&launch->sync.birth[1]);
+	drop_fd(&launch->proc);
+
+	fds[0] = launch->pty_master;
+	fds[1] = launch->notify;
+	r = sync_send(launch->sync.init[1], SYNC_READY, 0, fds, 2, err);
+	if (r < 0)
+		return r;
+	drop_fd(&launch->pty_master);
+	drop_fd(&launch->notify);
+	return sync_expect(launch->sync.init[1], SYNC_GO, NULL, NULL, 0, err);
+}
+
+/**
+ * init_main() - L2: from its birth to the execution of the payload
+ * @arg:	the struct launch
+ *
+ * Where we are: own user, mount, PID, IPC, UTS and usually network and cgroup
+ * namespaces; PID 1; standing in the workspace's root, with the pod's tree still in
+ * sight until STEP_PIVOT; IDs not mapped before SYNC_MAPPED.
+ *
+ * Should: mount what is only convenience (proc, sysfs, devpts), pivot, execute.
+ * Mustn't: open anything by a path of the pod, except below @proc; allocate what it
+ * cannot name; return.
+ *
+ * Return: 125 for a failure; what the payload returns otherwise.
+ */
+int init_main(void *arg)
+{
+	struct launch *launch = arg;
+	struct err err = { 0 };
+
+	/* The number the warden knows us by is of no use here; the kernel's words are
+	 * enough: when the warden dies, so do we. */
+	if (prepare(launch, &err) == 0)
+		(void)apply_until(launch, ACTOR_INIT, STEP_MAX, &err);
+	sync_fail(launch->sync.init[1], &err);
+	return 125;
+}

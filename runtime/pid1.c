@@ -1,0 +1,91 @@
+#include "pid1.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+
+/* Reaps all there is; the command's wait status in @ret, and whether it was among it. */
+static bool reap(pid_t child, int *ret)
+{
+	bool ended = false;
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		if (pid == child) {
+			*ret = status;
+			ended = true;
+		}
+	return ended;
+}
+
+/*
+ * Root inside reads /proc/1/cmdline, and our words are the caller's: paths of the pod,
+ * variables with secrets. proc(5), /proc/PID/stat: fields 48 and 49 tell where they
+ * lie.
+ */
+static void forget_words(void)
+{
+	struct err ignored = { 0 };
+	unsigned long begin = 0, end = 0;
+	char text[2048], *field, *save = NULL;
+
+	if (file_read(AT_FDCWD, "/proc/self/stat", text, sizeof(text), &ignored) < 0)
+		return;
+	field = strrchr(text, ')'); /* field 2 may hold blanks */
+	field = field ? strtok_r(field + 1, " ", &save) : NULL;
+	for (int i = 3; field; i++, field = strtok_r(NULL, " ", &save)) {
+		if (i == 48)
+			begin = strtoul(field, NULL, 10);
+		if (i == 49)
+			end = strtoul(field, NULL, 10);
+	}
+	if (begin == 0 || end <= begin)
+		return;
+	memset((char *)begin, 0, end - begin);
+	(void)snprintf((char *)begin, end - begin, "berth-init");
+}
+
+int pid1_run(pid_t child)
+{
+	struct err ignored = { 0 };
+	siginfo_t info;
+	sigset_t all;
+	int status = 0, null;
+
+	/* Root inside shall not look into us: /proc/1/exe is the berth of outside. */
+	forget_words();
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	(void)prctl(PR_SET_NAME, "berth-init");
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_BLOCK, &all, NULL);
+
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null >= 0)
+		(void)fd_replace_stdio(null, null, null, &ignored);
+	(void)fd_keep_only(NULL, 0, &ignored);
+
+	for (;;) {
+		if (sigwaitinfo(&all, &info) < 0) {
+			if (errno == EINTR)
+				continue;
+			return 125;
+		}
+		if (info.si_signo != SIGCHLD) {
+			(void)kill(child, info.si_signo);
+			continue;
+		}
+		if (!reap(child, &status))
+			continue;
+		return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	}
+}

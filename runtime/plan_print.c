@@ -1,0 +1,192 @@
+#include <string.h>
+
+#include "ns.h"
+#include "plan.h"
+#include "policies/json.h"
+
+static const char *attributes(struct arena *arena, uint64_t flags)
+{
+	static const struct {
+		uint64_t flag;
+		const char *name;
+	} names[] = {
+		{ PLAN_READ_ONLY, "ro" },
+		{ PLAN_NOSUID, "nosuid" },
+		{ PLAN_NODEV, "nodev" },
+		{ PLAN_NOEXEC, "noexec" },
+	};
+	const char *text = "";
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (flags & names[i].flag)
+			text = arena_printf(arena, "%s%s%s", text, *text ? "," : "",
+			                    names[i].name);
+	return text;
+}
+
+/* @flags in words: namespaces of a birth, attributes of a mount. */
+static const char *flag_words(struct arena *arena, const struct step *s)
+{
+	if (s->kind == STEP_SPAWN || s->kind == STEP_UNSHARE)
+		return ns_names(arena, (unsigned int)s->flags);
+	return attributes(arena, s->flags);
+}
+
+/* Lines as one: an ID map, or the content of a file. */
+static const char *flat(struct arena *arena, const char *text)
+{
+	char *copy = (char *)arena_dup(arena, text);
+	size_t len = strlen(copy);
+
+	while (len > 0 && copy[len - 1] == '\n')
+		copy[--len] = '\0';
+	for (char *p = copy; *p; p++)
+		if (*p == '\n')
+			*p = ',';
+	return copy;
+}
+
+static const char *in_parentheses(struct arena *arena, const char *a, const char *b)
+{
+	if (!a || !*a)
+		return b && *b ? arena_printf(arena, " (%s)", b) : "";
+	return b && *b ? arena_printf(arena, " (%s; %s)", a, b)
+	               : arena_printf(arena, " (%s)", a);
+}
+
+static const char *describe(struct arena *arena, const struct step *s)
+{
+	const char *flags = flag_words(arena, s);
+	const char *target = s->target ? s->target : "";
+	const char *value = s->value ? flat(arena, s->value) : "";
+
+	switch (s->kind) {
+	case STEP_CGROUP_LEAF:
+		return arena_printf(arena, "processes of %s to its leaf %s", value,
+		                    target);
+	case STEP_CGROUP_ENABLE:
+		return arena_printf(arena, "%s in %s", value, target);
+	case STEP_CGROUP_OWN:
+		return arena_printf(arena, "%s to uid %llu", target,
+		                    (unsigned long long)s->number);
+	case STEP_CGROUP_JOIN:
+		return arena_printf(arena, "init to %s", target);
+	case STEP_SPAWN:
+		return arena_printf(arena, "%s, namespaces %s%s", target, flags,
+		                    s->number ? ", born in its cgroup" : "");
+	case STEP_MAP:
+		return arena_printf(arena, "%s: uid %s; gid %s (%s)", target, value,
+		                    flat(arena, s->source),
+		                    strcmp(s->via, "write") ? s->via : "written");
+	case STEP_UCOUNT:
+	case STEP_RLIMIT:
+		return arena_printf(arena, "%s = %s", target, value);
+	case STEP_ROOT:
+		return arena_printf(arena, "%s%s%s%s", s->source,
+		                    in_parentheses(arena, flags, NULL),
+		                    *value ? ", layers in " : "", value);
+	case STEP_MOUNT:
+		return arena_printf(arena, "%s on %s%s", s->via, target,
+		                    in_parentheses(arena, value, flags));
+	case STEP_BIND:
+		return arena_printf(arena, "%s%s on %s%s",
+		                    s->via && !strcmp(s->via, "store") ? "store " : "",
+		                    s->source, target,
+		                    in_parentheses(arena, flags, NULL));
+	case STEP_OVERLAY:
+		return arena_printf(arena, "%s on %s, changes to %s", s->source, target,
+		                    value);
+	case STEP_DIRECTORY:
+		return arena_printf(arena, "%s, mode %04llo", target,
+		                    (unsigned long long)s->number);
+	case STEP_FILE:
+		return arena_printf(arena, "%s, mode %04llo%s%s", target,
+		                    (unsigned long long)s->number, *value ? ": " : "",
+		                    value);
+	case STEP_LINK:
+		return arena_printf(arena, "%s to %s", target, value);
+	case STEP_UNSHARE:
+		return arena_printf(arena, "namespaces %s", flags);
+	case STEP_HOSTNAME:
+	case STEP_OOM:
+	case STEP_SECCOMP:
+	case STEP_USER:
+	case STEP_EXEC:
+		return value;
+	case STEP_CGROUP_MAKE:
+	case STEP_DEVICE:
+	case STEP_COPY:
+	case STEP_CONSOLE:
+	case STEP_NOTIFY:
+		return target;
+	case STEP_SCOPE:
+		return "systemd-run --scope -p Delegate=yes";
+	case STEP_CGROUP_VIEW:
+	case STEP_PRIVATE:
+	case STEP_LOOPBACK:
+	case STEP_REROOT:
+	case STEP_PIVOT:
+	case STEP_MAX:
+		break;
+	}
+	return "";
+}
+
+void plan_print(const struct plan *plan, FILE *out)
+{
+	cleanup_arena struct arena arena = { 0 };
+
+	for (size_t i = 0; i < plan->n; i++) {
+		const struct step *s = &plan->step[i];
+
+		(void)fprintf(out, "%3zu %-10s %-14s %s%s\n%30s# %s\n", i + 1,
+		              actor_name[s->actor], step_name[s->kind],
+		              describe(&arena, s), s->optional ? " [optional]" : "", "",
+		              s->why);
+	}
+	for (size_t i = 0; i < plan->notes_n; i++)
+		(void)fprintf(out, "note: %s\n", plan->notes[i]);
+}
+
+int plan_print_json(const struct plan *plan, FILE *out, struct err *err)
+{
+	cleanup_arena struct arena arena = { 0 };
+	struct json *json = json_open(out, true);
+	int r;
+
+	json_object(json);
+	json_put_number(json, "version", 1);
+	json_put_string(json, "init", init_mode_name[plan->init]);
+	json_key(json, "steps");
+	json_array(json);
+	for (size_t i = 0; i < plan->n; i++) {
+		const struct step *s = &plan->step[i];
+		const struct {
+			const char *key, *value;
+		} fields[] = {
+			{ "target", s->target },
+			{ "source", s->source },
+			{ "value", s->value },
+			{ "via", s->via },
+			{ "flags", s->flags ? flag_words(&arena, s) : NULL },
+		};
+
+		json_object(json);
+		json_put_unsigned(json, "step", i + 1);
+		json_put_string(json, "actor", actor_name[s->actor]);
+		json_put_string(json, "kind", step_name[s->kind]);
+		for (size_t j = 0; j < sizeof(fields) / sizeof(fields[0]); j++)
+			if (fields[j].value)
+				json_put_string(json, fields[j].key, fields[j].value);
+		if (s->number)
+			json_put_unsigned(json, "number", s->number);
+		json_put_bool(json, "required", !s->optional);
+		json_put_string(json, "why", s->why);
+		json_object_end(json);
+	}
+	json_array_end(json);
+	json_put_strings(json, "notes", plan->notes, plan->notes_n);
+	json_object_end(json);
+	r = json_close(json);
+	return r < 0 ? err_set(err, -r, "print the plan") : 0;
+}

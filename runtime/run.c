@@ -1,0 +1,318 @@
+#include "run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "launch.h"
+#include "options.h"
+#include "probe.h"
+#include "supervisor.h"
+
+/* Set in the environment of the berth that systemd-run starts for us: once is enough. */
+#define SCOPE_VARIABLE "BERTH_SCOPE"
+
+/* Starts us again in a scope of the service manager; returns only on failure. */
+static int enter_scope(const struct config *config, struct arena *arena, struct err *err)
+{
+	/* By descriptor: systemd-run --scope executes it in its own place, and by then
+	 * /proc/self/exe is systemd-run's. */
+	int self = open("/proc/self/exe", O_PATH);
+	size_t n = 0, words_n = 0;
+	const char *const *words = config_words(config, arena, &words_n);
+	const char **argv = arena_alloc(arena, (words_n + 16) * sizeof(*argv));
+
+	if (!words || !argv || self < 0)
+		return err_set(err, self < 0 ? errno : ENOMEM, "enter a scope");
+	if (getenv(SCOPE_VARIABLE)) {
+		(void)err_set(err, EPERM,
+		              "the service manager's scope is not delegated to us");
+		(void)err_hint(err, "systemd 251 or newer marks what it delegates; see "
+		                    "systemd-run -p Delegate=yes");
+		return err_step(err, "scope");
+	}
+	argv[n++] = "/usr/bin/systemd-run";
+	if (geteuid() != 0)
+		argv[n++] = "--user";
+	argv[n++] = "--scope";
+	argv[n++] = "--quiet";
+	argv[n++] = "--collect";
+	argv[n++] = "--property=Delegate=yes";
+	argv[n++] = "--";
+	argv[n++] = arena_printf(arena, "/proc/self/fd/%d", self);
+	for (size_t i = 0; i < words_n; i++) {
+		argv[n++] = words[i];
+		if (i == 0 && config->detach)
+			argv[n++] = "--detach";
+	}
+	argv[n] = NULL;
+	(void)setenv(SCOPE_VARIABLE, "1", 1);
+	(void)execv(argv[0], (char *const *)argv);
+	(void)err_set(err, errno, "execute '%s'", argv[0]);
+	return err_step(err, "scope");
+}
+
+/* Two systemds, or two dockerds, on one directory would ruin it for both. */
+static int lock_root(const struct config *config, const struct plan *plan, int *ret,
+                     struct err *err)
+{
+	cleanup_close int dir = -EBADF;
+
+	if (plan->init != INIT_SYSTEMD || config->overlay ||
+	    !strcmp(config->rootfs, "host"))
+		return 0;
+	dir = open(config->rootfs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return err_set(err, errno, "open '%s'", config->rootfs);
+	if (flock(dir, LOCK_EX | LOCK_NB) < 0) {
+		(void)err_set(err, errno, "'%s' is the root of another workspace",
+		              config->rootfs);
+		(void)err_hint(err,
+		               "stop that one, or give each an upper layer of its own: "
+		               "--rootfs %.200s:O",
+		               config->rootfs);
+		return err_step(err, "root");
+	}
+	*ret = take_fd(&dir);
+	return 0;
+}
+
+/* DIR/NAME for upper layers; what is in it is made by the warden, with its owners. */
+static int make_store(const struct config *config, struct arena *arena, const char **ret,
+                      struct err *err)
+{
+	if (!config->state)
+		return 0;
+	*ret = arena_printf(arena, "%s/%s", config->state, config->name);
+	if ((mkdir(config->state, 0700) < 0 && errno != EEXIST) ||
+	    (mkdir(*ret, 0700) < 0 && errno != EEXIST)) {
+		(void)err_set(err, errno, "make '%s'", *ret);
+		(void)err_hint(err,
+		               "--state takes a directory on a disk with room for the "
+		               "workspace's changes");
+		return err_step(err, "state");
+	}
+	return 0;
+}
+
+static const char *joined(struct arena *arena, const char *const *words)
+{
+	const char *text = "";
+
+	for (; *words; words++)
+		text = arena_printf(arena, "%s%s%s", text, *text ? " " : "", *words);
+	return text;
+}
+
+static struct record first_record(const struct config *config, const struct plan *plan,
+                                  const struct facts *facts, const char *upper,
+                                  struct arena *arena)
+{
+	struct record record = {
+		.name = config->name,
+		.status = STATUS_CREATED,
+		.supervisor = getpid(),
+		.exit_code = -1,
+		.reason = "",
+		.init_mode = init_mode_name[plan->init],
+		.rootfs = config->rootfs,
+		.net = net_mode_name[config->net],
+		.hostname = config->hostname,
+		.upper = upper,
+		.remove = config->remove,
+		.command = joined(arena, plan->command),
+		.cgroup_mount =
+			plan->cgroup && !facts->cgroup.fresh ? facts->cgroup.mount : "",
+	};
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_REALTIME, &ts);
+	record.created_ms = ts.tv_sec * (int64_t)1000 + ts.tv_nsec / 1000000;
+	if (*record.cgroup_mount)
+		record.cgroup =
+			arena_printf(arena, "%s/berth-%s",
+		                     plan->cgroup[1] ? plan->cgroup : "", config->name);
+	record.args = config_words(config, arena, &record.args_n);
+	return record;
+}
+
+/* What --rm leaves: nothing. A kept workspace leaves its entry and upper layers. */
+static void leave(struct workspace *ws, bool ran)
+{
+	struct err err = { 0 };
+
+	if (ran && !ws->config->remove)
+		return;
+	if (state_remove(ws->state, ws->config->name, &err) < 0)
+		log_warn("%s: %s", err.text, strerror(err.code));
+}
+
+static int see_through(const struct config *config, const struct facts *facts,
+                       const struct plan *plan, bool again, void (*started)(void *),
+                       void *ctx, struct err *err)
+{
+	cleanup_close int state = -EBADF, entry = -EBADF, lock = -EBADF, root = -EBADF;
+	cleanup_arena struct arena arena = { 0 };
+	struct workspace ws = { .config = config,
+		                .facts = facts,
+		                .plan = plan,
+		                .started = started,
+		                .ctx = ctx };
+	char path[4096], link[64];
+	const char *upper = "";
+	ssize_t n;
+	int r;
+
+	state = state_open(true, err);
+	if (state < 0)
+		return state;
+	entry = again ? state_reopen(state, config->name, &lock, err)
+	              : state_create(state, config->name, &lock, err);
+	if (entry < 0)
+		return err_step(err, "state");
+	ws.state = state;
+	ws.entry = entry;
+	ws.lock = lock;
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", entry);
+	n = readlink(link, path, sizeof(path) - 1);
+	path[n > 0 ? n : 0] = '\0';
+	ws.entry_path = path;
+
+	r = lock_root(config, plan, &root, err);
+	if (r == 0)
+		r = make_store(config, &arena, &upper, err);
+	if (r == 0) {
+		ws.record = first_record(config, plan, facts, upper, &arena);
+		if (arena.failed)
+			r = err_set(err, ENOMEM, "keep the workspace's record");
+		else
+			r = state_write(entry, &ws.record, err);
+	}
+	if (r == 0) {
+		do
+			r = supervise(&ws, err);
+		while (r == SUPERVISE_RESTART && !config->remove);
+	}
+	leave(&ws, again || ws.record.started_ms > 0);
+	return r == SUPERVISE_RESTART ? 0 : r;
+}
+
+/* Tells the waiting parent; from then on nobody listens. */
+static void tell_started(void *ctx)
+{
+	const struct err nothing = { 0 };
+	int *sock = ctx;
+
+	(void)write_all(*sock, &nothing, sizeof(nothing));
+	drop_fd(sock);
+}
+
+static void become_daemon(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	struct err ignored = { 0 };
+
+	(void)setsid();
+	(void)!chdir("/");
+	if (null >= 0)
+		(void)fd_replace_stdio(null, null, null, &ignored);
+	close_fdp(&null);
+}
+
+static int run_detached(const struct config *config, const struct facts *facts,
+                        const struct plan *plan, bool again, struct err *err)
+{
+	cleanup_close int reader = -EBADF;
+	int pair[2], status;
+	struct err told = { 0 };
+	ssize_t n;
+	pid_t pid;
+
+	if (pipe2(pair, O_CLOEXEC) < 0)
+		return err_set(err, errno, "make a pipe");
+	reader = pair[0];
+	pid = fork();
+	if (pid < 0) {
+		(void)close(pair[1]);
+		return err_set(err, errno, "start the supervisor");
+	}
+	if (pid == 0) {
+		int r;
+
+		drop_fd(&reader);
+		become_daemon();
+		r = see_through(config, facts, plan, again, tell_started, &pair[1], err);
+		if (r < 0 && pair[1] >= 0)
+			(void)write_all(pair[1], err, sizeof(*err));
+		_exit(r < 0 ? 125 : 0);
+	}
+	(void)close(pair[1]);
+	do
+		n = read(reader, &told, sizeof(told));
+	while (n < 0 && errno == EINTR);
+	if (n != sizeof(told)) {
+		(void)waitpid(pid, &status, 0);
+		return err_set(err, ECONNRESET, "the supervisor died");
+	}
+	if (told.code > 0) {
+		(void)waitpid(pid, &status, 0);
+		*err = told;
+		return -err->code;
+	}
+	(void)printf("%s\n", config->name);
+	return 0;
+}
+
+int run(const struct config *wanted, bool again, struct err *err)
+{
+	cleanup_arena struct arena arena = { 0 };
+	cleanup_plan struct plan plan = { 0 };
+	struct config config = *wanted;
+	struct facts facts;
+	int r;
+
+	r = probe(&config, &arena, &facts, err);
+	if (r == 0)
+		r = plan_build(&config, &facts, &plan, err);
+	if (r < 0)
+		return hint_for(err);
+	if (plan.n > 0 && plan.step[0].kind == STEP_SCOPE)
+		return enter_scope(&config, &arena, err);
+	if (config.stop_timeout_s == LIMIT_UNSET)
+		config.stop_timeout_s = plan.init == INIT_SYSTEMD ? 90 : 10;
+	for (size_t i = 0; i < plan.notes_n; i++)
+		log_warn("%s", plan.notes[i]);
+	return config.detach
+	               ? run_detached(&config, &facts, &plan, again, err)
+	               : see_through(&config, &facts, &plan, again, NULL, NULL, err);
+}
+
+int cmd_run_saved(const struct record *record, struct err *err)
+{
+	cleanup_arena struct arena arena = { 0 };
+	char **argv = arena_alloc(&arena, (record->args_n + 1) * sizeof(*argv));
+	struct config config;
+	int r;
+
+	if (!argv)
+		return err_set(err, ENOMEM, "read the record of '%s'", record->name);
+	for (size_t i = 0; i < record->args_n; i++)
+		argv[i] = (char *)record->args[i];
+	r = config_parse((int)record->args_n, argv, &arena, &config, NULL, err);
+	if (r != 0)
+		return r < 0 ? r
+		             : err_set(err, EINVAL, "the record of '%s'", record->name);
+	config.detach = true;
+	return run(&config, true, err);
+}

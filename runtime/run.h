@@ -1,0 +1,44 @@
+#ifndef RUN_H
+#define RUN_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "config.h"
+#include "facts.h"
+#include "plan.h"
+#include "state.h"
+
+/**
+ * config_parse() - Read the options of run, which plan has too
+ * @argc, @argv: @argv[0] is the subcommand
+ * @arena:	owns what had to be made
+ * @ret:	checked, paths absolute, defaults filled in
+ * @json:	set by --format json; NULL where that option is not known
+ * @err:	quotes the offending word on failure
+ *
+ * Return: 0; OPTIONS_HELP; -EINVAL or -ERANGE.
+ */
+int config_parse(int argc, char **argv, struct arena *arena, struct config *ret,
+                 bool *json, struct err *err);
+
+/* The words that config_parse() makes the same config of, for state.json. */
+const char *const *config_words(const struct config *config, struct arena *arena,
+                                size_t *ret_n);
+
+/**
+ * run() - Launch a workspace and see it through
+ * @config:	what is wanted
+ * @again:	the entry is there already, kept and dead (berth start)
+ * @err:	filled in on failure
+ *
+ * With config->detach the workspace goes on behind the caller's back: the return then
+ * means that it runs.
+ *
+ * Return: exit status, 0 to 255; -errno where it was never started.
+ */
+int run(const struct config *config, bool again, struct err *err);
+
+/* berth start: run what the record of a dead, kept workspace says, detached. */
+int cmd_run_saved(const struct record *record, struct err *err);
+
+#endif

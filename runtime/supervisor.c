@@ -1,0 +1,421 @@
+#include "supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/syscall.h"
+#include "cgroups/remove.h"
+#include "control.h"
+#include "launch.h"
+#include "logfile.h"
+#include "loop.h"
+#include "pidfd.h"
+#include "stdio.h"
+
+/**
+ * struct supervisor - A workspace from the supervisor's side
+ * @ws:		as given
+ * @status:	init's wait status, once @exited
+ * @lost:	the warden died without telling it
+ * @signals:	signalfd
+ * @stop_timer:	armed while a stop waits for its end
+ * @notify:	systemd's READY=1 comes here
+ */
+struct supervisor {
+	struct workspace *ws;
+	struct launch launch;
+	struct loop loop;
+	struct stdio stdio;
+	struct control control;
+	struct logfile log;
+	sigset_t old_mask;
+	int signals, stop_timer, notify;
+	bool exited, lost;
+	int status;
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_REALTIME, &ts);
+	return ts.tv_sec * (int64_t)1000 + ts.tv_nsec / 1000000;
+}
+
+static void write_record(struct supervisor *sup)
+{
+	struct err err = { 0 };
+
+	if (state_write(sup->ws->entry, &sup->ws->record, &err) < 0)
+		log_warn("%s: %s, going on without it", err.text, strerror(err.code));
+}
+
+static void on_output(void *ctx, const char *data, size_t size)
+{
+	logfile_write(ctx, data, size);
+}
+
+/* init's own idea of a polite end (docker's STOPSIGNAL, systemd(1)). */
+static int polite_signal(const struct supervisor *sup)
+{
+	return sup->ws->plan->init == INIT_SYSTEMD ? SIGRTMIN + 3 : SIGTERM;
+}
+
+static int on_kill(void *ctx, int signal, struct err *err)
+{
+	struct supervisor *sup = ctx;
+
+	return pidfd_kill(sup->launch.init_pidfd, signal, err);
+}
+
+static int on_stop(void *ctx, uint64_t timeout_s, struct err *err)
+{
+	struct supervisor *sup = ctx;
+	struct itimerspec when = { 0 };
+
+	if (timeout_s == CONTROL_DEFAULT_TIMEOUT)
+		timeout_s = sup->ws->config->stop_timeout_s;
+	when.it_value.tv_sec = (time_t)timeout_s;
+	when.it_value.tv_nsec = 1; /* zero would disarm it */
+	if (timerfd_settime(sup->stop_timer, 0, &when, NULL) < 0)
+		return err_set(err, errno, "set a timer");
+	return pidfd_kill(sup->launch.init_pidfd, polite_signal(sup), err);
+}
+
+static int on_join(void *ctx, int *pidfd, int *cgroup, struct err *err)
+{
+	struct supervisor *sup = ctx;
+
+	(void)err;
+	*pidfd = sup->launch.init_pidfd;
+	*cgroup = sup->launch.payload;
+	return 0;
+}
+
+static int on_stop_timer(void *ctx, int fd, short revents, struct err *err)
+{
+	struct supervisor *sup = ctx;
+	uint64_t ticks;
+
+	(void)revents;
+	if (read(fd, &ticks, sizeof(ticks)) != sizeof(ticks))
+		return LOOP_GO;
+	return pidfd_kill(sup->launch.init_pidfd, SIGKILL, err);
+}
+
+static int on_signal(void *ctx, int fd, short revents, struct err *err)
+{
+	struct supervisor *sup = ctx;
+	struct signalfd_siginfo info;
+
+	(void)revents;
+	while (read(fd, &info, sizeof(info)) == sizeof(info)) {
+		int signal = (int)info.ssi_signo, r = 0;
+
+		if (signal == SIGWINCH || signal == SIGCONT)
+			stdio_winch(&sup->stdio);
+		else if (signal == SIGCHLD)
+			continue; /* the warden's end comes by its socket */
+		else if (sup->ws->plan->init == INIT_SYSTEMD &&
+		         (signal == SIGTERM || signal == SIGINT || signal == SIGHUP))
+			/* To systemd these mean other things than to a user. */
+			r = on_stop(sup, CONTROL_DEFAULT_TIMEOUT, err);
+		else
+			r = pidfd_kill(sup->launch.init_pidfd, signal, err);
+		if (r < 0)
+			return r;
+	}
+	return LOOP_GO;
+}
+
+static int on_warden(void *ctx, int fd, short revents, struct err *err)
+{
+	struct supervisor *sup = ctx;
+	int32_t status = 0;
+
+	(void)revents;
+	if (sync_expect(fd, SYNC_EXITED, &status, NULL, 0, err) < 0) {
+		err_clear(err);
+		sup->lost = true;
+	}
+	sup->status = status;
+	sup->exited = true;
+	return LOOP_STOP;
+}
+
+/* systemd's messages, sd_notify(3): only about itself, so anybody inside may lie. */
+static int on_notify(void *ctx, int fd, short revents, struct err *err)
+{
+	struct supervisor *sup = ctx;
+	char text[4096];
+	ssize_t n;
+
+	(void)revents;
+	(void)err;
+	n = recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT);
+	if (n <= 0)
+		return LOOP_GO;
+	text[n] = '\0';
+	for (char *save = NULL, *line = strtok_r(text, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save)) {
+		if (strcmp(line, "READY=1") != 0 || sup->ws->record.ready)
+			continue;
+		sup->ws->record.ready = true;
+		write_record(sup);
+		control_ready(&sup->control);
+	}
+	return LOOP_GO;
+}
+
+/* Every signal is blocked before the first child is born, and read from here. */
+static int open_signals(struct supervisor *sup, struct err *err)
+{
+	static const int faults[] = { SIGSEGV, SIGBUS,  SIGILL, SIGFPE,
+		                      SIGABRT, SIGTRAP, SIGSYS, SIGPIPE,
+		                      SIGTSTP, SIGTTIN, SIGTTOU };
+	sigset_t all;
+
+	(void)sigfillset(&all);
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		(void)sigdelset(&all, faults[i]);
+	if (sigprocmask(SIG_BLOCK, &all, &sup->old_mask) < 0)
+		return err_set(err, errno, "block signals");
+	sup->signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+	sup->stop_timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (sup->signals < 0 || sup->stop_timer < 0)
+		return err_set(err, errno, "receive signals");
+	return 0;
+}
+
+static int launch(struct supervisor *sup, struct err *err)
+{
+	struct launch *l = &sup->launch;
+	int fds[2] = { -EBADF, -EBADF };
+	int r;
+
+	for (size_t i = 0; i < 3; i++)
+		l->stdin_to_stderr[i] = sup->stdio.far[i];
+	r = sync_open(&l->sync, err);
+	if (r == 0)
+		r = apply_until(l, ACTOR_SUPERVISOR, STEP_CGROUP_JOIN, err);
+	if (r == 0)
+		r = sync_expect(l->sync.warden[0], SYNC_BORN, NULL, &l->init_pidfd, 1,
+		                err);
+	if (r == 0)
+		r = apply_until(l, ACTOR_SUPERVISOR, STEP_MAX, err);
+	drop_fd(&l->sync.init[1]);
+	if (r < 0)
+		return r;
+	r = sync_expect(l->sync.init[0], SYNC_READY, NULL, fds, 2, err);
+	if (r < 0)
+		return r;
+	sup->stdio.master = l->plan->pty ? fds[0] : -EBADF;
+	sup->notify = l->plan->pty ? fds[1] : fds[0];
+	return 0;
+}
+
+static int serve(struct supervisor *sup, struct err *err)
+{
+	const struct {
+		int fd;
+		loop_fn fn;
+	} sources[] = {
+		{ sup->signals, on_signal },
+		{ sup->stop_timer, on_stop_timer },
+		{ sup->notify, on_notify },
+		{ sup->launch.sync.warden[0], on_warden },
+	};
+
+	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+		if (sources[i].fd >= 0 && loop_add(&sup->loop, sources[i].fd, POLLIN,
+		                                   sources[i].fn, sup, err) < 0)
+			return -err->code;
+	}
+	sup->control = (struct control){ .loop = &sup->loop,
+		                         .ctx = sup,
+		                         .kill = on_kill,
+		                         .stop = on_stop,
+		                         .join = on_join };
+	return control_listen(&sup->control, sup->ws->entry, err);
+}
+
+static int start(struct supervisor *sup, struct err *err)
+{
+	struct workspace *ws = sup->ws;
+	struct launch *l = &sup->launch;
+	pid_t pid;
+	int r;
+
+	stdio_close_far(&sup->stdio);
+	r = stdio_start(&sup->stdio, err);
+	if (r == 0)
+		r = serve(sup, err);
+	if (r == 0)
+		r = sync_send(l->sync.init[0], SYNC_GO, 0, NULL, 0, err);
+	if (r == 0)
+		r = sync_expect_end(l->sync.init[0], err);
+	if (r < 0)
+		return r;
+
+	pid = pidfd_pid(AT_FDCWD, l->init_pidfd, err);
+	err_clear(err); /* it may have ended already: the warden says so next */
+	ws->record.init = pid > 0 ? pid : 0;
+	ws->record.status = STATUS_RUNNING;
+	ws->record.started_ms = now_ms();
+	ws->record.ready = ws->plan->init != INIT_SYSTEMD;
+	r = state_write(ws->entry, &ws->record, err);
+	if (r < 0)
+		return r;
+	if (ws->record.ready)
+		control_ready(&sup->control);
+	if (ws->started)
+		ws->started(ws->ctx);
+	return 0;
+}
+
+/* Everything below the warden ends with it, by the kernel's hand. */
+static void end_warden(struct supervisor *sup)
+{
+	struct launch *l = &sup->launch;
+	struct err ignored = { 0 };
+	int status;
+
+	if (l->warden <= 0)
+		return;
+	/* After SYNC_EXITED it leaves by itself; killing it meanwhile changes nothing. */
+	(void)pidfd_kill(l->warden_pidfd, SIGKILL, &ignored);
+	while (waitpid(l->warden, &status, 0) < 0 && errno == EINTR)
+		continue;
+	l->warden = 0;
+}
+
+static void remove_group(struct supervisor *sup)
+{
+	char name[sizeof(CGROUP_PREFIX) + STATE_NAME_MAX];
+	struct err err = { 0 };
+
+	if (sup->launch.limits < 0)
+		return;
+	drop_fd(&sup->launch.payload);
+	drop_fd(&sup->launch.limits);
+	(void)snprintf(name, sizeof(name), CGROUP_PREFIX "%s", sup->ws->config->name);
+	if (cgroup_remove(sup->launch.cgroup, name, &err) < 0)
+		log_warn("%s: %s", err.text, strerror(err.code));
+}
+
+/* The exit status for the caller, and why, for inspect. */
+static int judge(struct supervisor *sup)
+{
+	struct record *record = &sup->ws->record;
+	int status = sup->status, signal;
+
+	if (sup->lost) {
+		record->reason = "the warden was killed";
+		return 128 + SIGKILL;
+	}
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	signal = WTERMSIG(status);
+	/* reboot(2) in a PID namespace: PID 1 never dies of these otherwise, since the
+	 * kernel drops signals it has no handler for (kernel/pid_namespace.c). */
+	if (signal == SIGINT) {
+		record->reason = "powered off";
+		return 0;
+	}
+	if (signal == SIGHUP) {
+		record->reason = "rebooted";
+		return SUPERVISE_RESTART;
+	}
+	record->reason = signal == SIGKILL ? "killed by signal 9" : "killed by a signal";
+	return 128 + signal;
+}
+
+static void finish(struct supervisor *sup, int code)
+{
+	struct record *record = &sup->ws->record;
+
+	record->status = STATUS_EXITED;
+	record->ready = false;
+	record->init = 0;
+	record->finished_ms = now_ms();
+	record->exit_code = code == SUPERVISE_RESTART ? 0 : code;
+	record->cgroup = "";
+	if (!record->remove)
+		write_record(sup);
+}
+
+static void close_all(struct supervisor *sup)
+{
+	struct launch *l = &sup->launch;
+	int *const fds[] = { &sup->signals,      &sup->stop_timer,   &sup->notify,
+		             &l->sync.warden[0], &l->sync.warden[1], &l->sync.init[0],
+		             &l->sync.init[1],   &l->sync.birth[0],  &l->sync.birth[1],
+		             &l->warden_pidfd,   &l->init_pidfd,     &l->cgroup,
+		             &l->limits,         &l->payload };
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		drop_fd(fds[i]);
+	(void)sigprocmask(SIG_SETMASK, &sup->old_mask, NULL);
+}
+
+int supervise(struct workspace *ws, struct err *err)
+{
+	struct supervisor sup = {
+		.ws = ws, .signals = -EBADF, .stop_timer = -EBADF, .notify = -EBADF
+	};
+	int r, code;
+
+	launch_init(&sup.launch);
+	sup.launch.config = ws->config;
+	sup.launch.facts = ws->facts;
+	sup.launch.plan = ws->plan;
+	sup.launch.stage = ws->entry_path;
+	sup.launch.state = ws->state;
+	sup.launch.lock = ws->lock;
+	sup.control.listener = -EBADF;
+	sup.stdio = (struct stdio){ .loop = &sup.loop,
+		                    .foreground = !ws->config->detach,
+		                    .interactive = ws->config->interactive &&
+		                                   (ws->config->tty || !ws->plan->pty),
+		                    .tty = ws->plan->pty,
+		                    .lasting = ws->plan->init == INIT_SYSTEMD,
+		                    .tee = on_output,
+		                    .tee_ctx = &sup.log,
+		                    .master = -EBADF };
+	logfile_init(&sup.log, ws->entry);
+
+	r = open_signals(&sup, err);
+	if (r == 0)
+		r = stdio_open(&sup.stdio, err);
+	if (r == 0)
+		r = launch(&sup, err);
+	if (r == 0)
+		r = start(&sup, err);
+	if (r == 0)
+		r = loop_run(&sup.loop, err);
+	code = r < 0 ? r : judge(&sup);
+
+	end_warden(&sup);
+	if (r == 0)
+		stdio_drain(&sup.stdio);
+	stdio_close(&sup.stdio);
+	remove_group(&sup);
+	if (r == 0)
+		finish(&sup, code);
+	control_exited(&sup.control, code == SUPERVISE_RESTART ? 0 : code);
+	control_close(&sup.control, ws->entry);
+	logfile_close(&sup.log);
+	close_all(&sup);
+	return code;
+}

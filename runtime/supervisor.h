@@ -1,0 +1,48 @@
+#ifndef SUPERVISOR_H
+#define SUPERVISOR_H
+
+#include "config.h"
+#include "facts.h"
+#include "plan.h"
+#include "state.h"
+
+/**
+ * struct workspace - What the supervisor is given
+ * @config, @facts, @plan: borrowed
+ * @state:	directory of entries
+ * @entry:	ours in it, locked
+ * @lock:	keeps it locked
+ * @entry_path:	the same as a path
+ * @record:	what is written to state.json; its strings are borrowed
+ * @started:	called once the payload runs, before it is waited for; may be NULL
+ * @ctx:	for @started
+ */
+struct workspace {
+	const struct config *config;
+	const struct facts *facts;
+	const struct plan *plan;
+	int state, entry, lock;
+	const char *entry_path;
+	struct record record;
+	void (*started)(void *ctx);
+	void *ctx;
+};
+
+/* The workspace ended by reboot(2), which asks for another start. */
+#define SUPERVISE_RESTART 256
+
+/**
+ * supervise() - Launch a workspace and serve it until its end
+ * @ws:		what and where
+ * @err:	why it could not be launched
+ *
+ * Everything made on the way is undone, in a failure as at the end: processes, groups,
+ * the control socket. The entry's record is written at each change; whether the entry
+ * stays is the caller's business.
+ *
+ * Return: the exit status of the workspace, 0 to 255, or SUPERVISE_RESTART; -errno
+ * where it was never started.
+ */
+int supervise(struct workspace *ws, struct err *err);
+
+#endif
