@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "loop.h"
+#include "ns.h"
 
 /*
  * The control socket: ENTRY/control, SOCK_SEQPACKET, one request a connection.
@@ -19,7 +20,7 @@ enum control_verb {
 	CONTROL_STOP,  /* polite signal, SIGKILL after @timeout_s; answered at the end */
 	CONTROL_READY, /* answered when ready (0) or ended (-ECANCELED) */
 	CONTROL_EXIT,  /* answered at the end, with the exit code */
-	CONTROL_JOIN,  /* init's pidfd and the payload's cgroup directory */
+	CONTROL_JOIN,  /* what it takes to enter: enum control_fd */
 	CONTROL_VERB_MAX,
 };
 
@@ -33,9 +34,21 @@ struct control_request {
 #define CONTROL_VERSION 1
 #define CONTROL_DEFAULT_TIMEOUT UINT64_MAX
 
-/* The answer; descriptors travel beside it for CONTROL_JOIN. */
+/*
+ * What CONTROL_JOIN hands out. Namespaces by descriptor, because an init that executes
+ * nothing, as berth's own, hides its memory, and setns(2) with its pidfd is then EPERM.
+ */
+enum control_fd {
+	CONTROL_INIT,   /* pidfd of init */
+	CONTROL_CGROUP, /* directory of the payload's group */
+	CONTROL_NS,     /* the first of the namespaces, by enum ns */
+	CONTROL_FDS = CONTROL_NS + NS_MAX,
+};
+
+/* The answer; descriptors travel beside it for CONTROL_JOIN, those in @fds. */
 struct control_reply {
 	uint32_t version;
+	uint32_t fds;   /* set of 1U << enum control_fd */
 	int32_t result; /* 0 or -errno */
 	int32_t exit_code;
 	struct err err;
@@ -45,7 +58,7 @@ struct control_reply {
  * struct control - The server's side
  * @kill:	send a signal to init
  * @stop:	begin to stop; the end comes through control_exited()
- * @join:	descriptors to hand out, borrowed; *cgroup may be -EBADF
+ * @join:	descriptors to hand out, borrowed; -EBADF for what there is not
  *
  * The rest is the server's own; zero it.
  */
@@ -54,7 +67,7 @@ struct control {
 	void *ctx;
 	int (*kill)(void *ctx, int signal, struct err *err);
 	int (*stop)(void *ctx, uint64_t timeout_s, struct err *err);
-	int (*join)(void *ctx, int *pidfd, int *cgroup, struct err *err);
+	int (*join)(void *ctx, int fd[CONTROL_FDS], struct err *err);
 
 	int listener;
 	bool ready, exited;
@@ -95,7 +108,7 @@ void control_close(struct control *control, int entry);
  * @entry:	directory of the entry
  * @request:	what to ask; @version is filled in here
  * @reply:	filled in on success
- * @ret_fd:	two descriptors for CONTROL_JOIN (-EBADF where not sent), owned by
+ * @ret_fd:	for CONTROL_JOIN, by enum control_fd (-EBADF where not sent), owned by
  *		the caller; may be NULL for other verbs
  * @err:	filled in on failure, also with a failure the server reports
  *
@@ -105,7 +118,7 @@ void control_close(struct control *control, int entry);
  * -ECONNRESET when the workspace's supervisor died meanwhile; the server's -errno.
  */
 int control_ask(int entry, const struct control_request *request,
-                struct control_reply *reply, int ret_fd[2], struct err *err);
+                struct control_reply *reply, int ret_fd[CONTROL_FDS], struct err *err);
 
 /*
  * The two halves of control_ask(), for who waits for something else as well:
@@ -113,7 +126,7 @@ int control_ask(int entry, const struct control_request *request,
  * once control_receive() does not have to wait.
  */
 int control_send(int entry, const struct control_request *request, struct err *err);
-int control_receive(int sock, struct control_reply *reply, int ret_fd[2],
+int control_receive(int sock, struct control_reply *reply, int ret_fd[CONTROL_FDS],
                     struct err *err);
 
 #endif

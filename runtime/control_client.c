@@ -34,10 +34,13 @@ int control_send(int entry, const struct control_request *request, struct err *e
 	return take_fd(&fd);
 }
 
-/* Takes the descriptors out of a message; those nobody wants are closed. */
-static void take_descriptors(struct msghdr *msg, int ret_fd[2])
+/*
+ * Takes the descriptors out of a message, in the places that @fds has for them; those
+ * nobody wants are closed.
+ */
+static void take_descriptors(struct msghdr *msg, uint32_t fds, int ret_fd[CONTROL_FDS])
 {
-	size_t taken = 0;
+	unsigned int place = 0;
 
 	for (struct cmsghdr *head = CMSG_FIRSTHDR(msg); head;
 	     head = CMSG_NXTHDR(msg, head)) {
@@ -50,19 +53,28 @@ static void take_descriptors(struct msghdr *msg, int ret_fd[2])
 			int fd;
 
 			memcpy(&fd, data + i * sizeof(fd), sizeof(fd));
-			if (ret_fd && taken < 2)
-				ret_fd[taken++] = fd;
+			while (place < CONTROL_FDS && !(fds & 1U << place))
+				place++;
+			if (ret_fd && place < CONTROL_FDS)
+				ret_fd[place++] = fd;
 			else
 				(void)close(fd);
 		}
 	}
 }
 
-int control_receive(int sock, struct control_reply *reply, int ret_fd[2], struct err *err)
+static void drop_descriptors(int ret_fd[CONTROL_FDS])
+{
+	for (size_t i = 0; ret_fd && i < CONTROL_FDS; i++)
+		drop_fd(&ret_fd[i]);
+}
+
+int control_receive(int sock, struct control_reply *reply, int ret_fd[CONTROL_FDS],
+                    struct err *err)
 {
 	struct iovec iov = { .iov_base = reply, .iov_len = sizeof(*reply) };
 	union {
-		char room[CMSG_SPACE(2 * sizeof(int))];
+		char room[CMSG_SPACE(CONTROL_FDS * sizeof(int))];
 		struct cmsghdr align;
 	} beside = { 0 };
 	struct msghdr msg = { .msg_iov = &iov,
@@ -71,8 +83,8 @@ int control_receive(int sock, struct control_reply *reply, int ret_fd[2], struct
 		              .msg_controllen = sizeof(beside.room) };
 	ssize_t n;
 
-	if (ret_fd)
-		ret_fd[0] = ret_fd[1] = -EBADF;
+	for (size_t i = 0; ret_fd && i < CONTROL_FDS; i++)
+		ret_fd[i] = -EBADF;
 	/*
 	 * A server that refuses us has not read what we sent. The kernel then reports
 	 * ECONNRESET, once, before it hands out the answer (unix_release_sock()).
@@ -85,14 +97,11 @@ int control_receive(int sock, struct control_reply *reply, int ret_fd[2], struct
 		return err_set(err, ECONNRESET, "its supervisor is gone");
 	if (n < 0)
 		return err_set(err, errno, "wait for its supervisor's answer");
-	take_descriptors(&msg, ret_fd);
+	take_descriptors(&msg, n == sizeof(*reply) ? reply->fds : 0, ret_fd);
 	if (n == sizeof(*reply) && reply->version == CONTROL_VERSION &&
 	    reply->result == 0)
 		return 0;
-	if (ret_fd) {
-		drop_fd(&ret_fd[0]);
-		drop_fd(&ret_fd[1]);
-	}
+	drop_descriptors(ret_fd);
 	if (n != sizeof(*reply) || reply->version != CONTROL_VERSION)
 		return err_set(err, EPROTO, "the workspace was started by another berth");
 
@@ -105,7 +114,7 @@ int control_receive(int sock, struct control_reply *reply, int ret_fd[2], struct
 }
 
 int control_ask(int entry, const struct control_request *request,
-                struct control_reply *reply, int ret_fd[2], struct err *err)
+                struct control_reply *reply, int ret_fd[CONTROL_FDS], struct err *err)
 {
 	cleanup_close int sock = control_send(entry, request, err);
 

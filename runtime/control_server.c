@@ -23,18 +23,24 @@ static void drop(struct control *control, struct control_peer *peer)
 	loop_set_events(control->loop, control->listener, POLLIN);
 }
 
-/* Sends the answer, with up to two descriptors, and ends the connection. */
+/* Sends the answer, with those descriptors that there are, and ends the connection. */
 static void answer(struct control *control, struct control_peer *peer,
-                   const struct control_reply *reply, const int fd[2])
+                   struct control_reply *reply, const int fd[CONTROL_FDS])
 {
-	struct iovec iov = { .iov_base = (void *)reply, .iov_len = sizeof(*reply) };
+	struct iovec iov = { .iov_base = reply, .iov_len = sizeof(*reply) };
 	union {
-		char room[CMSG_SPACE(2 * sizeof(int))];
+		char room[CMSG_SPACE(CONTROL_FDS * sizeof(int))];
 		struct cmsghdr align;
 	} beside = { 0 };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	size_t n = fd && fd[0] >= 0 ? fd[1] >= 0 ? 2 : 1 : 0;
+	int present[CONTROL_FDS];
+	size_t n = 0;
 
+	for (unsigned int i = 0; fd && i < CONTROL_FDS; i++)
+		if (fd[i] >= 0) {
+			present[n++] = fd[i];
+			reply->fds |= 1U << i;
+		}
 	if (n > 0) {
 		struct cmsghdr *head;
 
@@ -44,7 +50,7 @@ static void answer(struct control *control, struct control_peer *peer,
 		head->cmsg_level = SOL_SOCKET;
 		head->cmsg_type = SCM_RIGHTS;
 		head->cmsg_len = CMSG_LEN(n * sizeof(int));
-		memcpy(CMSG_DATA(head), fd, n * sizeof(int));
+		memcpy(CMSG_DATA(head), present, n * sizeof(int));
 	}
 	/* An empty socket takes one message; a peer that is gone misses nothing. */
 	(void)sendmsg(peer->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -65,9 +71,11 @@ static void answer_result(struct control *control, struct control_peer *peer,
 static void answer_join(struct control *control, struct control_peer *peer)
 {
 	struct control_reply reply = { .version = CONTROL_VERSION };
-	int fd[2] = { -EBADF, -EBADF };
+	int fd[CONTROL_FDS];
 
-	reply.result = control->join(control->ctx, &fd[0], &fd[1], &reply.err);
+	for (size_t i = 0; i < CONTROL_FDS; i++)
+		fd[i] = -EBADF;
+	reply.result = control->join(control->ctx, fd, &reply.err);
 	answer(control, peer, &reply, reply.result < 0 ? NULL : fd);
 }
 

@@ -17,6 +17,7 @@
 #include "base/syscall.h"
 #include "cgroups/remove.h"
 #include "control.h"
+#include "join.h"
 #include "launch.h"
 #include "logfile.h"
 #include "loop.h"
@@ -31,6 +32,8 @@
  * @signals:	signalfd
  * @stop_timer:	armed while a stop waits for its end
  * @notify:	systemd's READY=1 comes here
+ * @ns:		the workspace's namespaces, for exec; opened before init hides its memory,
+ *		and closed at its end, since a descriptor keeps a namespace alive
  */
 struct supervisor {
 	struct workspace *ws;
@@ -41,6 +44,7 @@ struct supervisor {
 	struct logfile log;
 	sigset_t old_mask;
 	int signals, stop_timer, notify;
+	int ns[NS_MAX];
 	bool exited, lost;
 	int status;
 };
@@ -93,13 +97,14 @@ static int on_stop(void *ctx, uint64_t timeout_s, struct err *err)
 	return pidfd_kill(sup->launch.init_pidfd, polite_signal(sup), err);
 }
 
-static int on_join(void *ctx, int *pidfd, int *cgroup, struct err *err)
+static int on_join(void *ctx, int fd[CONTROL_FDS], struct err *err)
 {
 	struct supervisor *sup = ctx;
 
 	(void)err;
-	*pidfd = sup->launch.init_pidfd;
-	*cgroup = sup->launch.payload;
+	fd[CONTROL_INIT] = sup->launch.init_pidfd;
+	fd[CONTROL_CGROUP] = sup->launch.payload;
+	memcpy(fd + CONTROL_NS, sup->ns, sizeof(sup->ns));
 	return 0;
 }
 
@@ -222,7 +227,7 @@ static int launch(struct supervisor *sup, struct err *err)
 		return r;
 	sup->stdio.master = l->plan->pty ? fds[0] : -EBADF;
 	sup->notify = l->plan->pty ? fds[1] : fds[0];
-	return 0;
+	return join_namespaces(l->init_pidfd, sup->ns, err);
 }
 
 static int serve(struct supervisor *sup, struct err *err)
@@ -291,6 +296,8 @@ static void end_warden(struct supervisor *sup)
 	struct err ignored = { 0 };
 	int status;
 
+	for (size_t i = 0; i < NS_MAX; i++)
+		drop_fd(&sup->ns[i]);
 	if (l->warden <= 0)
 		return;
 	/* After SYNC_EXITED it leaves by itself; killing it meanwhile changes nothing. */
@@ -376,6 +383,8 @@ int supervise(struct workspace *ws, struct err *err)
 	};
 	int r, code;
 
+	for (size_t i = 0; i < NS_MAX; i++)
+		sup.ns[i] = -EBADF;
 	launch_init(&sup.launch);
 	sup.launch.config = ws->config;
 	sup.launch.facts = ws->facts;

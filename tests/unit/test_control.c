@@ -59,13 +59,14 @@ static int do_stop(void *ctx, uint64_t timeout_s, struct err *err)
 	return 0;
 }
 
-static int do_join(void *ctx, int *pidfd, int *cgroup, struct err *err)
+static int do_join(void *ctx, int fd[CONTROL_FDS], struct err *err)
 {
 	struct server *server = ctx;
 
 	(void)err;
-	*pidfd = server->entry;
-	*cgroup = server->got_signal == SIGUSR1 ? -EBADF : server->orders;
+	fd[CONTROL_INIT] = server->entry;
+	fd[CONTROL_CGROUP] = server->got_signal == SIGUSR1 ? -EBADF : server->orders;
+	fd[CONTROL_NS + NS_PID] = server->entry;
 	return 0;
 }
 
@@ -159,7 +160,7 @@ static void order(const struct server *server, char letter)
 }
 
 static int ask(const struct server *server, enum control_verb verb, int sig,
-               uint64_t timeout_s, struct control_reply *reply, int ret_fd[2],
+               uint64_t timeout_s, struct control_reply *reply, int ret_fd[CONTROL_FDS],
                struct err *err)
 {
 	struct control_request request = { .verb = verb,
@@ -202,33 +203,43 @@ static void test_stop(void **state)
 	assert_string_equal(err.text, "it ended before it was ready");
 }
 
+static void close_each(const int fd[CONTROL_FDS])
+{
+	for (size_t i = 0; i < CONTROL_FDS; i++)
+		if (fd[i] >= 0)
+			assert_int_equal(close(fd[i]), 0);
+}
+
 static void test_join(void **state)
 {
 	const struct server *server = *state;
 	struct control_reply reply;
 	struct err err = { 0 };
 	struct stat want, got;
-	int fd[2];
+	int fd[CONTROL_FDS];
 
 	assert_int_equal(ask(server, CONTROL_JOIN, 0, 0, &reply, fd, &err), 0);
 	assert_int_equal(fstat(server->entry, &want), 0);
-	assert_int_equal(fstat(fd[0], &got), 0);
+	assert_int_equal(fstat(fd[CONTROL_INIT], &got), 0);
 	assert_int_equal(got.st_ino, want.st_ino);
-	assert_int_equal(fcntl(fd[0], F_GETFD), FD_CLOEXEC);
-	assert_true(fd[1] >= 0);
-	assert_int_equal(close(fd[0]), 0);
-	assert_int_equal(close(fd[1]), 0);
+	assert_int_equal(fcntl(fd[CONTROL_INIT], F_GETFD), FD_CLOEXEC);
+	assert_true(fd[CONTROL_CGROUP] >= 0);
+	assert_int_equal(fd[CONTROL_NS + NS_USER], -EBADF);
+	assert_true(fd[CONTROL_NS + NS_PID] >= 0);
+	close_each(fd);
 
-	/* Without a cgroup. */
+	/* Without a cgroup; what comes behind it keeps its place. */
 	assert_int_equal(ask(server, CONTROL_KILL, SIGUSR1, 0, &reply, NULL, &err), 0);
 	assert_int_equal(ask(server, CONTROL_JOIN, 0, 0, &reply, fd, &err), 0);
-	assert_true(fd[0] >= 0);
-	assert_int_equal(fd[1], -EBADF);
-	assert_int_equal(close(fd[0]), 0);
+	assert_true(fd[CONTROL_INIT] >= 0);
+	assert_int_equal(fd[CONTROL_CGROUP], -EBADF);
+	assert_int_equal(fstat(fd[CONTROL_NS + NS_PID], &got), 0);
+	assert_int_equal(got.st_ino, want.st_ino);
+	close_each(fd);
 
 	/* Nobody takes them: closed, not leaked. */
 	assert_int_equal(ask(server, CONTROL_JOIN, 0, 0, &reply, NULL, &err), 0);
-	assert_int_equal(fcntl(fd[0], F_GETFD), -1);
+	assert_int_equal(fcntl(fd[CONTROL_INIT], F_GETFD), -1);
 }
 
 /* Asks in a child and reports by exit status: 100 + exit code, or the errno. */

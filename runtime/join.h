@@ -1,0 +1,85 @@
+#ifndef JOIN_H
+#define JOIN_H
+
+#include <stdbool.h>
+#include <sys/ioctl.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "ns.h"
+
+/**
+ * struct join - A command to be started in a running workspace
+ * @init:	pidfd of the workspace's init, borrowed
+ * @ns:		its namespaces, owned, -EBADF for those that are ours as well
+ * @cgroup:	directory of the payload's group, borrowed; -EBADF where there is none
+ * @command:	the command and its words, NULL-terminated
+ * @env:	"K=V" each, NULL-terminated
+ * @user:	"NAME|UID[:GROUP|GID]", NULL for root
+ * @workdir:	NULL for "/"
+ * @tty:	a pty from the workspace's devpts, of this @size
+ * @detach:	it outlives us, and its orphan is init's
+ * @stdio:	what it gets as 0, 1 and 2 without @tty, borrowed; -EBADF for the
+ *		workspace's /dev/null
+ */
+struct join {
+	int init;
+	int ns[NS_MAX];
+	int cgroup;
+	const char *const *command;
+	const char *const *env;
+	const char *user, *workdir;
+	bool tty, detach;
+	struct winsize size;
+	int stdio[3];
+};
+
+/**
+ * struct joined - The command's process, standing in the workspace
+ * @pidfd:	owned
+ * @master:	of its pty, owned, -EBADF without one
+ * @sock:	our end of the pair with it, owned; readable when it was executed, or not:
+ *		then sync_expect_end() tells
+ */
+struct joined {
+	int pidfd, master, sock;
+};
+
+/**
+ * join_namespaces() - Open the namespaces of a workspace's init
+ * @init:	its pidfd
+ * @ret:	by enum ns; -EBADF for those we are in as well; set on success only
+ * @err:	filled in on failure
+ *
+ * Whoever made the user namespace may (user_namespaces(7)), unless init never executed
+ * anything and hides its memory, as berth's own does.
+ *
+ * Return: 0; -ESRCH when init has ended; -EACCES; else -errno.
+ */
+int join_namespaces(int init, int ret[NS_MAX], struct err *err);
+
+/**
+ * join_start() - Put a process into the workspace, ready to become the command
+ * @join:	what is wanted
+ * @ret:	set on success only
+ * @err:	filled in on failure, also with what failed inside
+ *
+ * The process takes init's OOM score and its cgroup, then the namespaces, all seen from
+ * outside; what follows happens inside. Between the two it is visible to root inside,
+ * but not to be looked into: see joiner() in join.c. Until join_go() it waits.
+ *
+ * Return: 0; -EACCES with the step "cgroup" where our own group and the workspace's
+ * have no common one that is ours; else -errno.
+ */
+int join_start(const struct join *join, struct joined *ret, struct err *err);
+
+/* Let it execute the command. Return: 0, or -errno when it is gone. */
+int join_go(const struct joined *joined, struct err *err);
+
+/**
+ * join_status() - The exit code of the command, after @joined->pidfd became readable
+ * Return: 0 to 255; 128 + n when signal n ended it; -errno of waitid(2).
+ */
+int join_status(const struct joined *joined, struct err *err);
+
+#endif
