@@ -331,6 +331,7 @@ int apply_overlay(struct launch *launch, const struct step *step, struct err *er
 	fs = fsopen("overlay", FSOPEN_CLOEXEC);
 	if (fs < 0)
 		return err_set(err, errno, "open an 'overlay' file system");
+	(void)fsconfig(fs, FSCONFIG_SET_STRING, "source", "overlay", 0);
 	r = set_layer(fs, "lowerdir", lower, err);
 	if (r == 0)
 		r = set_layer(fs, "upperdir", upper, err);

@@ -44,7 +44,12 @@ static int prepare(struct launch *launch, struct err *err)
 		return r;
 	drop_fd(&launch->pty_master);
 	drop_fd(&launch->notify);
-	return sync_expect(launch->sync.init[1], SYNC_GO, NULL, NULL, 0, err);
+	r = sync_expect(launch->sync.init[1], SYNC_GO, NULL, NULL, 0, err);
+	/* Before anything of the image runs: our memory is the supervisor's, and
+	 * /proc/1/exe is the berth of outside. Not earlier: the supervisor has to open
+	 * our namespaces first, and files of /proc/self would not be ours (proc(5)). */
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	return r;
 }
 
 /**
@@ -66,8 +71,6 @@ int init_main(void *arg)
 	struct launch *launch = arg;
 	struct err err = { 0 };
 
-	/* The number the warden knows us by is of no use here; the kernel's words are
-	 * enough: when the warden dies, so do we. */
 	if (prepare(launch, &err) == 0)
 		(void)apply_until(launch, ACTOR_INIT, STEP_MAX, &err);
 	sync_fail(launch->sync.init[1], &err);

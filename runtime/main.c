@@ -1,12 +1,77 @@
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "commands.h"
+#include "exec.h"
+#include "seal.h"
+
+static const struct command {
+	const char *name;
+	command_fn *run;
+	const char *help;
+	bool enters; /* puts a process of ours into a workspace: see seal.h */
+} commands[] = {
+	{ "run", cmd_run, "start a workspace: a command, or a whole system", true },
+	{ "exec", cmd_exec, "run a command in a running workspace", true },
+	{ "plan", cmd_plan, "print what run would do, step by step, and touch nothing", false },
+	{ "unshare", cmd_unshare, "run a command with the IDs that a workspace would have", false },
+	{ "version", cmd_version, "print the version", false },
+};
+#define COMMANDS_N (sizeof(commands) / sizeof(commands[0]))
+
+static void usage(FILE *out)
+{
+	(void)fprintf(out, "usage: berth COMMAND [OPTION...]\n\n");
+	for (size_t i = 0; i < COMMANDS_N; i++)
+		(void)fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].help);
+	(void)fprintf(out, "\nberth COMMAND --help tells its options; berth(1) the rest.\n");
+}
+
+/* Whoever started us without standard streams: the next file opened must not become
+ * one of them. */
+static void fill_stdio(void)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+			(void)!open("/dev/null", O_RDWR | O_CLOEXEC);
+}
 
 int main(int argc, char **argv)
 {
-	if (argc == 2 && strcmp(argv[1], "version") == 0) {
-		(void)printf("berth %s\n", PACKAGE_VERSION);
+	const char *name = argc > 1 ? argv[1] : "";
+	struct err err = { 0 };
+	int r;
+
+	fill_stdio();
+	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
+		usage(stdout);
 		return 0;
 	}
-	(void)fprintf(stderr, "usage: berth version\n");
-	return 125;
+	if (!strcmp(name, "--version"))
+		name = "version";
+	for (size_t i = 0; i < COMMANDS_N; i++) {
+		if (strcmp(name, commands[i].name) != 0)
+			continue;
+		r = 0;
+		if (commands[i].enters && seal_needed())
+			r = seal_self(argv, &err);
+		if (r == 0)
+			r = commands[i].run(argc - 1, argv + 1, &err);
+		if (r >= 0)
+			return fflush(stdout) == 0 ? r : EXEC_FAILED;
+		log_err(&err);
+		return exec_exit_code(&err);
+	}
+	if (!*name) {
+		usage(stderr);
+		return EXEC_FAILED;
+	}
+	(void)err_set(&err, EINVAL, "no command '%s'", name);
+	(void)err_hint(&err, "berth --help lists them");
+	log_err(&err);
+	return EXEC_FAILED;
 }

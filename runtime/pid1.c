@@ -62,9 +62,7 @@ int pid1_run(pid_t child)
 	sigset_t all;
 	int status = 0, null;
 
-	/* Root inside shall not look into us: /proc/1/exe is the berth of outside. */
 	forget_words();
-	(void)prctl(PR_SET_DUMPABLE, 0);
 	(void)prctl(PR_SET_NAME, "berth-init");
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_BLOCK, &all, NULL);

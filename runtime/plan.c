@@ -473,6 +473,7 @@ static void plan_inside(struct plan *plan, const struct config *config,
 			plan, ACTOR_INIT, STEP_OOM,
 			"when memory is short the workspace goes before its supervisor");
 		s->value = arena_printf(arena, "%d", adj > 1000 ? 1000 : adj);
+		s->optional = true;
 	}
 	s = plan_add(plan, ACTOR_INIT, STEP_HOSTNAME, "own name");
 	s->value = config->hostname;
