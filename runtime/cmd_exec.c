@@ -94,8 +94,8 @@ static int parse(int argc, char **argv, struct words *words, struct err *err)
 }
 
 /* What run was told, for the words exec was not given: as docker has it. */
-static int read_config(int entry, struct arena *arena, struct config *ret,
-                       struct err *err)
+static int read_config(int entry, const char *name, struct arena *arena,
+                       struct config *ret, struct err *err)
 {
 	struct record record;
 	char **argv;
