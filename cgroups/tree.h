@@ -66,10 +66,12 @@ int cgroup_enable(int dir, const char *path, const char *controllers, struct err
 /**
  * cgroup_make() - Make a group and open it
  * @dir:	a group
- * @path:	below @dir; an empty one left behind is used again
+ * @path:	below @dir; one that was left behind by a killed berth, without a process
+ *		and with a name of ours, is made anew
  * @err:	filled in on failure
  *
- * Return: a descriptor; -EAGAIN where the limit of groups is reached (cgroup.max.*);
+ * Return: a descriptor; -EBUSY where @path has processes; -EAGAIN where the limit of
+ * groups is reached (cgroup.max.*);
  * -EOPNOTSUPP where the new group is not of type "domain"; else -errno.
  */
 int cgroup_make(int dir, const char *path, struct err *err);

@@ -306,7 +306,8 @@ static void same_owner(int from, int to)
 	if (fstat(from, &st) < 0)
 		return;
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", to);
-	(void)fchownat(to, "", st.st_uid, st.st_gid, AT_EMPTY_PATH);
+	/* Owners that are not mapped show as nobody anyway. */
+	(void)!fchownat(to, "", st.st_uid, st.st_gid, AT_EMPTY_PATH);
 	(void)chmod(path, st.st_mode & 07777);
 }
 

@@ -8,6 +8,38 @@
 
 #define ID_INVALID UINT32_MAX
 
+/* Digits that fit into 32 bits, with blanks before them where @blanks; then on to the
+ * first character behind. sscanf() would take "-1", and 4294967296 as 0. */
+static bool read_id(const char **text, bool blanks, uint32_t *ret)
+{
+	const char *p = *text + (blanks ? strspn(*text, " ") : 0);
+	uint64_t value = 0;
+
+	if (*p < '0' || *p > '9')
+		return false;
+	for (; *p >= '0' && *p <= '9'; p++) {
+		value = 10 * value + (uint64_t)(*p - '0');
+		if (value > UINT32_MAX)
+			return false;
+	}
+	*ret = (uint32_t)value;
+	*text = p;
+	return true;
+}
+
+/* Whether an extent of @map has an outside ID of @e: the kernel refuses such a map. */
+static bool overlaps(const struct idmap *map, const struct id_extent *e)
+{
+	for (size_t i = 0; i < map->n; i++) {
+		const struct id_extent *m = &map->extent[i];
+
+		if (e->outside < (uint64_t)m->outside + m->count &&
+		    m->outside < (uint64_t)e->outside + e->count)
+			return true;
+	}
+	return false;
+}
+
 int idmap_lent(uint32_t own, const struct idmap *sub, struct idmap *ret, struct err *err)
 {
 	struct idmap map = { .n = 1, .extent[0] = { 0, own, 1 } };
@@ -33,6 +65,11 @@ int idmap_lent(uint32_t own, const struct idmap *sub, struct idmap *ret, struct 
 			               "subordinate range %" PRIu32 ":%" PRIu32
 			               " holds our own ID %" PRIu32,
 			               e->outside, e->count, own);
+		if (overlaps(&map, e))
+			return err_set(err, EINVAL,
+			               "subordinate range %" PRIu32 ":%" PRIu32
+			               " overlaps another one",
+			               e->outside, e->count);
 		map.extent[map.n++] = (struct id_extent){ inside, e->outside, e->count };
 		inside += e->count;
 	}
@@ -76,44 +113,50 @@ int idmap_parse(const char *text, struct idmap *ret, struct err *err)
 	const char *line = text;
 
 	while (*line) {
+		const char *p = line;
 		struct id_extent e;
-		int len = 0;
 
-		if (sscanf(line, "%" SCNu32 " %" SCNu32 " %" SCNu32 " %n", &e.inside,
-		           &e.outside, &e.count, &len) != 3)
+		if (!read_id(&p, true, &e.inside) || !read_id(&p, true, &e.outside) ||
+		    !read_id(&p, true, &e.count) || (*p && *p != '\n'))
 			return err_set(err, EINVAL, "'%.40s' is no ID map", line);
 		if (map.n == IDMAP_EXTENTS_MAX)
 			return err_set(err, E2BIG, "more than %d extents in an ID map",
 			               IDMAP_EXTENTS_MAX);
 		map.extent[map.n++] = e;
-		line += len;
+		line = *p ? p + 1 : p;
 	}
 	*ret = map;
 	return 0;
 }
 
+/* ":first:count" at the end of a line of subuid(5). */
+static bool parse_range(const char *text, struct id_extent *ret)
+{
+	struct id_extent e = { 0 };
+
+	if (*text++ != ':' || !read_id(&text, false, &e.outside) || *text++ != ':' ||
+	    !read_id(&text, false, &e.count) || (*text && *text != '\n'))
+		return false;
+	*ret = e;
+	return e.count > 0;
+}
+
 void idmap_subids(const char *text, const char *user, uint32_t uid, struct idmap *ret)
 {
+	char number[16];
+
 	*ret = (struct idmap){ 0 };
-
+	(void)snprintf(number, sizeof(number), "%" PRIu32, uid);
 	for (const char *line = text; line && *line;) {
-		const char *colon = strchr(line, ':');
 		const char *end = strchr(line, '\n');
-		struct id_extent e = { 0 };
-		size_t len;
+		size_t len = strcspn(line, ":\n");
+		struct id_extent e;
 
-		if (colon && (!end || colon < end)) {
-			char number[16];
-
-			len = (size_t)(colon - line);
-			(void)snprintf(number, sizeof(number), "%" PRIu32, uid);
-			if (((user && strlen(user) == len && !strncmp(line, user, len)) ||
-			     (strlen(number) == len && !strncmp(line, number, len))) &&
-			    sscanf(colon, ":%" SCNu32 ":%" SCNu32, &e.outside,
-			           &e.count) == 2 &&
-			    e.count > 0 && ret->n < IDMAP_EXTENTS_MAX - 1)
-				ret->extent[ret->n++] = e;
-		}
+		if (((user && strlen(user) == len && !strncmp(line, user, len)) ||
+		     (strlen(number) == len && !strncmp(line, number, len))) &&
+		    parse_range(line + len, &e) && !overlaps(ret, &e) &&
+		    ret->n < IDMAP_EXTENTS_MAX - 1)
+			ret->extent[ret->n++] = e;
 		line = end ? end + 1 : NULL;
 	}
 }

@@ -34,9 +34,9 @@ struct idmap {
  * @ret:	set on success only
  * @err:	filled in on failure
  *
- * Return: 0; -EINVAL if a range is empty, reaches (uid_t)-1 or contains @own, which
- * newuidmap(1) would accept and the kernel refuse as an overlap; -E2BIG for more
- * ranges than fit.
+ * Return: 0; -EINVAL if a range is empty, reaches (uid_t)-1, or overlaps another one or
+ * @own, which newuidmap(1) would accept and the kernel refuse; -E2BIG for more ranges
+ * than fit.
  */
 int idmap_lent(uint32_t own, const struct idmap *sub, struct idmap *ret, struct err *err);
 
@@ -73,7 +73,8 @@ int idmap_parse(const char *text, struct idmap *ret, struct err *err);
  * @uid:	the same user's number, which the file may hold instead of the name
  * @ret:	ranges in the order of the file; @inside is 0
  *
- * Lines of others and malformed ones are passed over, as newuidmap(1) does.
+ * Lines of others and malformed ones are passed over, as newuidmap(1) does; so is a
+ * range that overlaps an earlier one (the file may hold it by name and by number).
  */
 void idmap_subids(const char *text, const char *user, uint32_t uid, struct idmap *ret);
 

@@ -34,7 +34,8 @@ struct joining {
 	const struct join *join;
 	char oom[16]; /* init's oom_score_adj */
 	int group;    /* cgroup.procs of init's group, or -EBADF */
-	int sock;     /* to whoever starts us */
+	/* To whoever starts us, one each: neither speaks for the other. */
+	int crosser_sock, sock;
 };
 
 /* User first: the capabilities for all the others come with it. */
@@ -355,7 +356,7 @@ static int cross(const struct joining *j, struct err *err)
 		return r;
 	if (spawn(&spec, &pidfd, err) < 0)
 		return -err->code;
-	return sync_send(j->sock, SYNC_BORN, 0, &pidfd, 1, err);
+	return sync_send(j->crosser_sock, SYNC_BORN, 0, &pidfd, 1, err);
 }
 
 /*
@@ -368,59 +369,95 @@ static int crosser(void *arg)
 {
 	const struct joining *j = arg;
 	const struct join *join = j->join;
-	int keep[NS_MAX + 5] = { j->sock, j->group, join->stdio[0], join->stdio[1],
-		                 join->stdio[2] };
+	int keep[NS_MAX + 6] = { j->crosser_sock, j->sock,        j->group,
+		                 join->stdio[0],  join->stdio[1], join->stdio[2] };
 	struct err err = { 0 };
 
-	memcpy(keep + 5, join->ns, sizeof(join->ns));
+	memcpy(keep + 6, join->ns, sizeof(join->ns));
 	if (fd_keep_only(keep, sizeof(keep) / sizeof(keep[0]), &err) < 0 ||
 	    cross(j, &err) < 0) {
-		sync_fail(j->sock, &err);
+		sync_fail(j->crosser_sock, &err);
 		return EXEC_FAILED;
 	}
 	return 0;
 }
 
-/* Reaps a process of ours that ends by itself. */
-static void reap(pid_t pid)
+/* Makes both pairs; our ends in @ret, the children's in @j. */
+static int open_pairs(struct joining *j, int ret[2], struct err *err)
 {
+	int *const theirs[] = { &j->crosser_sock, &j->sock };
+
+	for (int i = 0; i < 2; i++) {
+		int pair[2];
+
+		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+			return err_set(err, errno, "make a socket pair");
+		ret[i] = pair[0];
+		*theirs[i] = pair[1];
+	}
+	return 0;
+}
+
+/* Ends a joiner that will not become anything. */
+static void end(int pidfd)
+{
+	struct err ignored = { 0 };
+	siginfo_t info;
+
+	if (pidfd < 0)
+		return;
+	(void)pidfd_kill(pidfd, SIGKILL, &ignored);
+	while (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED) < 0 && errno == EINTR)
+		continue;
+}
+
+/* Starts the crosser and sees it off; it leaves the joiner's pidfd. */
+static int start(struct joining *j, int sock, int *ret_pidfd, struct err *err)
+{
+	const struct spawn spec = { .cgroup = -EBADF, .child = crosser, .arg = j };
+	cleanup_close int pidfd = -EBADF;
+	pid_t pid = spawn(&spec, &pidfd, err);
+	int r;
+
+	drop_fd(&j->crosser_sock);
+	drop_fd(&j->sock);
+	drop_fd(&j->group);
+	if (pid < 0)
+		return pid;
+	r = sync_expect(sock, SYNC_BORN, NULL, ret_pidfd, 1, err);
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		continue;
+	return r;
 }
 
 int join_start(const struct join *join, struct joined *ret, struct err *err)
 {
-	struct joining j = { .join = join, .group = -EBADF, .sock = -EBADF };
-	const struct spawn spec = { .cgroup = -EBADF, .child = crosser, .arg = &j };
-	cleanup_close int sock = -EBADF, crosser_pidfd = -EBADF, pidfd = -EBADF;
-	cleanup_close int group = -EBADF;
-	int pair[2], master = -EBADF;
-	pid_t pid;
-	int r;
+	struct joining j = {
+		.join = join, .group = -EBADF, .crosser_sock = -EBADF, .sock = -EBADF
+	};
+	int sock[2] = { -EBADF, -EBADF }, pidfd = -EBADF, master = -EBADF;
+	int r = prepare(&j, err);
 
-	r = prepare(&j, err);
-	group = j.group;
-	if (r < 0)
-		return r;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return err_set(err, errno, "make a socket pair");
-	sock = pair[0];
-	j.sock = pair[1];
-	pid = spawn(&spec, &crosser_pidfd, err);
-	(void)close(pair[1]);
-	if (pid < 0)
-		return pid;
-
-	r = sync_expect(sock, SYNC_BORN, NULL, &pidfd, 1, err);
-	reap(pid);
 	if (r == 0)
-		r = sync_expect(sock, SYNC_READY, NULL, &master, 1, err);
-	if (r < 0)
-		return r;
-	*ret = (struct joined){ .pidfd = take_fd(&pidfd),
-		                .master = master,
-		                .sock = take_fd(&sock) };
-	return 0;
+		r = open_pairs(&j, sock, err);
+	if (r == 0)
+		r = start(&j, sock[0], &pidfd, err);
+	if (r == 0)
+		r = sync_expect(sock[1], SYNC_READY, NULL, &master, 1, err);
+	drop_fd(&sock[0]);
+	if (r == 0) {
+		*ret = (struct joined){ .pidfd = pidfd,
+			                .master = master,
+			                .sock = sock[1] };
+		return 0;
+	}
+	end(pidfd);
+	drop_fd(&pidfd);
+	drop_fd(&sock[1]);
+	drop_fd(&j.group);
+	drop_fd(&j.crosser_sock);
+	drop_fd(&j.sock);
+	return r;
 }
 
 int join_go(const struct joined *joined, struct err *err)

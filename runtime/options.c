@@ -81,13 +81,13 @@ static const struct option *by_letter(const struct options *options, char letter
 
 static void print_help(const struct options *options, const char *command)
 {
-	const struct option *end = options->row + options->n;
 	const int column = 26;
 
 	(void)printf("usage: berth %s%s%s%s\n\n%s\n\n", command,
 	             options->n ? " [OPTION...]" : "", *options->words ? " " : "",
 	             options->words, options->about);
-	for (const struct option *row = options->row; row < end; row++) {
+	for (size_t i = 0; i < options->n; i++) {
+		const struct option *row = &options->row[i];
 		char left[64];
 		int len;
 

@@ -72,18 +72,15 @@ int pid1_run(pid_t child)
 		(void)fd_replace_stdio(null, null, null, &ignored);
 	(void)fd_keep_only(NULL, 0, &ignored);
 
-	for (;;) {
+	/* Look before the first wait: of a command that ended before its signals were
+	 * blocked nothing is pending. */
+	while (!reap(child, &status)) {
 		if (sigwaitinfo(&all, &info) < 0) {
-			if (errno == EINTR)
-				continue;
-			return 125;
-		}
-		if (info.si_signo != SIGCHLD) {
+			if (errno != EINTR)
+				return 125;
+		} else if (info.si_signo != SIGCHLD) {
 			(void)kill(child, info.si_signo);
-			continue;
 		}
-		if (!reap(child, &status))
-			continue;
-		return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 	}
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }

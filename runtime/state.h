@@ -159,7 +159,11 @@ int state_remove(int state, const char *name, struct err *err);
  * @upper:	the upper layers too, else the cgroups only
  * @err:	filled in on failure
  *
- * Return: 0; -EACCES for what belongs to subordinate IDs; else -errno.
+ * What root inside gave to subordinate IDs is removed in a user namespace that maps
+ * them. Upper layers of a workspace in which nothing ever ran are left, unless empty:
+ * they are from before.
+ *
+ * Return: 0 or -errno.
  */
 int state_remove_outside(const struct record *record, bool upper, struct err *err);
 

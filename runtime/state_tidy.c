@@ -16,6 +16,7 @@
 #include "base/tree.h"
 #include "cgroups/remove.h"
 #include "state_internal.h"
+#include "unshare.h"
 
 /*
  * Opens the directory that holds a recorded group. The record is not trusted: it has
@@ -93,6 +94,11 @@ static int remove_upper(const struct record *record, struct err *err)
 		return 0;
 	if (parent < 0)
 		return err_set(err, errno, "open '%s'", above);
+	/* Nothing ran yet, so what is in it is from before: not ours to remove. */
+	if (record->started_ms == 0) {
+		(void)unlinkat(parent, slash + 1, AT_REMOVEDIR);
+		return 0;
+	}
 	r = tree_remove(parent, slash + 1, err);
 	if (r == -ENOENT) {
 		err_clear(err);
@@ -101,13 +107,48 @@ static int remove_upper(const struct record *record, struct err *err)
 	return r < 0 ? err_wrap(err, "remove the upper layers '%s'", record->upper) : 0;
 }
 
+/**
+ * struct removal - A removal, for a child in another user namespace
+ */
+struct removal {
+	int (*fn)(const struct record *record, struct err *err);
+	const struct record *record;
+};
+
+static int remove_in_child(void *arg, struct err *err)
+{
+	const struct removal *removal = arg;
+
+	return removal->fn(removal->record, err);
+}
+
+/*
+ * Root inside may have given parts of it to any of its IDs. We may remove those only
+ * where they are mapped, so a second try is made there; where that is not to be had,
+ * the first one's reason counts.
+ */
+static int remove_anyhow(int (*fn)(const struct record *record, struct err *err),
+                         const struct record *record, struct err *err)
+{
+	struct removal removal = { .fn = fn, .record = record };
+	struct err inside = { 0 };
+	int r = fn(record, err);
+
+	if (r != -EACCES && r != -EPERM)
+		return r;
+	if (unshare_call(remove_in_child, &removal, &inside) != 0)
+		return r;
+	err_clear(err);
+	return 0;
+}
+
 int state_remove_outside(const struct record *record, bool upper, struct err *err)
 {
-	int r = remove_group(record, err);
+	int r = remove_anyhow(remove_group, record, err);
 
 	if (r < 0)
 		return r;
-	return upper ? remove_upper(record, err) : 0;
+	return upper ? remove_anyhow(remove_upper, record, err) : 0;
 }
 
 bool state_disposable(const struct record *record)

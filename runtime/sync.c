@@ -124,7 +124,8 @@ static int receive(int sock, struct sync_msg *msg, int fd[SYNC_FDS_MAX])
 			memcpy(fd, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
 	if (n == 0)
 		return 0;
-	if (n != sizeof(*msg) || msg->step >= SYNC_MAX) {
+	if (n != sizeof(*msg) || (hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ||
+	    msg->step >= SYNC_MAX) {
 		for (size_t i = 0; i < SYNC_FDS_MAX; i++)
 			drop_fd(&fd[i]);
 		return -EPROTO;

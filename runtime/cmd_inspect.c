@@ -1,0 +1,154 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "commands.h"
+#include "entries.h"
+#include "ns.h"
+#include "policies/json.h"
+#include "state.h"
+
+static int set_json(void *field, const char *value, struct err *err)
+{
+	(void)field;
+	return strcmp(value, "json") != 0
+	               ? err_set(err, EINVAL, "'%s' is not json", value)
+	               : 0;
+}
+
+static const struct option rows[] = {
+	{ "format", '\0', "FORMAT", "json, which is the default", set_json, 0 },
+};
+
+static const struct options options = {
+	.words = "NAME...",
+	.about = "Print all that is known of workspaces, as a JSON array.",
+	.row = rows,
+	.n = sizeof(rows) / sizeof(rows[0]),
+};
+
+/* Inode numbers, as `ls -l /proc/PID/ns` shows them; null where we may not look. */
+static void put_namespaces(struct json *json, int64_t pid)
+{
+	json_key(json, "namespaces");
+	json_object(json);
+	for (size_t i = 0; i < NS_MAX; i++) {
+		char path[64];
+		struct stat st;
+
+		(void)snprintf(path, sizeof(path), "/proc/%" PRId64 "/ns/%s", pid,
+		               ns_info[i].name);
+		json_key(json, ns_info[i].name);
+		if (pid > 0 && stat(path, &st) == 0)
+			json_unsigned(json, st.st_ino);
+		else
+			json_null(json);
+	}
+	json_object_end(json);
+}
+
+/* The lines of /proc/PID/uid_map: first ID inside, first ID in our namespace, number. */
+static void put_map(struct json *json, const char *key, int64_t pid, const char *file)
+{
+	struct err err = { 0 };
+	char path[64], text[16384];
+	unsigned int inside, outside, count;
+	const char *line = text;
+	int used = 0;
+
+	json_key(json, key);
+	(void)snprintf(path, sizeof(path), "/proc/%" PRId64 "/%s", pid, file);
+	if (pid <= 0 || file_read(AT_FDCWD, path, text, sizeof(text), &err) < 0) {
+		json_null(json);
+		return;
+	}
+	json_array(json);
+	while (sscanf(line, "%u %u %u%n", &inside, &outside, &count, &used) == 3) {
+		json_object(json);
+		json_put_unsigned(json, "inside", inside);
+		json_put_unsigned(json, "outside", outside);
+		json_put_unsigned(json, "count", count);
+		json_object_end(json);
+		line += used;
+	}
+	json_array_end(json);
+}
+
+static void put_record(struct json *json, const struct record *r)
+{
+	json_put_string(json, "name", r->name);
+	json_put_string(json, "status", status_name[r->status]);
+	json_put_bool(json, "ready", r->ready);
+	json_put_number(json, "exit_code", r->exit_code);
+	json_put_string(json, "reason", r->reason);
+	json_put_number(json, "created_ms", r->created_ms);
+	json_put_number(json, "started_ms", r->started_ms);
+	json_put_number(json, "finished_ms", r->finished_ms);
+	json_put_string(json, "init_mode", r->init_mode);
+	json_put_string(json, "rootfs", r->rootfs);
+	json_put_string(json, "net", r->net);
+	json_put_string(json, "hostname", r->hostname);
+	json_put_string(json, "command", r->command);
+	json_put_strings(json, "args", r->args, r->args_n);
+	json_put_bool(json, "remove", r->remove);
+	json_put_string(json, "upper", r->upper);
+	json_put_string(json, "cgroup_mount", r->cgroup_mount);
+	json_put_string(json, "cgroup", r->cgroup);
+}
+
+static int inspect_one(void *ctx, int state, int entry, const char *name, struct err *err)
+{
+	cleanup_arena struct arena arena = { 0 };
+	struct json *json = ctx;
+	struct record record;
+	bool alive = state_alive(entry);
+	int64_t init;
+	int r = state_read(entry, name, &arena, &record, err);
+
+	(void)state;
+	if (r < 0)
+		return r;
+	/* Its number may belong to somebody else by now. */
+	init = alive && record.status == STATUS_RUNNING ? record.init : 0;
+	json_object(json);
+	put_record(json, &record);
+	json_put_bool(json, "alive", alive);
+	json_key(json, "pids");
+	json_object(json);
+	json_put_number(json, "supervisor", alive ? record.supervisor : 0);
+	json_put_number(json, "init", init);
+	json_object_end(json);
+	put_namespaces(json, init);
+	json_key(json, "id_maps");
+	json_object(json);
+	put_map(json, "uid", init, "uid_map");
+	put_map(json, "gid", init, "gid_map");
+	json_object_end(json);
+	json_object_end(json);
+	return 0;
+}
+
+int cmd_inspect(int argc, char **argv, struct err *err)
+{
+	struct entries entries;
+	struct json *json;
+	bool json_only;
+	int r = entries_options(&options, &json_only, argc, argv, 0, &entries, err);
+	int closed;
+
+	if (r != 0)
+		return r == OPTIONS_HELP ? 0 : r;
+	json = json_open(stdout, true);
+	json_array(json);
+	r = entries_walk(&entries, inspect_one, json, err);
+	json_array_end(json);
+	closed = json_close(json);
+	if (r == 0 && closed < 0)
+		r = err_set(err, -closed, "print it");
+	return r;
+}

@@ -1,0 +1,129 @@
+#include "entries.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/number.h"
+#include "state.h"
+
+#define PAUSE_MS 5
+
+/* A year: above, a timer in milliseconds could overflow somewhere. */
+#define SECONDS_MAX (366 * 24 * 3600)
+
+int entries_options(const struct options *options, void *into, int argc, char **argv,
+                    int max, struct entries *ret, struct err *err)
+{
+	int first = options_parse(options, into, argc, argv, err);
+
+	if (first == OPTIONS_HELP)
+		return first;
+	if (first < 0)
+		return err_step(err, "options");
+	if (first == argc) {
+		(void)err_set(err, EINVAL, "%s: the name of a workspace is missing",
+		              argv[0]);
+		(void)err_hint(err, "'berth ps -a' lists them");
+		return err_step(err, "options");
+	}
+	if (max > 0 && argc - first > max) {
+		(void)err_set(err, EINVAL, "%s: unexpected '%s'", argv[0],
+		              argv[first + max]);
+		return err_step(err, "options");
+	}
+	*ret = (struct entries){ .command = argv[0],
+		                 .name = argv + first,
+		                 .n = argc - first };
+	return 0;
+}
+
+int entries_open(struct err *err)
+{
+	int state = state_open(false, err);
+
+	if (state >= 0)
+		state_tidy(state);
+	return state;
+}
+
+/* Opens the state directory; where there is none, no workspace has ever been. */
+static int open_for(const struct entries *entries, struct err *err)
+{
+	int state = entries_open(err);
+
+	if (state != -ENOENT)
+		return state < 0 ? err_step(err, entries->command) : state;
+	err_clear(err);
+	if (entries->missing_ok)
+		return -ENOENT;
+	(void)err_set(err, ENOENT, "no workspace '%s'", entries->name[0]);
+	(void)err_hint(err, "'berth ps -a' lists them");
+	return err_step(err, entries->command);
+}
+
+static int walk_one(const struct entries *entries, int state, const char *name,
+                    entries_fn *fn, void *ctx, struct err *err)
+{
+	cleanup_close int entry = state_entry(state, name, err);
+	int r;
+
+	if (entry == -ENOENT && entries->missing_ok) {
+		err_clear(err);
+		return 0;
+	}
+	r = entry < 0 ? entry : fn(ctx, state, entry, name, err);
+	return r < 0 ? err_step(err, entries->command) : r;
+}
+
+int entries_walk(const struct entries *entries, entries_fn *fn, void *ctx,
+                 struct err *err)
+{
+	cleanup_close int state = open_for(entries, err);
+	int ret = 0;
+
+	if (state == -ENOENT && err->code == 0)
+		return 0;
+	if (state < 0)
+		return state;
+	for (int i = 0; i < entries->n; i++) {
+		struct err mine = { 0 };
+		int r = walk_one(entries, state, entries->name[i], fn, ctx, &mine);
+
+		if (r < 0) {
+			if (err->code > 0)
+				log_err(err);
+			*err = mine;
+		} else if (ret == 0) {
+			ret = r;
+		}
+	}
+	return err->code > 0 ? -err->code : ret;
+}
+
+bool entries_wait_dead(int entry, unsigned int timeout_ms)
+{
+	const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000L };
+
+	for (unsigned int ms = 0; state_alive(entry); ms += PAUSE_MS) {
+		if (ms >= timeout_ms)
+			return false;
+		(void)nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
+int option_seconds(void *field, const char *value, struct err *err)
+{
+	return number_parse(value, 0, SECONDS_MAX, field, err);
+}
+
+int option_table_or_json(void *field, const char *value, struct err *err)
+{
+	if (strcmp(value, "json") != 0 && strcmp(value, "table") != 0)
+		return err_set(err, EINVAL, "'%s' is not table or json", value);
+	*(bool *)field = !strcmp(value, "json");
+	return 0;
+}
