@@ -57,6 +57,8 @@ char *const *exec_environment(const char *const *env, const char *home)
 	for (; *env; env++)
 		if (strchr(*env, '=') && **env != '=')
 			n = put_variable(out, n, *env);
+	if (out[0] != home_variable)
+		free(home_variable);
 	return (char *const *)out; /* execve(2) does not write to them */
 }
 
