@@ -26,6 +26,14 @@ struct words {
 	bool json;
 };
 
+/* An empty one is somebody's unset variable; taken as a path it would be ".". */
+static int set_text(void *field, const char *value, struct err *err)
+{
+	if (*value == '\0')
+		return err_set(err, EINVAL, "'' is empty");
+	return option_text(field, value, err);
+}
+
 static int set_init(void *field, const char *value, struct err *err)
 {
 	enum init_mode *mode = field;
@@ -89,7 +97,7 @@ static int add_env(void *field, const char *value, struct err *err)
 {
 	struct words *words = field;
 
-	if (!strchr(value, '=')) {
+	if (*value && !strchr(value, '=')) {
 		/* As docker: the caller's own value, and nothing where it has none. */
 		const char *own = getenv(value);
 
@@ -97,7 +105,7 @@ static int add_env(void *field, const char *value, struct err *err)
 			return 0;
 		value = arena_printf(words->arena, "%s=%s", value, own);
 	}
-	if (value[0] == '=')
+	if (value[0] == '=' || value[0] == '\0')
 		return err_set(err, EINVAL, "'%s' has no name", value);
 	return add(words->env, &words->env_n, value, err);
 }
@@ -105,19 +113,19 @@ static int add_env(void *field, const char *value, struct err *err)
 #define FIELD(field) offsetof(struct words, config.field)
 /* clang-format off */
 static const struct option run_options[] = {
-	{ "name",              0,   "NAME",     "name of the workspace", option_text, FIELD(name) },
-	{ "rootfs",            0,   "host|DIR", "root file system; DIR:O keeps DIR as it is (host)", option_text, FIELD(rootfs) },
+	{ "name",              0,   "NAME",     "name of the workspace", set_text, FIELD(name) },
+	{ "rootfs",            0,   "host|DIR", "root file system; DIR:O keeps DIR as it is (host)", set_text, FIELD(rootfs) },
 	{ "init",              0,   "MODE",     "auto, systemd, berth or none (auto)", set_init, FIELD(init) },
 	{ "net",               0,   "MODE",     "none or host (none)", set_net, FIELD(net) },
 	{ "volume",            'v', "SRC:DST[:ro]", "attach a directory or file of the pod", add_volume, 0 },
 	{ "env",               'e', "K[=V]",    "set a variable inside", add_env, 0 },
-	{ "user",              'u', "USER[:GROUP]", "run as this user, looked up inside", option_text, FIELD(user) },
-	{ "workdir",           'w', "DIR",      "start in this directory (/)", option_text, FIELD(workdir) },
-	{ "hostname",          0,   "NAME",     "host name inside (the workspace's name)", option_text, FIELD(hostname) },
+	{ "user",              'u', "USER[:GROUP]", "run as this user, looked up inside", set_text, FIELD(user) },
+	{ "workdir",           'w', "DIR",      "start in this directory (/)", set_text, FIELD(workdir) },
+	{ "hostname",          0,   "NAME",     "host name inside (the workspace's name)", set_text, FIELD(hostname) },
 	{ "pids",              0,   "N",        "processes, all of the workspace together", set_limit, FIELD(pids) },
 	{ "watches",           0,   "N",        "inotify watches, all of the workspace together", set_limit, FIELD(watches) },
 	{ "inotify-instances", 0,   "N",        "inotify instances, all of the workspace together", set_limit, FIELD(inotify_instances) },
-	{ "state",             0,   "DIR",      "keep upper layers in DIR/NAME instead of memory", option_text, FIELD(state) },
+	{ "state",             0,   "DIR",      "keep upper layers in DIR/NAME instead of memory", set_text, FIELD(state) },
 	{ "stop-timeout",      0,   "SECONDS",  "from the polite signal to SIGKILL (10; systemd 90)", set_seconds, FIELD(stop_timeout_s) },
 	{ "detach",            'd', NULL,       "return when it runs, print its name", option_flag, FIELD(detach) },
 	{ "rm",                0,   NULL,       "keep nothing when it ends", option_flag, FIELD(remove) },
@@ -206,6 +214,8 @@ static int parse_rootfs(struct arena *arena, struct config *config, struct err *
 	if (!strcmp(config->rootfs, "host"))
 		return 0;
 	len = strlen(config->rootfs);
+	if (!strcmp(config->rootfs, ":O"))
+		return err_set(err, EINVAL, "--rootfs ':O' names no directory");
 	if (len > 2 && !strcmp(config->rootfs + len - 2, ":O")) {
 		config->overlay = true;
 		config->rootfs =
