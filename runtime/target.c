@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -35,7 +36,8 @@ static int explain(int r, const char *path, struct err *err)
 	return -err->code;
 }
 
-int target_parent(int root, const char *path, const char **ret_name, struct err *err)
+/* The directory above the last component, one step at a time, made where missing. */
+static int make_parents(int root, const char *path, struct err *err)
 {
 	cleanup_close int dir = beneath(root, ".");
 	const char *p = path + 1, *slash;
@@ -61,8 +63,23 @@ int target_parent(int root, const char *path, const char **ret_name, struct err 
 		dir = next;
 		p = slash + 1;
 	}
-	*ret_name = p;
 	return take_fd(&dir);
+}
+
+int target_parent(int root, const char *path, const char **ret_name, struct err *err)
+{
+	const char *slash = strrchr(path, '/');
+	char above[PATH_MAX];
+	int dir;
+
+	if (slash - path >= PATH_MAX)
+		return explain(-ENAMETOOLONG, path, err);
+	*ret_name = slash + 1;
+	(void)snprintf(above, sizeof(above), "%.*s", (int)(slash - path), path);
+	dir = beneath(root, above[0] ? above + 1 : "");
+	if (dir == -ENOENT)
+		return make_parents(root, path, err);
+	return dir < 0 ? explain(dir, path, err) : dir;
 }
 
 int target_open(int root, const char *path, mode_t make, struct err *err)
