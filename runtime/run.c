@@ -154,6 +154,10 @@ static void leave(struct workspace *ws, bool ran)
 
 	if (ran && !ws->config->remove)
 		return;
+	if (state_remove_outside(&ws->record, true, &err) < 0) {
+		log_warn("%s: %s", err.text, strerror(err.code));
+		return; /* the record says what is left: for rm */
+	}
 	if (state_remove(ws->state, ws->config->name, &err) < 0)
 		log_warn("%s: %s", err.text, strerror(err.code));
 }
