@@ -149,7 +149,8 @@ probe_small()
 
 probe_debian()
 {
-	[ -x "${BERTH_TEST_ROOTFS:-/nonexistent}/usr/bin/dockerd" ] || fail "BERTH_TEST_ROOTFS is not set"
+	[ -x "${BERTH_TEST_ROOTFS:-/nonexistent}/usr/sbin/dockerd" ] ||
+		fail "BERTH_TEST_ROOTFS is no Debian with dockerd"
 }
 
 probe_without()
