@@ -120,6 +120,16 @@ static int unknown(const struct options *options, const char *command, const cha
 	return err_hint(err, "'berth %s --help' lists the options", command);
 }
 
+static int unknown_letter(const char *command, char letter, const char *word,
+                          struct err *err)
+{
+	if (word[2] == '\0')
+		(void)err_set(err, EINVAL, "unknown option '%s'", word);
+	else
+		(void)err_set(err, EINVAL, "unknown option '-%c' in '%s'", letter, word);
+	return err_hint(err, "'berth %s --help' lists the options", command);
+}
+
 static int set(const struct option *row, void *into, const char *value, struct err *err)
 {
 	int r = row->set((char *)into + row->offset, value, err);
@@ -178,12 +188,8 @@ static int parse_short(const struct options *options, void *into, char **argv, i
 			print_help(options, argv[0]);
 			return OPTIONS_HELP;
 		}
-		if (!row) {
-			(void)err_set(err, EINVAL, "unknown option '-%c' in '%s'", *p,
-			              word);
-			return err_hint(err, "'berth %s --help' lists the options",
-			                argv[0]);
-		}
+		if (!row)
+			return unknown_letter(argv[0], *p, word, err);
 		if (!row->arg) {
 			r = set(row, into, NULL, err);
 			if (r < 0)

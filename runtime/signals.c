@@ -25,7 +25,7 @@ static int parse_realtime(const char *name)
 {
 	struct err ignored = { 0 };
 	uint64_t offset = 0;
-	char sign = name[5];
+	char sign;
 	int base;
 
 	if (!strncasecmp(name, "RTMIN", 5))
@@ -34,6 +34,7 @@ static int parse_realtime(const char *name)
 		base = SIGRTMAX;
 	else
 		return 0;
+	sign = name[5];
 	if (sign == '\0')
 		return base;
 	if (sign != (base == SIGRTMIN ? '+' : '-') ||
