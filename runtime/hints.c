@@ -4,24 +4,32 @@
 #include "launch.h"
 
 /* What to change, by the step that failed and its errno. The man page lists the same. */
+#define NO_USERNS                                                                      \
+	"user namespaces are forbidden here: by the pod's seccomp profile (set "       \
+	"seccompProfile to one that allows them), by AppArmor (set appArmorProfile: "  \
+	"Unconfined, or kernel.apparmor_restrict_unprivileged_userns=0 on the node), " \
+	"or by "                                                                       \
+	"kernel.unprivileged_userns_clone=0"
+#define NO_MORE_USERNS                                                             \
+	"user.max_user_namespaces is used up or 0 on the node, or namespaces are " \
+	"nested too "                                                              \
+	"deep (32)"
+
 static const struct {
 	const char *step; /* NULL: any */
 	int code;
 	const char *text;
 } hints[] = {
-	{ "spawn", EPERM,
-	  "user namespaces are forbidden here: by the pod's seccomp profile (set "
-	  "seccompProfile to one that allows them), by AppArmor (set appArmorProfile: "
-	  "Unconfined, or kernel.apparmor_restrict_unprivileged_userns=0 on the node), "
-	  "or by "
-	  "kernel.unprivileged_userns_clone=0" },
-	{ "spawn", ENOSPC,
-	  "user.max_user_namespaces is used up or 0 on the node, or namespaces are "
-	  "nested "
-	  "too deep (32)" },
+	{ "spawn", EPERM, NO_USERNS },
+	{ "cgroup-view", EPERM, NO_USERNS },
+	{ "spawn", ENOSPC, NO_MORE_USERNS },
+	{ "cgroup-view", ENOSPC, NO_MORE_USERNS },
 	{ "spawn", ENOSYS,
 	  "the pod's seccomp profile hides clone: set one that allows it" },
 	{ "spawn", EACCES, "the cgroup is not delegated to us: see berth plan" },
+	{ "cgroup-view", EACCES,
+	  "AppArmor denies mount: set appArmorProfile: Unconfined, or a Localhost "
+	  "profile" },
 	{ "spawn", EAGAIN, "pids.max of the pod, or RLIMIT_NPROC, is used up: raise it" },
 	{ "map", EPERM,
 	  "newuidmap and newgidmap need their setuid bit and lines for this user in "

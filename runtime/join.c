@@ -93,7 +93,9 @@ int join_namespaces(int init, int ret[NS_MAX], struct err *err)
 /*
  * The part of init's group that lies below the payload's. Both are known by paths that
  * start elsewhere: @payload at whatever is mounted where it was opened, @init at our
- * cgroup namespace. So: the longest beginning of @init that @payload ends with.
+ * cgroup namespace. So: the longest beginning of @init that @payload ends with, or,
+ * where the mount begins deeper than our namespace, the first place where @init goes
+ * through @payload.
  */
 static const char *below_payload(const char *payload, const char *init)
 {
@@ -105,6 +107,9 @@ static const char *below_payload(const char *payload, const char *init)
 		if (n <= len && strncmp(payload + len - n, init, n) == 0)
 			return init[n] == '/' ? init + n + 1 : "";
 	}
+	for (const char *p = init; p; p = strchr(p + 1, '/'))
+		if (!strncmp(p, payload, len) && (p[len] == '/' || p[len] == '\0'))
+			return p[len] ? p + len + 1 : "";
 	return init + 1; /* the payload's is the root of what both see */
 }
 

@@ -421,7 +421,7 @@ static void plan_init_birth(struct plan *plan, const struct config *config,
 				? "all processes inside share this number (not enforced: "
 				  "this is the node's root)"
 				: "all processes inside share this number, whatever "
-		                  "their "
+				  "their "
 				  "user");
 		s->target = "nproc";
 		s->value = arena_printf(&plan->arena, "%" PRIu64, config->pids);
@@ -532,6 +532,10 @@ static int choose_init(struct plan *plan, const struct config *config,
 		note(plan,
 		     "the host's files belong to IDs that this user was not lent: they "
 		     "show as nobody's, so this is for single commands");
+	if (facts->proc_masked)
+		note(plan,
+		     "parts of /proc are covered here, so the workspace has none: set "
+		     "procMount: Unmasked (with hostUsers: false) in the pod");
 	if (init != INIT_SYSTEMD)
 		return 0;
 
