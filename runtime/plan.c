@@ -42,173 +42,10 @@ struct step *plan_add(struct plan *plan, enum actor actor, enum step_kind kind,
 	return step;
 }
 
-static void note(struct plan *plan, const char *text)
+void plan_note(struct plan *plan, const char *text)
 {
 	if (plan->notes_n < sizeof(plan->notes) / sizeof(plan->notes[0]))
 		plan->notes[plan->notes_n++] = text;
-}
-
-/* Why an ordinary user has to do with one ID; NULL where more can be had. */
-static const char *one_id_reason(const struct facts *facts)
-{
-	if (facts->subuid.n == 0 || facts->subgid.n == 0)
-		return "no subordinate IDs are lent to this user: add a line to "
-		       "/etc/subuid "
-		       "and /etc/subgid, for example with usermod --add-subuids "
-		       "100000-165535 --add-subgids 100000-165535 USER";
-	if (!facts->newuidmap)
-		return "newuidmap and newgidmap are missing: install the package uidmap";
-	if (facts->no_new_privs)
-		return "no_new_privs is set, so newuidmap cannot help: in a pod run as "
-		       "root "
-		       "of a user namespace (hostUsers: false)";
-	return NULL;
-}
-
-/* Laid out in the pod's IDs: what L1 gets when it is not our own ID that becomes 0. */
-static struct idmap shifted(const struct idmap *sub)
-{
-	struct idmap map = { .n = sub->n };
-	uint32_t inside = 0;
-
-	for (size_t i = 0; i < sub->n; i++) {
-		map.extent[i] = sub->extent[i];
-		map.extent[i].inside = inside;
-		inside += sub->extent[i].count;
-	}
-	return map;
-}
-
-int plan_ids(struct plan *plan, const struct config *config, const struct facts *facts,
-             struct err *err)
-{
-	const char *reason;
-	int r;
-
-	(void)config;
-	if (facts->uid == 0 && facts->node_root) {
-		/* Root inside would own what the node's root owns: /proc/sys above all. */
-		if (facts->subuid.n == 0 || facts->subgid.n == 0 || !facts->can_map) {
-			(void)err_set(err, EPERM, "started as this machine's own root");
-			(void)err_hint(err,
-			               "run as an ordinary user with subordinate IDs, or "
-			               "lend root some: add 'root:100000:65536' to "
-			               "/etc/subuid and /etc/subgid");
-			return err_step(err, "ids");
-		}
-		plan->outer_uid = shifted(&facts->subuid);
-		plan->outer_gid = shifted(&facts->subgid);
-		plan->become_root = true;
-	} else if (facts->uid == 0 && facts->can_map) {
-		plan->outer_uid = idmap_same(&facts->own_uid);
-		plan->outer_gid = idmap_same(&facts->own_gid);
-	} else if (!(reason = one_id_reason(facts))) {
-		plan->by_helper = true;
-		r = idmap_lent(facts->uid, &facts->subuid, &plan->outer_uid, err);
-		if (r == 0)
-			r = idmap_lent(facts->gid, &facts->subgid, &plan->outer_gid, err);
-		if (r < 0) {
-			(void)err_hint(err, "mend the user's lines in /etc/subuid and "
-			                    "/etc/subgid");
-			return err_step(err, "ids");
-		}
-	} else {
-		plan->outer_uid = (struct idmap){ 1, { { 0, facts->uid, 1 } } };
-		plan->outer_gid = (struct idmap){ 1, { { 0, facts->gid, 1 } } };
-		plan->deny_setgroups = true;
-		note(plan, reason);
-	}
-	plan->inner_uid = idmap_same(&plan->outer_uid);
-	plan->inner_gid = idmap_same(&plan->outer_gid);
-	return 0;
-}
-
-/* "+cpu +memory" from "cpu memory". */
-static const char *enabling(struct arena *arena, const char *controllers)
-{
-	const char *text = "";
-
-	for (const char *p = controllers; *p;) {
-		size_t len = strcspn(p, " ");
-
-		text = arena_printf(arena, "%s%s+%.*s", text, *text ? " " : "", (int)len,
-		                    p);
-		p += len + strspn(p + len, " ");
-	}
-	return text;
-}
-
-int plan_cgroup(struct plan *plan, const struct config *config, const struct facts *facts,
-                struct err *err)
-{
-	const struct cgroup_facts *cg = &facts->cgroup;
-	struct arena *arena = &plan->arena;
-	const char *limits, *payload, *all;
-	struct step *s;
-
-	if (!cg->ours) {
-		if (plan->init != INIT_SYSTEMD)
-			return 0;
-		if (facts->user_manager) {
-			(void)plan_add(
-				plan, ACTOR_SUPERVISOR, STEP_SCOPE,
-				"our own group is not delegated to us: the service "
-				"manager gives us one that is, and berth starts again "
-				"in it");
-			return 0;
-		}
-		(void)err_set(err, EPERM, "systemd needs a cgroup it can write, and %s",
-		              !cg->mount ? "no cgroup2 hierarchy is mounted"
-		              : cg->own  ? "our own group is not ours"
-		                         : "our own group is out of sight");
-		(void)err_hint(err,
-		               "in a pod use a runtime that hands over the cgroup (crun, "
-		               "or containerd 2.1 with cgroup_writable); on a machine "
-		               "log in with a systemd user session, or start under "
-		               "systemd-run --user --scope -p Delegate=yes");
-		return err_step(err, "cgroup");
-	}
-
-	plan->cgroup = cg->own;
-	limits = arena_printf(arena, "berth-%s", config->name);
-	payload = arena_printf(arena, "%s/payload", limits);
-	all = enabling(arena, cg->controllers);
-
-	if (cg->fresh)
-		(void)plan_add(plan, ACTOR_SUPERVISOR, STEP_CGROUP_VIEW,
-		               "the pod's own view of the cgroup tree is read-only");
-	if (!cg->in_leaf) {
-		s = plan_add(plan, ACTOR_SUPERVISOR, STEP_CGROUP_LEAF,
-		             "a group that hands controllers down may hold no process "
-		             "itself");
-		s->target = CGROUP_LEAF;
-		s->value = cg->own;
-	}
-	if (*all) {
-		s = plan_add(plan, ACTOR_SUPERVISOR, STEP_CGROUP_ENABLE,
-		             "so that the workspace can be limited");
-		s->target = ".";
-		s->value = all;
-	}
-	s = plan_add(plan, ACTOR_SUPERVISOR, STEP_CGROUP_MAKE,
-	             "limits are written here, out of reach of root inside");
-	s->target = limits;
-	if (*all) {
-		s = plan_add(plan, ACTOR_SUPERVISOR, STEP_CGROUP_ENABLE,
-		             "systemd and dockerd inside hand them further down");
-		s->target = limits;
-		s->value = all;
-	}
-	s = plan_add(plan, ACTOR_SUPERVISOR, STEP_CGROUP_MAKE,
-	             "the workspace is born in it and sees it as the root");
-	s->target = payload;
-	if (plan->become_root) {
-		s = plan_add(plan, ACTOR_SUPERVISOR, STEP_CGROUP_OWN,
-		             "delegated: root inside makes groups below it");
-		s->target = payload;
-		s->number = plan->outer_uid.extent[0].outside;
-	}
-	return 0;
 }
 
 static void plan_warden_birth(struct plan *plan)
@@ -276,63 +113,6 @@ static int plan_budgets(struct plan *plan, const struct config *config,
 		s->value = arena_printf(&plan->arena, "%" PRIu64, budgets[i].want);
 	}
 	return 0;
-}
-
-void plan_dev(struct plan *plan)
-{
-	static const struct {
-		const char *name, *target;
-	} links[] = {
-		{ "/dev/fd", "/proc/self/fd" },
-		{ "/dev/stdin", "/proc/self/fd/0" },
-		{ "/dev/stdout", "/proc/self/fd/1" },
-		{ "/dev/stderr", "/proc/self/fd/2" },
-		{ "/dev/ptmx", "pts/ptmx" },
-	};
-	static const char *const nodes[] = { "/dev/null",   "/dev/zero",    "/dev/full",
-		                             "/dev/random", "/dev/urandom", "/dev/tty" };
-	static const struct {
-		const char *name;
-		uint64_t mode;
-		const char *why;
-	} directories[] = {
-		{ "/dev/pts", 0755, "mount point" },
-		{ "/dev/shm", 0755, "mount point" },
-		{ "/dev/mqueue", 0755, "mount point" },
-		{ "/dev/.berth", 0700, "what only the kernel has to find" },
-		{ "/dev/.berth/proc", 0700, "mount point" },
-		{ "/dev/.berth/sys", 0700, "mount point" },
-	};
-	struct step *s;
-
-	/* 0755, not tmpfs' own 1777: fs.protected_regular refuses root's "> /dev/null"
-	 * in a sticky directory (proc_sys_fs(5)). */
-	s = plan_add(plan, ACTOR_WARDEN, STEP_MOUNT, "a /dev with just the safe nodes");
-	s->target = "/dev";
-	s->via = "tmpfs";
-	s->value = "mode=0755,size=4m";
-	s->flags = PLAN_NOSUID | PLAN_NOEXEC;
-	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
-		s = plan_add(plan, ACTOR_WARDEN, STEP_DEVICE,
-		             "every program expects it, and it gives no power");
-		s->source = nodes[i];
-		s->target = nodes[i];
-	}
-	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
-		s = plan_add(plan, ACTOR_WARDEN, STEP_LINK, "every program expects it");
-		s->target = links[i].name;
-		s->value = links[i].target;
-	}
-	for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
-		s = plan_add(plan, ACTOR_WARDEN, STEP_DIRECTORY, directories[i].why);
-		s->target = directories[i].name;
-		s->number = directories[i].mode;
-	}
-	if (plan->pty) {
-		s = plan_add(plan, ACTOR_WARDEN, STEP_FILE, "mount point");
-		s->target = "/dev/console";
-		s->number = 0600;
-	}
 }
 
 static int plan_root(struct plan *plan, const struct config *config,
@@ -529,13 +309,14 @@ static int choose_init(struct plan *plan, const struct config *config,
 		                                                       : INIT_SYSTEMD;
 	plan->init = init;
 	if (foreign)
-		note(plan,
-		     "the host's files belong to IDs that this user was not lent: they "
-		     "show as nobody's, so this is for single commands");
+		plan_note(plan, "the host's files belong to IDs that this user was not "
+		                "lent: they "
+		                "show as nobody's, so this is for single commands");
 	if (facts->proc_masked)
-		note(plan,
-		     "parts of /proc are covered here, so the workspace has none: set "
-		     "procMount: Unmasked (with hostUsers: false) in the pod");
+		plan_note(
+			plan,
+			"parts of /proc are covered here, so the workspace has none: set "
+			"procMount: Unmasked (with hostUsers: false) in the pod");
 	if (init != INIT_SYSTEMD)
 		return 0;
 

@@ -70,6 +70,9 @@ int plan_print_json(const struct plan *plan, FILE *out, struct err *err);
 struct step *plan_add(struct plan *plan, enum actor actor, enum step_kind kind,
                       const char *why);
 
+/* Something this pod does not permit, for people; @text is static. */
+void plan_note(struct plan *plan, const char *text);
+
 /* The parts. */
 int plan_ids(struct plan *plan, const struct config *config, const struct facts *facts,
              struct err *err);

@@ -49,6 +49,7 @@ masked='.linux.maskedPaths = ["/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/
 
 @test "user.max_user_namespaces is 0: nothing starts, and the remedy names it" {
 	pod_start none .
+	# shellcheck disable=SC2154 # pod_start sets it
 	pid=$(pure_crun state "$pod" | jq .pid)
 	nsenter -t "$pid" -U -m sh -c 'echo 0 >/proc/sys/user/max_user_namespaces'
 	run pod_exec berth run --rm -- true

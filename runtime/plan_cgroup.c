@@ -1,0 +1,92 @@
+#include <errno.h>
+#include <string.h>
+
+#include "plan.h"
+
+/* "+cpu +memory" from "cpu memory". */
+static const char *enabling(struct arena *arena, const char *controllers)
+{
+	const char *text = "";
+
+	for (const char *p = controllers; *p;) {
+		size_t len = strcspn(p, " ");
+
+		text = arena_printf(arena, "%s%s+%.*s", text, *text ? " " : "", (int)len,
+		                    p);
+		p += len + strspn(p + len, " ");
+	}
+	return text;
+}
+
+int plan_cgroup(struct plan *plan, const struct config *config, const struct facts *facts,
+                struct err *err)
+{
+	const struct cgroup_facts *cg = &facts->cgroup;
+	struct arena *arena = &plan->arena;
+	const char *limits, *payload, *all;
+	struct step *s;
+
+	if (!cg->ours) {
+		if (plan->init != INIT_SYSTEMD)
+			return 0;
+		if (facts->user_manager) {
+			(void)plan_add(
+				plan, ACTOR_SUPERVISOR, STEP_SCOPE,
+				"our own group is not delegated to us: the service "
+				"manager gives us one that is, and berth starts again "
+				"in it");
+			return 0;
+		}
+		(void)err_set(err, EPERM, "systemd needs a cgroup it can write, and %s",
+		              !cg->mount ? "no cgroup2 hierarchy is mounted"
+		              : cg->own  ? "our own group is not ours"
+		                         : "our own group is out of sight");
+		(void)err_hint(err,
+		               "in a pod use a runtime that hands over the cgroup (crun, "
+		               "or containerd 2.1 with cgroup_writable); on a machine "
+		               "log in with a systemd user session, or start under "
+		               "systemd-run --user --scope -p Delegate=yes");
+		return err_step(err, "cgroup");
+	}
+
+	plan->cgroup = cg->own;
+	limits = arena_printf(arena, "berth-%s", config->name);
+	payload = arena_printf(arena, "%s/payload", limits);
+	all = enabling(arena, cg->controllers);
+
+	if (cg->fresh)
+		(void)plan_add(plan, ACTOR_SUPERVISOR, STEP_CGROUP_VIEW,
+		               "the pod's own view of the cgroup tree is read-only");
+	if (!cg->in_leaf) {
+		s = plan_add(plan, ACTOR_SUPERVISOR, STEP_CGROUP_LEAF,
+		             "a group that hands controllers down may hold no process "
+		             "itself");
+		s->target = CGROUP_LEAF;
+		s->value = cg->own;
+	}
+	if (*all) {
+		s = plan_add(plan, ACTOR_SUPERVISOR, STEP_CGROUP_ENABLE,
+		             "so that the workspace can be limited");
+		s->target = ".";
+		s->value = all;
+	}
+	s = plan_add(plan, ACTOR_SUPERVISOR, STEP_CGROUP_MAKE,
+	             "limits are written here, out of reach of root inside");
+	s->target = limits;
+	if (*all) {
+		s = plan_add(plan, ACTOR_SUPERVISOR, STEP_CGROUP_ENABLE,
+		             "systemd and dockerd inside hand them further down");
+		s->target = limits;
+		s->value = all;
+	}
+	s = plan_add(plan, ACTOR_SUPERVISOR, STEP_CGROUP_MAKE,
+	             "the workspace is born in it and sees it as the root");
+	s->target = payload;
+	if (plan->become_root) {
+		s = plan_add(plan, ACTOR_SUPERVISOR, STEP_CGROUP_OWN,
+		             "delegated: root inside makes groups below it");
+		s->target = payload;
+		s->number = plan->outer_uid.extent[0].outside;
+	}
+	return 0;
+}

@@ -1,0 +1,58 @@
+#include "plan.h"
+
+void plan_dev(struct plan *plan)
+{
+	static const struct {
+		const char *name, *target;
+	} links[] = {
+		{ "/dev/fd", "/proc/self/fd" },
+		{ "/dev/stdin", "/proc/self/fd/0" },
+		{ "/dev/stdout", "/proc/self/fd/1" },
+		{ "/dev/stderr", "/proc/self/fd/2" },
+		{ "/dev/ptmx", "pts/ptmx" },
+	};
+	static const char *const nodes[] = { "/dev/null",   "/dev/zero",    "/dev/full",
+		                             "/dev/random", "/dev/urandom", "/dev/tty" };
+	static const struct {
+		const char *name;
+		uint64_t mode;
+		const char *why;
+	} directories[] = {
+		{ "/dev/pts", 0755, "mount point" },
+		{ "/dev/shm", 0755, "mount point" },
+		{ "/dev/mqueue", 0755, "mount point" },
+		{ "/dev/.berth", 0700, "what only the kernel has to find" },
+		{ "/dev/.berth/proc", 0700, "mount point" },
+		{ "/dev/.berth/sys", 0700, "mount point" },
+	};
+	struct step *s;
+
+	/* 0755, not tmpfs' own 1777: fs.protected_regular refuses root's "> /dev/null"
+	 * in a sticky directory (proc_sys_fs(5)). */
+	s = plan_add(plan, ACTOR_WARDEN, STEP_MOUNT, "a /dev with just the safe nodes");
+	s->target = "/dev";
+	s->via = "tmpfs";
+	s->value = "mode=0755,size=4m";
+	s->flags = PLAN_NOSUID | PLAN_NOEXEC;
+	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
+		s = plan_add(plan, ACTOR_WARDEN, STEP_DEVICE,
+		             "every program expects it, and it gives no power");
+		s->source = nodes[i];
+		s->target = nodes[i];
+	}
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+		s = plan_add(plan, ACTOR_WARDEN, STEP_LINK, "every program expects it");
+		s->target = links[i].name;
+		s->value = links[i].target;
+	}
+	for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
+		s = plan_add(plan, ACTOR_WARDEN, STEP_DIRECTORY, directories[i].why);
+		s->target = directories[i].name;
+		s->number = directories[i].mode;
+	}
+	if (plan->pty) {
+		s = plan_add(plan, ACTOR_WARDEN, STEP_FILE, "mount point");
+		s->target = "/dev/console";
+		s->number = 0600;
+	}
+}

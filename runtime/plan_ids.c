@@ -1,0 +1,78 @@
+#include <errno.h>
+
+#include "plan.h"
+
+/* Why an ordinary user has to do with one ID; NULL where more can be had. */
+static const char *one_id_reason(const struct facts *facts)
+{
+	if (facts->subuid.n == 0 || facts->subgid.n == 0)
+		return "no subordinate IDs are lent to this user: add a line to "
+		       "/etc/subuid "
+		       "and /etc/subgid, for example with usermod --add-subuids "
+		       "100000-165535 --add-subgids 100000-165535 USER";
+	if (!facts->newuidmap)
+		return "newuidmap and newgidmap are missing: install the package uidmap";
+	if (facts->no_new_privs)
+		return "no_new_privs is set, so newuidmap cannot help: in a pod run as "
+		       "root "
+		       "of a user namespace (hostUsers: false)";
+	return NULL;
+}
+
+/* Laid out in the pod's IDs: what L1 gets when it is not our own ID that becomes 0. */
+static struct idmap shifted(const struct idmap *sub)
+{
+	struct idmap map = { .n = sub->n };
+	uint32_t inside = 0;
+
+	for (size_t i = 0; i < sub->n; i++) {
+		map.extent[i] = sub->extent[i];
+		map.extent[i].inside = inside;
+		inside += sub->extent[i].count;
+	}
+	return map;
+}
+
+int plan_ids(struct plan *plan, const struct config *config, const struct facts *facts,
+             struct err *err)
+{
+	const char *reason;
+	int r;
+
+	(void)config;
+	if (facts->uid == 0 && facts->node_root) {
+		/* Root inside would own what the node's root owns: /proc/sys above all. */
+		if (facts->subuid.n == 0 || facts->subgid.n == 0 || !facts->can_map) {
+			(void)err_set(err, EPERM, "started as this machine's own root");
+			(void)err_hint(err,
+			               "run as an ordinary user with subordinate IDs, or "
+			               "lend root some: add 'root:100000:65536' to "
+			               "/etc/subuid and /etc/subgid");
+			return err_step(err, "ids");
+		}
+		plan->outer_uid = shifted(&facts->subuid);
+		plan->outer_gid = shifted(&facts->subgid);
+		plan->become_root = true;
+	} else if (facts->uid == 0 && facts->can_map) {
+		plan->outer_uid = idmap_same(&facts->own_uid);
+		plan->outer_gid = idmap_same(&facts->own_gid);
+	} else if (!(reason = one_id_reason(facts))) {
+		plan->by_helper = true;
+		r = idmap_lent(facts->uid, &facts->subuid, &plan->outer_uid, err);
+		if (r == 0)
+			r = idmap_lent(facts->gid, &facts->subgid, &plan->outer_gid, err);
+		if (r < 0) {
+			(void)err_hint(err, "mend the user's lines in /etc/subuid and "
+			                    "/etc/subgid");
+			return err_step(err, "ids");
+		}
+	} else {
+		plan->outer_uid = (struct idmap){ 1, { { 0, facts->uid, 1 } } };
+		plan->outer_gid = (struct idmap){ 1, { { 0, facts->gid, 1 } } };
+		plan->deny_setgroups = true;
+		plan_note(plan, reason);
+	}
+	plan->inner_uid = idmap_same(&plan->outer_uid);
+	plan->inner_gid = idmap_same(&plan->outer_gid);
+	return 0;
+}
