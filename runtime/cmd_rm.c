@@ -16,7 +16,7 @@ static const struct option rows[] = {
 static const struct options options = {
 	.words = "NAME...",
 	.about = "Remove workspaces that have ended: what is known of them, their logs "
-	         "and "
+		 "and "
 		 "their\nupper layers.",
 	.row = rows,
 	.n = sizeof(rows) / sizeof(rows[0]),

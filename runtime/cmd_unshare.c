@@ -9,7 +9,7 @@ int cmd_unshare(int argc, char **argv, struct err *err)
 	static const struct options options = {
 		.words = "[--] [COMMAND [ARG...]]",
 		.about = "Run a command as root of the IDs that a workspace would have: "
-		         "to unpack,\n"
+			 "to unpack,\n"
 			 "chown and delete what belongs to subordinate IDs.",
 		.stop_at_word = true,
 	};

@@ -9,6 +9,7 @@
 #include "exec.h"
 #include "seal.h"
 
+/* clang-format off */
 static const struct command {
 	const char *name;
 	command_fn *run;
@@ -29,6 +30,7 @@ static const struct command {
 	{ "unshare", cmd_unshare, "run a command with the IDs that a workspace would have", false },
 	{ "version", cmd_version, "print the version", false },
 };
+/* clang-format on */
 #define COMMANDS_N (sizeof(commands) / sizeof(commands[0]))
 
 static void usage(FILE *out)
@@ -36,7 +38,8 @@ static void usage(FILE *out)
 	(void)fprintf(out, "usage: berth COMMAND [OPTION...]\n\n");
 	for (size_t i = 0; i < COMMANDS_N; i++)
 		(void)fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].help);
-	(void)fprintf(out, "\nberth COMMAND --help tells its options; berth(1) the rest.\n");
+	(void)fprintf(out,
+	              "\nberth COMMAND --help tells its options; berth(1) the rest.\n");
 }
 
 /* Whoever started us without standard streams: the next file opened must not become

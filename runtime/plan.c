@@ -23,7 +23,6 @@ const char *const net_mode_name[NET_MODE_MAX] = {
 struct step *plan_add(struct plan *plan, enum actor actor, enum step_kind kind,
                       const char *why)
 {
-	static struct step nowhere; /* only ever written after memory ran out */
 	struct step *step;
 
 	if (plan->n == plan->room) {
@@ -31,7 +30,7 @@ struct step *plan_add(struct plan *plan, enum actor actor, enum step_kind kind,
 		struct step *bigger = arena_alloc(&plan->arena, room * sizeof(*bigger));
 
 		if (!bigger)
-			return &nowhere;
+			return &plan->spare;
 		if (plan->n > 0)
 			memcpy(bigger, plan->step, plan->n * sizeof(*bigger));
 		plan->step = bigger;

@@ -12,6 +12,8 @@
 /**
  * struct plan - Everything a launch will do, in order
  * @step, @n:	the steps; each actor walks its own, in this order
+ * @room:	of @step
+ * @spare:	what plan_add() hands out after memory ran out
  * @init:	how PID 1 of the workspace is chosen, INIT_AUTO resolved
  * @outer_uid, @outer_gid: maps of L1
  * @inner_uid, @inner_gid: maps of L2
@@ -28,6 +30,7 @@ struct plan {
 	struct arena arena;
 	struct step *step;
 	size_t n, room;
+	struct step spare;
 	enum init_mode init;
 	struct idmap outer_uid, outer_gid, inner_uid, inner_gid;
 	bool by_helper, deny_setgroups, become_root;

@@ -28,7 +28,7 @@ static int enter_scope(const struct config *config, struct arena *arena, struct 
 {
 	/* By descriptor: systemd-run --scope executes it in its own place, and by then
 	 * /proc/self/exe is systemd-run's. */
-	int self = open("/proc/self/exe", O_PATH);
+	int self = open("/proc/self/exe", O_PATH | O_CLOEXEC);
 	size_t n = 0, words_n = 0;
 	const char *const *words = config_words(config, arena, &words_n);
 	const char **argv = arena_alloc(arena, (words_n + 16) * sizeof(*argv));
@@ -58,6 +58,7 @@ static int enter_scope(const struct config *config, struct arena *arena, struct 
 	}
 	argv[n] = NULL;
 	(void)setenv(SCOPE_VARIABLE, "1", 1);
+	(void)fcntl(self, F_SETFD, 0);
 	(void)execv(argv[0], (char *const *)argv);
 	(void)err_set(err, errno, "execute '%s'", argv[0]);
 	return err_step(err, "scope");
