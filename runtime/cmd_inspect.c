@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "commands.h"
+#include "control.h"
 #include "entries.h"
 #include "ns.h"
 #include "policies/json.h"
@@ -32,24 +33,61 @@ static const struct options options = {
 	.n = sizeof(rows) / sizeof(rows[0]),
 };
 
-/* Inode numbers, as `ls -l /proc/PID/ns` shows them; null where we may not look. */
-static void put_namespaces(struct json *json, int64_t pid)
+/*
+ * The inode number of one of init's namespaces, as `ls -l /proc/PID/ns` shows it. @fd is
+ * what the supervisor handed out: an init that executed nothing, as berth's own, hides
+ * its /proc/PID/ns from us. Without one the namespace is the supervisor's.
+ */
+static bool find_namespace(int fd, const struct record *record, enum ns ns, uint64_t *ret)
 {
+	const int64_t pid[] = { record->init, record->supervisor };
+	struct stat st;
+
+	if (fd >= 0 && fstat(fd, &st) == 0) {
+		*ret = st.st_ino;
+		return true;
+	}
+	for (size_t i = 0; i < sizeof(pid) / sizeof(pid[0]); i++) {
+		char path[64];
+
+		(void)snprintf(path, sizeof(path), "/proc/%" PRId64 "/ns/%s", pid[i],
+		               ns_info[ns].name);
+		if (stat(path, &st) == 0) {
+			*ret = st.st_ino;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Null where there is none, or where we may not look. */
+static void put_namespaces(struct json *json, int entry, const struct record *record,
+                           bool running)
+{
+	const struct control_request request = { .verb = CONTROL_JOIN };
+	struct control_reply reply;
+	struct err ignored = { 0 };
+	int fd[CONTROL_FDS];
+
+	for (size_t i = 0; i < CONTROL_FDS; i++)
+		fd[i] = -EBADF;
+	if (running && control_ask(entry, &request, &reply, fd, &ignored) < 0)
+		running = false;
 	json_key(json, "namespaces");
 	json_object(json);
 	for (size_t i = 0; i < NS_MAX; i++) {
-		char path[64];
-		struct stat st;
+		uint64_t inode = 0;
 
-		(void)snprintf(path, sizeof(path), "/proc/%" PRId64 "/ns/%s", pid,
-		               ns_info[i].name);
 		json_key(json, ns_info[i].name);
-		if (pid > 0 && stat(path, &st) == 0)
-			json_unsigned(json, st.st_ino);
+		if (running &&
+		    find_namespace(fd[CONTROL_NS + i], record, (enum ns)i, &inode))
+			json_unsigned(json, inode);
 		else
 			json_null(json);
 	}
 	json_object_end(json);
+	for (size_t i = 0; i < CONTROL_FDS; i++)
+		drop_fd(&fd[i]);
 }
 
 /* The lines of /proc/PID/uid_map: first ID inside, first ID in our namespace, number. */
@@ -123,7 +161,7 @@ static int inspect_one(void *ctx, int state, int entry, const char *name, struct
 	json_put_number(json, "supervisor", alive ? record.supervisor : 0);
 	json_put_number(json, "init", init);
 	json_object_end(json);
-	put_namespaces(json, init);
+	put_namespaces(json, entry, &record, init > 0);
 	json_key(json, "id_maps");
 	json_object(json);
 	put_map(json, "uid", init, "uid_map");

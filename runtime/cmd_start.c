@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <stdio.h>
 
 #include "commands.h"
 #include "entries.h"
@@ -24,11 +23,8 @@ static int start_one(void *ctx, int state, int entry, const char *name, struct e
 	if (state_alive(entry))
 		return err_set(err, EBUSY, "workspace '%s' is running", name);
 	r = state_read(entry, name, &arena, &record, err);
-	if (r == 0)
-		r = cmd_run_saved(&record, err);
-	if (r >= 0)
-		(void)printf("%s\n", name);
-	return r;
+	/* It prints the name, as a detached run does. */
+	return r < 0 ? r : cmd_run_saved(&record, err);
 }
 
 int cmd_start(int argc, char **argv, struct err *err)

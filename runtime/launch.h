@@ -12,8 +12,9 @@
 /**
  * struct launch - A launch under way, as one of its processes sees it
  * @config, @facts, @plan: what is wanted, what is, what is done; never changed
- * @stage:	path of an empty directory of ours that the warden may mount over in
- *		its own mount namespace
+ * @stage:	path of a directory of ours that the warden may mount over in its own
+ *		mount namespace; not the entry, which it has to rename(2) away at the
+ *		end: EBUSY for a mount point
  * @cursor:	per actor: the next step it looks at
  *
  * @state, @lock: directory of entries, and what keeps ours alive: the warden has them

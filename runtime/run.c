@@ -189,10 +189,10 @@ static int see_through(const struct config *config, const struct facts *facts,
 	ws.state = state;
 	ws.entry = entry;
 	ws.lock = lock;
-	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", entry);
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", state);
 	n = readlink(link, path, sizeof(path) - 1);
 	path[n > 0 ? n : 0] = '\0';
-	ws.entry_path = path;
+	ws.state_path = path;
 
 	r = lock_root(config, plan, &root, err);
 	if (r == 0)

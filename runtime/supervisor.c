@@ -389,7 +389,7 @@ int supervise(struct workspace *ws, struct err *err)
 	sup.launch.config = ws->config;
 	sup.launch.facts = ws->facts;
 	sup.launch.plan = ws->plan;
-	sup.launch.stage = ws->entry_path;
+	sup.launch.stage = ws->state_path;
 	sup.launch.state = ws->state;
 	sup.launch.lock = ws->lock;
 	sup.control.listener = -EBADF;

@@ -12,7 +12,7 @@
  * @state:	directory of entries
  * @entry:	ours in it, locked
  * @lock:	keeps it locked
- * @entry_path:	the same as a path
+ * @state_path:	the same as @state, as a path
  * @record:	what is written to state.json; its strings are borrowed
  * @started:	called once the payload runs, before it is waited for; may be NULL
  * @ctx:	for @started
@@ -22,7 +22,7 @@ struct workspace {
 	const struct facts *facts;
 	const struct plan *plan;
 	int state, entry, lock;
-	const char *entry_path;
+	const char *state_path;
 	struct record record;
 	void (*started)(void *ctx);
 	void *ctx;
