@@ -34,8 +34,8 @@
 #define ABIS_MAX 2
 #define TAILS_MAX 16
 #define TAIL_DEFAULT 0
-#define NR_END 512      /* above every number that has a part in socketcall or ipc */
-#define NOT_HERE -10000 /* from here down, libseccomp's __PNR_*, a call has no number */
+#define NR_END 512        /* above every number that has a part in socketcall or ipc */
+#define NOT_HERE (-10000) /* from here down, its __PNR_*, the ABI has no such call */
 
 /*
  * A machine and its ABIs, little-endian all of them. x32 is left out: its numbers are
@@ -163,7 +163,7 @@ static int leaf(const struct seccomp_set *set, const struct seccomp_rule *rule,
 		if (i == TAILS_MAX)
 			return err_set(err, E2BIG, "arguments of '%s' and %d more calls",
 			               call, TAILS_MAX - 1);
-		strcpy(prog->tail[i].call, call);
+		(void)snprintf(prog->tail[i].call, SECCOMP_NAME_MAX, "%s", call);
 		prog->tails++;
 	}
 	*ret = SCMP_ACT_TRACE((uint32_t)i);
