@@ -8,7 +8,7 @@
 #include "launch.h"
 
 /* Should: hold what the steps need and nothing of the pod beside it. */
-static int shed(const struct launch *launch, struct err *err)
+static int shed(struct launch *launch, struct err *err)
 {
 	const int keep[] = {
 		launch->sync.init[1],
@@ -18,8 +18,11 @@ static int shed(const struct launch *launch, struct err *err)
 		launch->stdin_to_stderr[1],
 		launch->stdin_to_stderr[2],
 	};
+	int r = fd_keep_only(keep, sizeof(keep) / sizeof(keep[0]), err);
 
-	return fd_keep_only(keep, sizeof(keep) / sizeof(keep[0]), err);
+	/* The warden's, closed by now: the next file opened may get their numbers. */
+	launch->root = launch->store = -EBADF;
+	return r;
 }
 
 static int prepare(struct launch *launch, struct err *err)
