@@ -1,0 +1,321 @@
+/*
+ * What berth plans, for named facts and options.
+ *
+ *	plan_golden --list	the names
+ *	plan_golden NAME	the command line, then the plan or why there is none
+ *	plan_golden --check	what holds for all of them: that planning is pure, and
+ *				that they show each step there is
+ *
+ * plan.sh compares the outputs with plan/NAME.txt.
+ */
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "plan.h"
+#include "run.h"
+#include "tests/golden/pods.h"
+
+#define WORDS_MAX 40
+#define N_ELEMENTS(array) (sizeof(array) / sizeof((array)[0]))
+
+/* In words rather than one string: what a shell would have made of it. */
+static const struct plan_case {
+	const char *name;
+	const struct facts *facts;
+	const char *option[WORDS_MAX];
+} cases[] = {
+#define OS "--rootfs", "/srv/debian"
+	/* clang-format off */
+	{ "user-systemd",            &user_scope,        { OS } },
+	{ "user-systemd-overlay",    &user_scope,        { "--rootfs", "/srv/debian:O" } },
+	{ "user-systemd-state",      &user_scope,        { "--rootfs", "/srv/debian:O", "--state", "/var/lib/ws" } },
+	{ "user-systemd-net-host",   &user_scope,        { OS, "--net", "host" } },
+	{ "user-systemd-json",       &user_scope,        { OS, "--format", "json" } },
+	{ "user-systemd-no-cgroup",  &user_no_cgroup,    { OS } },
+	{ "user-systemd-by-scope",   &user_session,      { OS } },
+	{ "user-command",            &user_scope,        { OS, "--", "sh", "-c", "echo $HOME; exit 3" } },
+	{ "user-command-session",    &user_session,      { OS, "true" } },
+	{ "user-command-none",       &user_scope,        { OS, "--init", "none", "true" } },
+	{ "user-command-all",        &user_scope,        { OS, "--init", "berth", "--net", "host", "-it", "--rm",
+	                                                   "-v", "/src:/work", "-v", "/key:/etc/key:ro", "-v", "/cache:/var/cache",
+	                                                   "-e", "LANG=C.UTF-8", "-e", "TERM=vt100", "-u", "dev:dev", "-w", "/work",
+	                                                   "--hostname", "box", "--pids", "512", "--watches", "1000",
+	                                                   "--inotify-instances", "64", "make", "check" } },
+	{ "user-limits",             &user_scope,        { OS, "--pids", "512", "--watches", "65536", "true" } },
+	{ "user-shell",              &user_root_scope,   { OS, "-it" } },
+	{ "user-own-in-range",       &user_own_in_range, { OS, "true" } },
+	{ "user-host",               &user_host,         { "true" } },
+	{ "user-host-net-host",      &user_host,         { "--net", "host", "true" } },
+	{ "user-host-auto",          &user_host,         { "-it" } },
+	{ "user-host-systemd",       &user_host,         { "--init", "systemd" } },
+	{ "user-host-one-id",        &user_host_one_id,  { "true" } },
+	{ "one-id-command",          &user_one_id,       { OS, "true" } },
+	{ "one-id-systemd",          &user_one_id,       { OS } },
+	{ "no-newuidmap-command",    &user_no_newuidmap, { OS, "true" } },
+	{ "no-newuidmap-systemd",    &user_no_newuidmap, { OS } },
+	{ "no-new-privs-command",    &user_no_new_privs, { OS, "true" } },
+	{ "no-new-privs-systemd",    &user_no_new_privs, { OS } },
+	{ "few-ids-command",         &user_few_ids,      { OS, "true" } },
+	{ "few-ids-systemd",         &user_few_ids,      { OS } },
+	{ "pod-systemd",             &pod,               { OS } },
+	{ "pod-systemd-net-host",    &pod,               { OS, "--net", "host" } },
+	{ "pod-systemd-sys-masked",  &pod_sys_masked,    { OS } },
+	{ "pod-systemd-in-leaf",     &pod_in_leaf,       { OS } },
+	{ "pod-systemd-no-cgroup",   &pod_no_cgroup,     { OS } },
+	{ "pod-systemd-hidden-cgroup", &pod_hidden_cgroup, { OS } },
+	{ "pod-systemd-masked",      &pod_masked,        { OS } },
+	{ "pod-systemd-missing",     &pod_no_init,       { OS, "--init", "systemd" } },
+	{ "pod-fresh-cgroup",        &pod_fresh_cgroup,  { OS } },
+	{ "pod-no-clone3",           &pod_no_clone3,     { OS, "true" } },
+	{ "pod-no-cgroup",           &pod_no_cgroup,     { OS, "true" } },
+	{ "pod-no-caps",             &pod_no_caps,       { OS, "true" } },
+	{ "pod-two-extents",         &pod_two_extents,   { OS, "true" } },
+	{ "pod-oom-highest",         &pod_oom_highest,   { OS, "true" } },
+	{ "pod-auto-without-init",   &pod_no_init,       { OS } },
+	{ "pod-masked",              &pod_masked,        { OS, "true" } },
+	{ "pod-masked-watches",      &pod_masked,        { OS, "--watches", "1000", "true" } },
+	{ "pod-watches-too-many",    &pod,               { OS, "--watches", "65537", "true" } },
+	{ "pod-instances-too-many",  &pod,               { OS, "--inotify-instances", "129", "true" } },
+	{ "pod-host-systemd",        &pod_host,          { NULL } },
+	{ "pod-host-net-host",       &pod_host,          { "--net", "host", "--state", "/data/ws", "bash" } },
+	{ "pod-host-etc-large",      &pod_host_etc_large, { "true" } },
+	{ "pod-host-json",           &pod_host,          { "--format", "json", "true" } },
+	{ "node-root",               &node_root,         { OS, "true" } },
+	{ "node-root-systemd",       &node_root,         { OS } },
+	{ "node-root-lent",          &node_root_lent,    { OS, "--pids", "512", "true" } },
+	{ "node-root-lent-no-clone3", &node_root_lent_no_clone3, { OS, "true" } },
+	/* Options that contradict each other are refused before anything is looked at. */
+	{ "bad-none-without-command", &pod,              { OS, "--init", "none" } },
+	{ "bad-systemd-with-command", &pod,              { OS, "--init", "systemd", "ls" } },
+	{ "bad-state-in-place",      &pod,               { OS, "--state", "/var/lib/ws" } },
+/* clang-format on */
+#undef OS
+};
+
+static void print_command_line(const struct plan_case *c, FILE *out)
+{
+	(void)fprintf(out, "$ berth plan --name ws");
+	for (size_t i = 0; c->option[i]; i++)
+		(void)fprintf(out, strpbrk(c->option[i], " $;") ? " '%s'" : " %s",
+		              c->option[i]);
+	(void)fprintf(out, "\n");
+}
+
+/* As main.c says it. */
+static void print_failure(const struct err *err, FILE *out)
+{
+	(void)fprintf(out, "berth: %s: %s: %s\n", err->step, err->text,
+	              strerror(err->code));
+	if (err->hint[0])
+		(void)fprintf(out, "hint: %s\n", err->hint);
+}
+
+/* Options as parsed: the part before the planner, which may ask the system. */
+struct parsed {
+	struct arena arena;
+	struct config config;
+	bool json;
+	struct err err;
+	int r;
+};
+
+static void parse(const struct plan_case *c, struct parsed *ret)
+{
+	char **argv;
+	int argc = 0;
+
+	*ret = (struct parsed){ 0 };
+	argv = arena_alloc(&ret->arena, (WORDS_MAX + 4) * sizeof(*argv));
+	if (!argv)
+		abort();
+	argv[argc++] = (char *)arena_dup(&ret->arena, "plan");
+	argv[argc++] = (char *)arena_dup(&ret->arena, "--name");
+	argv[argc++] = (char *)arena_dup(&ret->arena, "ws");
+	for (size_t i = 0; c->option[i]; i++)
+		argv[argc++] = (char *)arena_dup(&ret->arena, c->option[i]);
+	ret->r = config_parse(argc, argv, &ret->arena, &ret->config, &ret->json,
+	                      &ret->err);
+}
+
+/* Plans and prints. Return: bit i of @ret_kinds for a step of kind i in it. */
+static void plan(const struct plan_case *c, const struct parsed *parsed, FILE *out,
+                 uint64_t *ret_kinds)
+{
+	cleanup_plan struct plan plan = { 0 };
+	struct err err = parsed->err;
+	int r = parsed->r;
+
+	if (r == 0)
+		r = plan_build(&parsed->config, c->facts, &plan, &err);
+	if (r == 0 && parsed->json)
+		r = plan_print_json(&plan, out, &err);
+	else if (r == 0)
+		plan_print(&plan, out);
+	if (r < 0)
+		print_failure(&err, out);
+	for (size_t i = 0; i < plan.n; i++)
+		*ret_kinds |= UINT64_C(1) << plan.step[i].kind;
+}
+
+/* As a string, to be freed. */
+static char *plan_text(const struct plan_case *c, const struct parsed *parsed,
+                       uint64_t *ret_kinds)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		abort();
+	plan(c, parsed, out, ret_kinds);
+	(void)fclose(out);
+	return text;
+}
+
+/* A kernel filter that lets memory be had, one text be written, and the end come. */
+static void allow_memory_only(void)
+{
+	static const int allowed[] = {
+		SYS_brk,      SYS_mmap,    SYS_mremap, SYS_munmap,
+		SYS_mprotect, SYS_madvise, SYS_write,  SYS_exit_group,
+	};
+	struct sock_filter filter[2 * N_ELEMENTS(allowed) + 2];
+	struct sock_fprog program = { .filter = filter };
+
+	filter[program.len++] = (struct sock_filter)BPF_STMT(
+		BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+	for (size_t i = 0; i < N_ELEMENTS(allowed); i++) {
+		filter[program.len++] = (struct sock_filter)BPF_JUMP(
+			BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)allowed[i], 0, 1);
+		filter[program.len++] =
+			(struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	}
+	filter[program.len++] =
+		(struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+		_exit(3);
+}
+
+/* Ends without what a sanitizer does before a function that does not return. */
+static void end(int status)
+{
+	(void)syscall(SYS_exit_group, status);
+}
+
+/* Whether @c can be planned, twice, with the same bytes, where no system call works. */
+static int child_of_pure(const struct plan_case *c, const struct parsed *parsed,
+                         const char *want)
+{
+	uint64_t kinds = 0;
+	char *text;
+
+	allow_memory_only();
+	if (!c)
+		return (int)syscall(SYS_getppid);
+	text = plan_text(c, parsed, &kinds);
+	return strcmp(text, want) == 0 ? 0 : 4;
+}
+
+static int run_pure(const struct plan_case *c, const struct parsed *parsed,
+                    const char *want)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		end(child_of_pure(c, parsed, want));
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return -1;
+	return status;
+}
+
+static bool check_pure(const struct plan_case *c, uint64_t *ret_kinds)
+{
+	struct parsed parsed;
+	char *first, *second;
+	int status;
+	bool ok = true;
+
+	parse(c, &parsed);
+	first = plan_text(c, &parsed, ret_kinds);
+	second = plan_text(c, &parsed, ret_kinds);
+	if (strcmp(first, second) != 0) {
+		(void)printf("%s: planned twice, two plans\n", c->name);
+		ok = false;
+	}
+	if (strstr(first, "(null)")) {
+		(void)printf("%s: a text is missing\n", c->name);
+		ok = false;
+	}
+	status = run_pure(c, &parsed, first);
+	if (status != 0) {
+		(void)printf("%s: %s\n", c->name,
+		             WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS
+		                     ? "the planner made a system call"
+		                     : "not the same plan where no system call works");
+		ok = false;
+	}
+	free(first);
+	free(second);
+	arena_done(&parsed.arena);
+	return ok;
+}
+
+static int check(void)
+{
+	int control = run_pure(NULL, NULL, NULL);
+	uint64_t kinds = 0;
+	bool ok = true;
+
+	if (!WIFSIGNALED(control) || WTERMSIG(control) != SIGSYS) {
+		(void)printf("the filter lets getppid() pass, so it proves nothing\n");
+		ok = false;
+	}
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++)
+		ok = check_pure(&cases[i], &kinds) && ok;
+	for (size_t i = 0; i < STEP_MAX; i++)
+		if (!(kinds & UINT64_C(1) << i)) {
+			(void)printf("no case shows the step '%s'\n", step_name[i]);
+			ok = false;
+		}
+	return ok ? 0 : 1;
+}
+
+static int show(const char *name)
+{
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		struct parsed parsed;
+		uint64_t kinds = 0;
+
+		if (strcmp(cases[i].name, name) != 0)
+			continue;
+		print_command_line(&cases[i], stdout);
+		parse(&cases[i], &parsed);
+		plan(&cases[i], &parsed, stdout, &kinds);
+		arena_done(&parsed.arena);
+		return 0;
+	}
+	(void)fprintf(stderr, "plan_golden: no case '%s'\n", name);
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && !strcmp(argv[1], "--check"))
+		return check();
+	if (argc == 2 && strcmp(argv[1], "--list") != 0)
+		return show(argv[1]);
+	for (size_t i = 0; argc == 2 && i < N_ELEMENTS(cases); i++)
+		(void)printf("%s\n", cases[i].name);
+	return argc == 2 ? 0 : 2;
+}

@@ -1,0 +1,331 @@
+#include "tests/golden/pods.h"
+
+#include <sys/stat.h>
+
+#include "kernel_files.h"
+
+/* Overriding a part of what a macro says is what these fixtures are for. */
+#pragma GCC diagnostic push
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Winitializer-overrides"
+#endif
+#pragma GCC diagnostic ignored "-Woverride-init"
+
+#define N_ELEMENTS(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Fields that most have in common; a fixture overrides what makes it special. */
+#define ALL_IDS                                  \
+	{                                        \
+		1,                               \
+		{                                \
+			{                        \
+				0, 0, UINT32_MAX \
+			}                        \
+		}                                \
+	}
+#define LENT                                     \
+	{                                        \
+		1,                               \
+		{                                \
+			{                        \
+				0, 100000, 65536 \
+			}                        \
+		}                                \
+	}
+#define ALL_KERNEL_FILES ((UINT64_C(1) << KERNEL_FILES_N) - 1)
+
+static const struct source_fact sources[] = {
+	{ true, true, 1, 11 },
+	{ true, false, 1, 12 },
+	{ true, true, 1, 13 },
+};
+
+#define COMMON                                                                      \
+	.clone3 = true, .nproc_hard = UINT64_MAX, .node_watches = 65536,            \
+	.node_instances = 128, .source = sources, .kernel_files = ALL_KERNEL_FILES, \
+	.root = { 1, 2, "/sbin/init", 1000, true, true }
+
+/* An ordinary user, logged in, in a group that is not delegated to anybody. */
+#define USER                                                                     \
+	COMMON, .uid = 1000, .gid = 1000, .newuidmap = true, .own_uid = ALL_IDS, \
+		.own_gid = ALL_IDS, .subuid = LENT, .subgid = LENT
+
+#define SESSION                                                                        \
+	{                                                                              \
+		.mount = "/sys/fs/cgroup",                                             \
+		.own = "/user.slice/user-1000.slice/session-3.scope", .managed = true, \
+		.controllers = "cpu memory pids"                                       \
+	}
+
+#define SCOPE                                                                     \
+	{                                                                         \
+		.mount = "/sys/fs/cgroup",                                        \
+		.own = "/user.slice/user-1000.slice/user@1000.service/app.slice/" \
+		       "run-42.scope",                                            \
+		.ours = true, .controllers = "cpu memory pids"                    \
+	}
+
+const struct facts user_scope = { USER, .cgroup = SCOPE };
+const struct facts user_session = { USER, .cgroup = SESSION, .user_manager = true };
+const struct facts user_no_cgroup = { USER, .cgroup = SESSION };
+
+/* A directory whose files are the user's own: also what --rootfs host looks like to
+ * a user who owns "/". */
+const struct facts user_root_scope = {
+	USER,
+	.cgroup = SCOPE,
+	.root = { 1, 2, NULL, 1000, false, false },
+};
+
+/* One ID: nothing lent, nobody to write the map, or nobody who may. */
+#define ONE_ID                                                                    \
+	COMMON, .uid = 1000, .gid = 1000, .own_uid = ALL_IDS, .own_gid = ALL_IDS, \
+		.cgroup = SCOPE
+
+const struct facts user_one_id = { ONE_ID, .newuidmap = true };
+const struct facts user_no_newuidmap = { ONE_ID, .subuid = LENT, .subgid = LENT };
+const struct facts user_no_new_privs = {
+	ONE_ID, .newuidmap = true, .no_new_privs = true, .subuid = LENT, .subgid = LENT,
+};
+
+const struct facts user_few_ids = {
+	ONE_ID,
+	.newuidmap = true,
+	.subuid = { 1, { { 0, 100000, 1000 } } },
+	.subgid = { 1, { { 0, 100000, 1000 } } },
+};
+
+const struct facts user_own_in_range = {
+	ONE_ID,
+	.newuidmap = true,
+	.subuid = { 1, { { 0, 1000, 65536 } } },
+	.subgid = { 1, { { 0, 1000, 65536 } } },
+};
+
+/* A pod with hostUsers: false, procMount: Unmasked and the default capabilities. */
+#define POD_MAP                                      \
+	{                                            \
+		1,                                   \
+		{                                    \
+			{                            \
+				0, 1879048192, 65536 \
+			}                            \
+		}                                    \
+	}
+#define POD_CGROUP                                                   \
+	{                                                            \
+		.mount = "/sys/fs/cgroup", .own = "/", .ours = true, \
+		.controllers = "cpuset cpu io memory hugetlb pids"   \
+	}
+#define POD                                                                      \
+	COMMON, .can_map = true, .no_new_privs = true, .own_uid = POD_MAP,       \
+		.own_gid = POD_MAP, .sys_read_only = true, .oom_score_adj = 975, \
+		.cgroup = POD_CGROUP, .root = { 1, 2, "/sbin/init", 0, true, true }
+
+const struct facts pod = { POD };
+
+const struct facts pod_fresh_cgroup = {
+	POD,
+	.cgroup = { .mount = "/sys/fs/cgroup",
+	            .own = "/",
+	            .ours = true,
+	            .fresh = true,
+	            .controllers = "cpu memory pids" },
+};
+
+const struct facts pod_no_cgroup = {
+	POD,
+	.cgroup = { .mount = "/sys/fs/cgroup", .own = "/", .controllers = "" },
+};
+
+const struct facts pod_hidden_cgroup = { POD, .cgroup = { .controllers = "" } };
+
+/* As containerd and runc make one without asking. */
+const struct facts pod_masked = {
+	POD,
+	.proc_masked = true,
+	.sys_masked = true,
+	.ucounts_read_only = true,
+	.cgroup = { .mount = "/sys/fs/cgroup", .own = "/", .controllers = "" },
+};
+
+const struct facts pod_sys_masked = { POD, .sys_masked = true };
+
+/* The second workspace of a pod: the first one has made the leaf. */
+const struct facts pod_in_leaf = {
+	POD,
+	.cgroup = { .mount = "/sys/fs/cgroup",
+	            .own = "/",
+	            .in_leaf = true,
+	            .ours = true,
+	            .controllers = "cpu memory pids" },
+};
+
+/* A seccomp profile that answers clone3 with ENOSYS. */
+const struct facts pod_no_clone3 = { POD, .clone3 = false };
+
+const struct facts pod_no_init = { POD, .root = { 1, 2, NULL, 0, false, false } };
+
+/* capabilities: drop: [ALL] */
+const struct facts pod_no_caps = { POD, .can_map = false };
+
+const struct facts pod_two_extents = {
+	POD,
+	.own_uid = { 2, { { 0, 1000, 1 }, { 1, 100000, 65535 } } },
+	.own_gid = { 2, { { 0, 1000, 1 }, { 1, 100000, 65535 } } },
+};
+
+const struct facts pod_oom_highest = { POD, .oom_score_adj = 1000 };
+
+/* The node's root, in a group that a machine without systemd gives to anybody. */
+#define NODE_ROOT                                                      \
+	COMMON, .node_root = true, .can_map = true, .newuidmap = true, \
+		.own_uid = ALL_IDS, .own_gid = ALL_IDS,                \
+		.cgroup = {                                            \
+			.mount = "/sys/fs/cgroup",                     \
+			.own = "/berth",                               \
+			.ours = true,                                  \
+			.controllers = "cpu memory pids",              \
+		}
+
+const struct facts node_root = { NODE_ROOT };
+const struct facts node_root_lent = { NODE_ROOT, .subuid = LENT, .subgid = LENT };
+const struct facts node_root_lent_no_clone3 = {
+	NODE_ROOT,
+	.clone3 = false,
+	.subuid = LENT,
+	.subgid = LENT,
+};
+
+/*
+ * The root of a pod: an image with what Kubernetes mounts in it, /etc/hosts,
+ * /etc/resolv.conf, /etc/hostname, /dev/termination-log, a service account below
+ * /var/run/secrets, and a volume in /home/dev. A tree of @mounts_below lists its
+ * entries unless it is small.
+ */
+#define DIRECTORY(name)                              \
+	{                                            \
+		.path = name, .mode = S_IFDIR | 0755 \
+	}
+#define EMPTY(name, bits)                                             \
+	{                                                             \
+		.path = name, .mode = S_IFDIR | (bits), .empty = true \
+	}
+#define FILE_OF(name)                                \
+	{                                            \
+		.path = name, .mode = S_IFREG | 0644 \
+	}
+#define MOUNTED(name, type)                                          \
+	{                                                            \
+		.path = name, .mode = (type) | 0755, .mounted = true \
+	}
+#define LINK(name, to)                                           \
+	{                                                        \
+		.path = name, .mode = S_IFLNK | 0777, .link = to \
+	}
+#define OTHER(name, type)                           \
+	{                                           \
+		.path = name, .mode = (type) | 0666 \
+	}
+#define SMALL(name)                                                         \
+	{                                                                   \
+		.path = name, .mode = S_IFDIR | 0755, .mounts_below = true, \
+		.small = true                                               \
+	}
+#define LISTED(name, array)                                                 \
+	{                                                                   \
+		.path = name, .mode = S_IFDIR | 0755, .mounts_below = true, \
+		.child = (array), .child_n = N_ELEMENTS(array)              \
+	}
+
+static const struct mount_fact pod_mounts[] = {
+	{ "/", "/", "overlay", false },
+	{ "/proc", "/", "proc", false },
+	{ "/dev", "/", "tmpfs", false },
+	{ "/dev/termination-log", "/pods/1/termination-log", "ext4", false },
+	{ "/sys", "/", "sysfs", true },
+	{ "/sys/fs/cgroup", "/", "cgroup2", false },
+	{ "/etc/hosts", "/pods/1/etc-hosts", "ext4", false },
+	{ "/etc/hostname", "/pods/1/hostname", "ext4", false },
+	{ "/etc/resolv.conf", "/pods/1/resolv.conf", "ext4", false },
+	{ "/home/dev", "/volumes/home", "ext4", false },
+	{ "/var/run/secrets/kubernetes.io/serviceaccount", "/", "tmpfs", true },
+};
+
+static struct tree_fact home[] = {
+	MOUNTED("/home/dev", S_IFDIR),
+	DIRECTORY("/home/guest"),
+};
+
+static struct tree_fact var_run[] = {
+	EMPTY("/var/run/lock", 01777),
+	SMALL("/var/run/secrets"),
+	OTHER("/var/run/daemon.sock", S_IFSOCK),
+};
+
+static struct tree_fact var[] = {
+	DIRECTORY("/var/cache"),   EMPTY("/var/empty", 0755),   DIRECTORY("/var/lib"),
+	EMPTY("/var/mail", 02775), LISTED("/var/run", var_run), EMPTY("/var/tmp", 01777),
+};
+
+static struct tree_fact pod_root[] = {
+	FILE_OF("/.profile"),
+	LINK("/bin", "usr/bin"),
+	EMPTY("/boot", 0755),
+	MOUNTED("/data", S_IFDIR),
+	SMALL("/etc"),
+	LISTED("/home", home),
+	OTHER("/initctl", S_IFIFO),
+	LINK("/lib", "usr/lib"),
+	EMPTY("/mnt", 0755),
+	DIRECTORY("/opt"),
+	EMPTY("/root", 0700),
+	MOUNTED("/secret.key", S_IFREG),
+	DIRECTORY("/usr"),
+	LISTED("/var", var),
+};
+
+static const struct tree_fact pod_tree = LISTED("/", pod_root);
+
+const struct facts pod_host = {
+	POD,
+	.mount = pod_mounts,
+	.mount_n = N_ELEMENTS(pod_mounts),
+	.tree = &pod_tree,
+};
+
+/* An /etc that is too much to be copied. */
+static struct tree_fact etc[] = {
+	DIRECTORY("/etc/alternatives"),           FILE_OF("/etc/fstab"),
+	MOUNTED("/etc/hostname", S_IFREG),        MOUNTED("/etc/hosts", S_IFREG),
+	LINK("/etc/mtab", "../proc/self/mounts"), FILE_OF("/etc/passwd"),
+	MOUNTED("/etc/resolv.conf", S_IFREG),
+};
+
+static struct tree_fact pod_root_large[] = {
+	LISTED("/etc", etc),
+	DIRECTORY("/usr"),
+};
+
+static const struct tree_fact pod_tree_large = LISTED("/", pod_root_large);
+
+const struct facts pod_host_etc_large = {
+	POD,
+	.mount = pod_mounts,
+	.mount_n = N_ELEMENTS(pod_mounts),
+	.tree = &pod_tree_large,
+};
+
+/* A laptop: its files are the node's root's. */
+static struct tree_fact laptop_root[] = {
+	LINK("/bin", "usr/bin"), DIRECTORY("/etc"), DIRECTORY("/home"),
+	DIRECTORY("/usr"),       DIRECTORY("/var"),
+};
+
+static const struct tree_fact laptop_tree = LISTED("/", laptop_root);
+
+#define LAPTOP .tree = &laptop_tree, .root = { 1, 2, "/sbin/init", 0, true, true }
+
+const struct facts user_host = { USER, .cgroup = SCOPE, LAPTOP };
+const struct facts user_host_one_id = { ONE_ID, .newuidmap = true, LAPTOP };
+#pragma GCC diagnostic pop

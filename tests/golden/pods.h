@@ -1,0 +1,14 @@
+#ifndef GOLDEN_PODS_H
+#define GOLDEN_PODS_H
+
+#include "facts.h"
+
+/* What pods and machines are, as probe() would say it of them. */
+extern const struct facts user_session, user_scope, user_no_cgroup, user_root_scope,
+	user_one_id, user_no_newuidmap, user_no_new_privs, user_few_ids,
+	user_own_in_range, user_host, user_host_one_id, pod, pod_fresh_cgroup,
+	pod_no_cgroup, pod_hidden_cgroup, pod_masked, pod_sys_masked, pod_in_leaf,
+	pod_no_clone3, pod_no_init, pod_no_caps, pod_two_extents, pod_oom_highest,
+	pod_host, pod_host_etc_large, node_root, node_root_lent, node_root_lent_no_clone3;
+
+#endif
