@@ -29,8 +29,7 @@ static int end_it(int entry, const char *name, struct err *err)
 
 	/* Who has no socket, or has ended meanwhile, needs no signal. */
 	if (control_ask(entry, &request, &reply, NULL, err) < 0) {
-		if (err->code != ENOENT && err->code != ECONNREFUSED &&
-		    err->code != ESRCH && err->code != ECONNRESET)
+		if (err->code != ESRCH && err->code != ECONNRESET)
 			return err_wrap(err, "kill '%s'", name);
 		err_clear(err);
 	}

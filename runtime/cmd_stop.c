@@ -28,7 +28,7 @@ static int stop_one(void *ctx, int state, int entry, const char *name, struct er
 	(void)state;
 	/* Its socket, its supervisor or all of it was gone before: that is what stop is
 	 * for. One that is alive and has no socket is still being launched. */
-	if ((r == -ENOENT || r == -ECONNREFUSED || r == -ECONNRESET) &&
+	if ((r == -ESRCH || r == -ECONNRESET) &&
 	    entries_wait_dead(entry, r == -ECONNRESET ? ENTRIES_END_MS : 0)) {
 		err_clear(err);
 		r = 0;

@@ -90,7 +90,7 @@ static int ask(int entry, const struct control_request *request, int64_t end,
 		int sock = control_send(entry, request, err);
 		char events[4096];
 
-		if (sock >= 0 || !alive || (sock != -ENOENT && sock != -ECONNREFUSED))
+		if (sock >= 0 || !alive || sock != -ESRCH)
 			return sock;
 		if (now_ms() >= end) {
 			err_clear(err);
@@ -130,7 +130,7 @@ static int wait_exit(int entry, const char *name, int64_t end, struct err *err)
 		r = wait_for(sock, end, err);
 	if (r == 0)
 		r = control_receive(sock, &reply, NULL, err);
-	if (r == -ENOENT || r == -ECONNREFUSED || r == -ECONNRESET)
+	if (r == -ESRCH || r == -ECONNRESET)
 		r = from_record(entry, name, &reply.exit_code, err);
 	if (r < 0)
 		return r;

@@ -114,8 +114,7 @@ void control_close(struct control *control, int entry);
  *
  * Waits for as long as the server takes.
  *
- * Return: 0; -ECONNREFUSED or -ENOENT where nobody serves ("is not running");
- * -ECONNRESET when the workspace's supervisor died meanwhile; the server's -errno.
+ * Return: 0; -ESRCH where nobody serves ("it is not running"); -ECONNRESET when the workspace's supervisor died meanwhile; the server's -errno.
  */
 int control_ask(int entry, const struct control_request *request,
                 struct control_reply *reply, int ret_fd[CONTROL_FDS], struct err *err);

@@ -24,7 +24,7 @@ int control_send(int entry, const struct control_request *request, struct err *e
 	               "/proc/self/fd/%d/control", entry);
 	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
 		if (errno == ENOENT || errno == ECONNREFUSED)
-			return err_set(err, errno, "it is not running");
+			return err_set(err, ESRCH, "it is not running");
 		return err_set(err, errno, "connect to its supervisor");
 	}
 	/* Where we are refused the answer is there already, and the peer is gone. */

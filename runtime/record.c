@@ -177,6 +177,7 @@ static int print_record(FILE *out, const struct record *record)
 	json_put_number(json, "exit_code", record->exit_code);
 	json_put_bool(json, "ready", record->ready);
 	json_put_bool(json, "remove", record->remove);
+	json_put_bool(json, "upper_made", record->upper_made);
 	for (size_t i = 0; i < sizeof(text_fields) / sizeof(text_fields[0]); i++) {
 		json_key(json, text_fields[i].key);
 		put_text(json, *text_of(&r, &text_fields[i]), &failed);
@@ -334,7 +335,10 @@ static int read_rest(const struct json_value *root, struct record *ret, struct e
 	r = json_get_bool(root, "ready", &ret->ready, err);
 	if (r < 0)
 		return r;
-	return json_get_bool(root, "remove", &ret->remove, err);
+	r = json_get_bool(root, "remove", &ret->remove, err);
+	if (r < 0)
+		return r;
+	return json_get_bool(root, "upper_made", &ret->upper_made, err);
 }
 
 static int read_record(const char *text, size_t size, const char *name,

@@ -20,9 +20,6 @@
 #include "probe.h"
 #include "supervisor.h"
 
-/* Set in the environment of the berth that systemd-run starts for us: once is enough. */
-#define SCOPE_VARIABLE "BERTH_SCOPE"
-
 /* Starts us again in a scope of the service manager; returns only on failure. */
 static int enter_scope(const struct config *config, struct arena *arena, struct err *err)
 {
@@ -32,20 +29,24 @@ static int enter_scope(const struct config *config, struct arena *arena, struct 
 	size_t n = 0, words_n = 0;
 	const char *const *words = config_words(config, arena, &words_n);
 	const char **argv = arena_alloc(arena, (words_n + 16) * sizeof(*argv));
+	const char *unit =
+		arena_printf(arena, "berth-%s-%d.scope", config->name, (int)getpid());
 
 	if (!words || !argv || self < 0)
 		return err_set(err, self < 0 ? errno : ENOMEM, "enter a scope");
 	if (getenv(SCOPE_VARIABLE)) {
 		(void)err_set(err, EPERM,
 		              "the service manager's scope is not delegated to us");
-		(void)err_hint(err, "systemd 251 or newer marks what it delegates; see "
-		                    "systemd-run -p Delegate=yes");
+		(void)err_hint(
+			err, "see what is wrong with systemd-run --scope -p Delegate=yes "
+			     "cat /proc/self/cgroup");
 		return err_step(err, "scope");
 	}
 	argv[n++] = "/usr/bin/systemd-run";
 	if (geteuid() != 0)
 		argv[n++] = "--user";
 	argv[n++] = "--scope";
+	argv[n++] = arena_printf(arena, "--unit=%s", unit);
 	argv[n++] = "--quiet";
 	argv[n++] = "--collect";
 	argv[n++] = "--property=Delegate=yes";
@@ -57,7 +58,7 @@ static int enter_scope(const struct config *config, struct arena *arena, struct 
 			argv[n++] = "--detach";
 	}
 	argv[n] = NULL;
-	(void)setenv(SCOPE_VARIABLE, "1", 1);
+	(void)setenv(SCOPE_VARIABLE, unit, 1);
 	(void)fcntl(self, F_SETFD, 0);
 	(void)execv(argv[0], (char *const *)argv);
 	(void)err_set(err, errno, "execute '%s'", argv[0]);
@@ -91,13 +92,14 @@ static int lock_root(const struct config *config, const struct plan *plan, int *
 
 /* DIR/NAME for upper layers; what is in it is made by the warden, with its owners. */
 static int make_store(const struct config *config, struct arena *arena, const char **ret,
-                      struct err *err)
+                      bool *ret_made, struct err *err)
 {
 	if (!config->state)
 		return 0;
 	*ret = arena_printf(arena, "%s/%s", config->state, config->name);
-	if ((mkdir(config->state, 0700) < 0 && errno != EEXIST) ||
-	    (mkdir(*ret, 0700) < 0 && errno != EEXIST)) {
+	if (mkdir(config->state, 0700) == 0 || errno == EEXIST)
+		*ret_made = mkdir(*ret, 0700) == 0;
+	if (!*ret_made && errno != EEXIST) {
 		(void)err_set(err, errno, "make '%s'", *ret);
 		(void)err_hint(err,
 		               "--state takes a directory on a disk with room for the "
@@ -148,6 +150,19 @@ static struct record first_record(const struct config *config, const struct plan
 	return record;
 }
 
+/* A workspace that has run once is nobody's remains, even if this start is killed. */
+static void keep_past(int entry, struct record *record, struct arena *arena)
+{
+	struct err ignored = { 0 };
+	struct record past;
+
+	if (state_read(entry, record->name, arena, &past, &ignored) < 0)
+		return;
+	record->created_ms = past.created_ms;
+	record->started_ms = past.started_ms;
+	record->upper_made = past.upper_made;
+}
+
 /* What --rm leaves: nothing. A kept workspace leaves its entry and upper layers. */
 static void leave(struct workspace *ws, bool ran)
 {
@@ -176,6 +191,7 @@ static int see_through(const struct config *config, const struct facts *facts,
 		                .ctx = ctx };
 	char path[4096], link[64];
 	const char *upper = "";
+	bool made = false;
 	ssize_t n;
 	int r;
 
@@ -196,9 +212,12 @@ static int see_through(const struct config *config, const struct facts *facts,
 
 	r = lock_root(config, plan, &root, err);
 	if (r == 0)
-		r = make_store(config, &arena, &upper, err);
+		r = make_store(config, &arena, &upper, &made, err);
 	if (r == 0) {
 		ws.record = first_record(config, plan, facts, upper, &arena);
+		ws.record.upper_made = made;
+		if (again)
+			keep_past(entry, &ws.record, &arena);
 		if (arena.failed)
 			r = err_set(err, ENOMEM, "keep the workspace's record");
 		else

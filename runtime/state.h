@@ -39,6 +39,8 @@ extern const char *const status_name[STATUS_MAX];
  * @cgroup:	the workspace's group below the cgroup2 mount, or ""
  * @cgroup_mount: that mount point
  * @upper:	directory of upper layers and volumes to be removed by rm, or ""
+ * @upper_made:	that directory was made by this workspace's first launch, so that nothing
+ *		in it is older
  * @remove:	--rm: nothing is kept
  * @args:	the words of "berth run", so that start can say them again; paths in
  *		them are absolute
@@ -57,6 +59,7 @@ struct record {
 	bool ready;
 	const char *init_mode, *rootfs, *net, *hostname;
 	const char *cgroup, *cgroup_mount, *upper;
+	bool upper_made;
 	bool remove;
 	const char *const *args;
 	size_t args_n;
@@ -160,8 +163,7 @@ int state_remove(int state, const char *name, struct err *err);
  * @err:	filled in on failure
  *
  * What root inside gave to subordinate IDs is removed in a user namespace that maps
- * them. Upper layers of a workspace in which nothing ever ran are left, unless empty:
- * they are from before.
+ * them. Upper layers that are older than a workspace in which nothing ever ran stay.
  *
  * Return: 0 or -errno.
  */

@@ -94,8 +94,8 @@ static int remove_upper(const struct record *record, struct err *err)
 		return 0;
 	if (parent < 0)
 		return err_set(err, errno, "open '%s'", above);
-	/* Nothing ran yet, so what is in it is from before: not ours to remove. */
-	if (record->started_ms == 0) {
+	/* What was there before a first launch that failed is not ours to remove. */
+	if (record->started_ms == 0 && !record->upper_made) {
 		(void)unlinkat(parent, slash + 1, AT_REMOVEDIR);
 		return 0;
 	}

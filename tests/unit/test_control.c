@@ -307,12 +307,11 @@ static void test_killed_server(void **state)
 	assert_int_equal(status_of(ended), ECONNRESET);
 	assert_int_equal(waitpid(server->pid, NULL, 0), server->pid);
 	/* Its socket is still there, and nobody behind it. */
-	assert_int_equal(ask(server, CONTROL_KILL, 9, 0, &reply, NULL, &err),
-	                 -ECONNREFUSED);
+	assert_int_equal(ask(server, CONTROL_KILL, 9, 0, &reply, NULL, &err), -ESRCH);
 	assert_string_equal(err.text, "it is not running");
 	err_clear(&err);
 	assert_int_equal(unlinkat(server->entry, "control", 0), 0);
-	assert_int_equal(ask(server, CONTROL_KILL, 9, 0, &reply, NULL, &err), -ENOENT);
+	assert_int_equal(ask(server, CONTROL_KILL, 9, 0, &reply, NULL, &err), -ESRCH);
 
 	/* For teardown(). */
 	server->pid = fork();

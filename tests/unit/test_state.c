@@ -65,6 +65,7 @@ static struct record a_record(const char *name)
 		.rootfs = "/srv/a b\xfe",
 		.net = "none",
 		.hostname = "ws",
+		.upper_made = true,
 		.args = args,
 		.args_n = N_ELEMENTS(args),
 		.command = "/sbin/init",
@@ -263,6 +264,7 @@ static void test_round_trip(void **state)
 	assert_int_equal(got.started_ms, want.started_ms);
 	assert_int_equal(got.exit_code, -1);
 	assert_true(got.ready);
+	assert_true(got.upper_made);
 	assert_false(got.remove);
 	assert_string_equal(got.reason, "");
 	assert_string_equal(got.rootfs, want.rootfs);
@@ -554,32 +556,55 @@ static void test_dead(void **state)
 	}
 }
 
-static void test_upper_goes_with_the_entry(void **state)
+static const struct upper_case {
+	const char *name;
+	int64_t started_ms;
+	bool made, remove, kept;
+} upper_cases[] = {
+	{ "ended, --rm", 1, true, true, false },
+	{ "ended, --rm, older than it", 1, false, true, false },
+	{ "ended", 1, true, false, true },
+	{ "never ran", 0, true, false, false },
+	{ "never ran, older than it", 0, false, false, true },
+	{ "never ran, older than it, --rm", 0, false, true, true },
+};
+
+static void test_upper_layers(void **state)
 {
 	cleanup_close int dir = open_state();
-	struct record record = a_record("ws");
 	char upper[128], file[160];
-	struct err err = { 0 };
-	int entry, lock = -EBADF;
 
 	(void)snprintf(upper, sizeof(upper), "%s/upper", (const char *)*state);
 	(void)snprintf(file, sizeof(file), "%s/file", upper);
-	for (int kept = 0; kept < 2; kept++) {
-		assert_int_equal(mkdir(upper, 0700), 0);
+	for (size_t i = 0; i < N_ELEMENTS(upper_cases); i++) {
+		const struct upper_case *c = &upper_cases[i];
+		struct record record = a_record("ws");
+		struct err err = { 0 };
+		int entry, lock = -EBADF;
+
+		print_message("  %s\n", c->name);
+		(void)mkdir(upper, 0700);
 		assert_int_equal(mknod(file, S_IFREG | 0600, 0), 0);
 		entry = state_create(dir, "ws", &lock, &err);
+		assert_true(entry >= 0);
 		record.upper = upper;
-		record.remove = !kept;
+		record.upper_made = c->made;
+		record.remove = c->remove;
+		record.started_ms = c->started_ms;
+		record.status = c->started_ms ? STATUS_RUNNING : STATUS_CREATED;
 		assert_int_equal(state_write(entry, &record, &err), 0);
 		assert_int_equal(close(entry), 0);
 		assert_int_equal(close(lock), 0);
 		state_tidy(dir);
-		assert_int_equal(access(file, F_OK), kept ? 0 : -1);
-		if (!kept)
-			continue;
+		assert_int_equal(access(file, F_OK), c->kept ? 0 : -1);
+
+		/* As rm does. */
+		record.started_ms = 1;
 		assert_int_equal(state_remove_outside(&record, true, &err), 0);
 		assert_int_equal(access(upper, F_OK), -1);
 		assert_int_equal(state_remove_outside(&record, true, &err), 0);
+		if (c->started_ms && !c->remove)
+			assert_int_equal(state_remove(dir, "ws", &err), 0);
 	}
 }
 
@@ -705,7 +730,7 @@ int main(void)
 		TEST(test_hostile_files),
 		TEST(test_hostile_directory),
 		TEST(test_dead),
-		TEST(test_upper_goes_with_the_entry),
+		TEST(test_upper_layers),
 		TEST(test_recorded_groups_are_not_trusted),
 		TEST(test_each),
 		TEST(test_contention),
