@@ -49,7 +49,7 @@ static bool delegated(const char *dir)
 	       value[0] == '1';
 }
 
-void cgroup_detect(const char *mount, const char *root, bool read_only,
+void cgroup_detect(const char *mount, const char *root, bool read_only, const char *scope,
                    struct arena *arena, struct cgroup_facts *ret)
 {
 	struct err err = { 0 };
@@ -78,7 +78,8 @@ void cgroup_detect(const char *mount, const char *root, bool read_only,
 		ret->controllers = arena_dup(arena, controllers);
 	}
 
-	ret->managed = !delegated(dir);
+	ret->managed =
+		!delegated(dir) && !(scope && !strcmp(strrchr(ret->own, '/') + 1, scope));
 	if (read_only) {
 		/* Whether a mount of our own would be writable is the owner's
 		 * question then: access(2) only says EROFS. It will begin where

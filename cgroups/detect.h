@@ -31,6 +31,8 @@ struct cgroup_facts {
  * @mount:	mount point of cgroup2, NULL where there is none
  * @root:	the mount's root within the hierarchy, "/" for all of it
  * @read_only:	the mount is read-only
+ * @scope:	name of a group that we asked the service manager to delegate; a user's
+ *		manager marks none (systemd 252). NULL where we did not
  * @arena:	owns the strings of @ret
  * @ret:	always filled in; a hierarchy that cannot be used is a fact, no error
  *
@@ -38,7 +40,7 @@ struct cgroup_facts {
  * owner, changes nothing. Where systemd runs the machine a group counts as ours
  * only with its "user.delegate" attribute (systemd.resource-control(5), Delegate=).
  */
-void cgroup_detect(const char *mount, const char *root, bool read_only,
+void cgroup_detect(const char *mount, const char *root, bool read_only, const char *scope,
                    struct arena *arena, struct cgroup_facts *ret);
 
 #endif

@@ -15,7 +15,6 @@
 
 #include "base/fd.h"
 #include "base/file.h"
-#include "cgroups/remove.h"
 
 #define TRIES_MAX 20
 
@@ -176,8 +175,7 @@ int cgroup_enable(int dir, const char *path, const char *controllers, struct err
 	return 0;
 }
 
-/* Removes what a killed berth left; a group with processes is somebody's. */
-static int replace(int dir, const char *path, struct err *err)
+int cgroup_populated(int dir, const char *path, struct err *err)
 {
 	cleanup_close int fd =
 		openat(dir, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -187,17 +185,7 @@ static int replace(int dir, const char *path, struct err *err)
 		return err_set(err, errno, "open the group '%s'", path);
 	if (file_read(fd, "cgroup.events", events, sizeof(events), err) < 0)
 		return -err->code;
-	if (!strstr(events, "populated 0")) {
-		(void)err_set(err, EBUSY, "the group '%s' has processes already", path);
-		return err_hint(err, "a workspace of this name runs with another runtime "
-		                     "directory: choose another name");
-	}
-	drop_fd(&fd);
-	if (cgroup_remove(dir, path, err) < 0)
-		return -err->code;
-	if (mkdirat(dir, path, 0755) < 0)
-		return err_set(err, errno, "make the group '%s'", path);
-	return 0;
+	return !strstr(events, "populated 0");
 }
 
 int cgroup_make(int dir, const char *path, struct err *err)
@@ -205,12 +193,8 @@ int cgroup_make(int dir, const char *path, struct err *err)
 	char type[32];
 	int fd;
 
-	if (mkdirat(dir, path, 0755) < 0) {
-		if (errno != EEXIST)
-			return err_set(err, errno, "make the group '%s'", path);
-		if (replace(dir, path, err) < 0)
-			return -err->code;
-	}
+	if (mkdirat(dir, path, 0755) < 0)
+		return err_set(err, errno, "make the group '%s'", path);
 	fd = openat(dir, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return err_set(err, errno, "open the group '%s'", path);

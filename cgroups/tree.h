@@ -64,15 +64,24 @@ int cgroup_empty_into(int dir, const char *leaf, struct err *err);
 int cgroup_enable(int dir, const char *path, const char *controllers, struct err *err);
 
 /**
- * cgroup_make() - Make a group and open it
+ * cgroup_populated() - Whether there are processes in a group or below it
  * @dir:	a group
- * @path:	below @dir; one that was left behind by a killed berth, without a process
- *		and with a name of ours, is made anew
+ * @path:	of the group meant, below @dir
  * @err:	filled in on failure
  *
- * Return: a descriptor; -EBUSY where @path has processes; -EAGAIN where the limit of
- * groups is reached (cgroup.max.*);
- * -EOPNOTSUPP where the new group is not of type "domain"; else -errno.
+ * Return: 1 or 0; -ENOENT where there is no such group; else -errno.
+ */
+int cgroup_populated(int dir, const char *path, struct err *err);
+
+/**
+ * cgroup_make() - Make a group and open it
+ * @dir:	a group
+ * @path:	below @dir
+ * @err:	filled in on failure
+ *
+ * Return: a descriptor; -EEXIST where there is one; -EAGAIN where the limit of groups
+ * is reached (cgroup.max.*); -EOPNOTSUPP where the new group is not of type "domain";
+ * else -errno.
  */
 int cgroup_make(int dir, const char *path, struct err *err);
 

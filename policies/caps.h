@@ -1,18 +1,22 @@
 #ifndef POLICIES_CAPS_H
 #define POLICIES_CAPS_H
 
+#include <stddef.h>
+
 #include "base/err.h"
 
 /**
- * caps_drop_all() - Give up every capability, for good
+ * caps_keep_only() - Give up every capability but these, for good
+ * @keep:	CAP_* numbers
+ * @n:		length of @keep, 0 for none
  * @err:	filled in on failure
  *
- * Clears the effective, permitted, inheritable and ambient sets; without a permitted
- * one nothing can be raised again, and without no_new_privs a setuid program still
- * could: set that too.
+ * They stay permitted and effective; the inheritable and ambient sets are cleared.
+ * What is not permitted cannot be raised again, but without no_new_privs a setuid
+ * program still could: set that too.
  *
- * Return: 0 or -errno of capset(2).
+ * Return: 0; -EPERM for one that was not permitted before; else -errno of capset(2).
  */
-int caps_drop_all(struct err *err);
+int caps_keep_only(const int *keep, size_t n, struct err *err);
 
 #endif

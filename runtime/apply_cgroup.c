@@ -6,8 +6,10 @@
 
 #include "apply.h"
 #include "base/fd.h"
+#include "cgroups/remove.h"
 #include "cgroups/tree.h"
 #include "pidfd.h"
+#include "unshare.h"
 
 /* Our own group, opened when the first step needs it. */
 static int base(struct launch *launch, struct err *err)
@@ -39,11 +41,43 @@ int apply_cgroup_enable(struct launch *launch, const struct step *step, struct e
 	return r < 0 ? r : cgroup_enable(launch->cgroup, step->target, step->value, err);
 }
 
+struct group {
+	int dir;
+	const char *path;
+};
+
+static int remove_group(void *arg, struct err *err)
+{
+	const struct group *group = arg;
+
+	return cgroup_remove(group->dir, group->path, err);
+}
+
+/* Removes what a killed berth left; a group with processes is somebody's. */
+static int make_room(int dir, const char *path, struct err *err)
+{
+	struct group group = { dir, path };
+	int r = cgroup_populated(dir, path, err);
+
+	if (r == -ENOENT) {
+		err_clear(err);
+		return 0;
+	}
+	if (r > 0) {
+		(void)err_set(err, EBUSY, "the group '%s' has processes already", path);
+		return err_hint(err, "a workspace of this name runs with another runtime "
+		                     "directory: choose another name");
+	}
+	return r < 0 ? r : unshare_retry(remove_group, &group, err);
+}
+
 int apply_cgroup_make(struct launch *launch, const struct step *step, struct err *err)
 {
 	int *fd = launch->limits < 0 ? &launch->limits : &launch->payload;
 	int r = base(launch, err);
 
+	if (r == 0 && fd == &launch->limits)
+		r = make_room(launch->cgroup, step->target, err);
 	if (r < 0)
 		return r;
 	*fd = cgroup_make(launch->cgroup, step->target, err);

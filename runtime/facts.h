@@ -74,9 +74,10 @@ struct root_fact {
  * @own_uid, @own_gid:	our user namespace's maps
  * @subuid, @subgid:	ranges lent to us by /etc/subuid and /etc/subgid
  * @clone3:		clone3(2) is there
- * @proc_masked:	something is mounted on or below /proc: no fresh one can be had
- * @sys_masked:		likewise /sys, cgroup mounts and kernel file systems apart
- * @sys_read_only:	/sys is mounted read-only
+ * @proc_masked:	no proc is in sight as a whole: no fresh one can be had
+ * @sys_masked:		likewise sysfs, cgroup mounts and kernel file systems apart
+ * @sys_read_only:	the sysfs in sight is read-only, and so has a new one to be
+ * @ucounts_read_only:	/proc/sys/user is
  * @oom_score_adj:	our own
  * @user_manager:	systemd --user (or the system manager, for root) answers
  * @node_watches, @node_instances: the node's own /proc/sys/user values
@@ -94,7 +95,7 @@ struct facts {
 	bool node_root, can_map, no_new_privs, newuidmap;
 	struct idmap own_uid, own_gid, subuid, subgid;
 	bool clone3;
-	bool proc_masked, sys_masked, sys_read_only;
+	bool proc_masked, sys_masked, sys_read_only, ucounts_read_only;
 	int oom_score_adj;
 	bool user_manager;
 	uint64_t node_watches, node_instances, nproc_hard;

@@ -98,9 +98,8 @@ static int plan_budgets(struct plan *plan, const struct config *config,
 			               "node");
 			return err_step(err, "ucount");
 		}
-		if (facts->proc_masked) {
-			(void)err_set(err, EPERM,
-			              "%s: parts of /proc are covered or read-only here",
+		if (facts->ucounts_read_only) {
+			(void)err_set(err, EPERM, "%s: /proc/sys/user is read-only here",
 			              budgets[i].option);
 			(void)err_hint(
 				err, "set procMount: Unmasked (with hostUsers: false) in "

@@ -87,61 +87,90 @@ static int probe_mounts(struct arena *arena, struct facts *facts, struct err *er
 	return 0;
 }
 
-static bool starts_with(const char *text, const char *prefix)
+/* What lies below @above in @point: "/sys/x" for "/proc/sys/x" below "/proc", or NULL. */
+static const char *below(const char *above, const char *point)
 {
-	return !strncmp(text, prefix, strlen(prefix));
+	size_t len = strlen(above);
+
+	return !strncmp(point, above, len) && point[len] == '/' ? point + len : NULL;
 }
 
 /*
- * Whether a mount at @point covers a part of proc or sysfs in the eyes of
+ * Whether a mount at @part of a proc or sysfs covers something in the eyes of
  * fs/namespace.c, mnt_already_visible(): directories that the kernel made to be
  * mounted on are "permanently empty" and do not count.
  */
-static bool covers(const char *point)
+static bool covers(const char *part)
 {
 	static const char *const harmless[] = {
-		"/proc/sys/fs/binfmt_misc",  "/proc/fs/nfsd",        "/sys/fs/cgroup",
-		"/sys/kernel/debug",         "/sys/kernel/tracing",  "/sys/kernel/config",
-		"/sys/kernel/security",      "/sys/fs/bpf",          "/sys/fs/pstore",
-		"/sys/fs/fuse/connections",  "/sys/fs/selinux",      "/sys/fs/smackfs",
-		"/sys/firmware/efi/efivars", "/sys/hypervisor/s390",
+		"/sys/fs/binfmt_misc",   "/fs/nfsd",         "/fs/cgroup",
+		"/kernel/debug",         "/kernel/tracing",  "/kernel/config",
+		"/kernel/security",      "/fs/bpf",          "/fs/pstore",
+		"/fs/fuse/connections",  "/fs/selinux",      "/fs/smackfs",
+		"/firmware/efi/efivars", "/hypervisor/s390",
 	};
 
-	for (size_t i = 0; i < sizeof(harmless) / sizeof(harmless[0]); i++) {
-		size_t len = strlen(harmless[i]);
-
-		if (starts_with(point, harmless[i]) && (!point[len] || point[len] == '/'))
+	for (size_t i = 0; i < sizeof(harmless) / sizeof(harmless[0]); i++)
+		if (!strcmp(part, harmless[i]) || below(harmless[i], part))
 			return false;
-	}
 	return true;
+}
+
+/*
+ * A new proc or sysfs may be mounted where one is in sight as a whole: at its usual
+ * place, or out of the way, as berth leaves one for sandboxes in its workspaces.
+ */
+static const struct mount_fact *whole(const struct facts *facts, const char *fstype)
+{
+	const struct mount_fact *best = NULL;
+
+	for (size_t i = 0; i < facts->mount_n; i++) {
+		const struct mount_fact *m = &facts->mount[i];
+		bool covered = strcmp(m->fstype, fstype) || strcmp(m->root, "/");
+
+		for (size_t j = 0; j < facts->mount_n && !covered; j++) {
+			const char *point = facts->mount[j].point;
+			const char *part = below(m->point, point);
+
+			covered = (part && covers(part)) ||
+			          (j > i && !strcmp(point, m->point));
+		}
+		if (!covered && (!best || best->read_only))
+			best = m;
+	}
+	return best;
+}
+
+/* Whether the mount that shows @path is read-only. */
+static bool read_only_at(const struct facts *facts, const char *path)
+{
+	const struct mount_fact *deepest = NULL;
+
+	for (size_t i = 0; i < facts->mount_n; i++) {
+		const struct mount_fact *m = &facts->mount[i];
+
+		if ((!strcmp(m->point, path) || below(m->point, path)) &&
+		    (!deepest || strlen(m->point) >= strlen(deepest->point)))
+			deepest = m;
+	}
+	return deepest && deepest->read_only;
 }
 
 static void judge_mounts(struct arena *arena, struct facts *facts)
 {
+	const struct mount_fact *sys = whole(facts, "sysfs");
 	const struct mount_fact *cgroup = NULL;
 
-	facts->proc_masked = true; /* until one is seen */
-	facts->sys_masked = true;
-	for (size_t i = 0; i < facts->mount_n; i++) {
-		const struct mount_fact *m = &facts->mount[i];
-
-		if (!strcmp(m->point, "/proc")) {
-			facts->proc_masked =
-				strcmp(m->fstype, "proc") || strcmp(m->root, "/");
-		} else if (!strcmp(m->point, "/sys")) {
-			facts->sys_masked =
-				strcmp(m->fstype, "sysfs") || strcmp(m->root, "/");
-			facts->sys_read_only = m->read_only;
-		} else if (starts_with(m->point, "/proc/") && covers(m->point)) {
-			facts->proc_masked = true;
-		} else if (starts_with(m->point, "/sys/") && covers(m->point)) {
-			facts->sys_masked = true;
-		}
-		if (!strcmp(m->fstype, "cgroup2"))
-			cgroup = m;
-	}
+	facts->proc_masked = !whole(facts, "proc");
+	facts->sys_masked = !sys;
+	facts->sys_read_only = !sys || sys->read_only;
+	facts->ucounts_read_only = read_only_at(facts, "/proc/sys/user");
+	for (size_t i = 0; i < facts->mount_n; i++)
+		if (!strcmp(facts->mount[i].fstype, "cgroup2"))
+			cgroup = &facts->mount[i];
 	cgroup_detect(cgroup ? cgroup->point : NULL, cgroup ? cgroup->root : "/",
-	              cgroup && cgroup->read_only, arena, &facts->cgroup);
+	              cgroup && cgroup->read_only, getenv(SCOPE_VARIABLE), arena,
+	              &facts->cgroup);
 }
 
 static int probe_status(struct facts *facts, struct err *err)

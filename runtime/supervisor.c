@@ -23,6 +23,7 @@
 #include "loop.h"
 #include "pidfd.h"
 #include "stdio.h"
+#include "unshare.h"
 
 /**
  * struct supervisor - A workspace from the supervisor's side
@@ -307,17 +308,25 @@ static void end_warden(struct supervisor *sup)
 	l->warden = 0;
 }
 
+static int remove_group_in(void *arg, struct err *err)
+{
+	const struct supervisor *sup = arg;
+	char name[sizeof(CGROUP_PREFIX) + STATE_NAME_MAX];
+
+	(void)snprintf(name, sizeof(name), CGROUP_PREFIX "%s", sup->ws->config->name);
+	return cgroup_remove(sup->launch.cgroup, name, err);
+}
+
 static void remove_group(struct supervisor *sup)
 {
-	char name[sizeof(CGROUP_PREFIX) + STATE_NAME_MAX];
 	struct err err = { 0 };
 
 	if (sup->launch.limits < 0)
 		return;
 	drop_fd(&sup->launch.payload);
 	drop_fd(&sup->launch.limits);
-	(void)snprintf(name, sizeof(name), CGROUP_PREFIX "%s", sup->ws->config->name);
-	if (cgroup_remove(sup->launch.cgroup, name, &err) < 0)
+	/* systemd inside gives groups to its users, whom only their namespace maps. */
+	if (unshare_retry(remove_group_in, sup, &err) < 0)
 		log_warn("%s: %s", err.text, strerror(err.code));
 }
 

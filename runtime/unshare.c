@@ -121,6 +121,19 @@ int unshare_call(int (*fn)(void *arg, struct err *err), void *arg, struct err *e
 	return r;
 }
 
+int unshare_retry(int (*fn)(void *arg, struct err *err), void *arg, struct err *err)
+{
+	struct err there = { 0 };
+	int r = fn(arg, err);
+
+	if (r != -EACCES && r != -EPERM)
+		return r;
+	if (unshare_call(fn, arg, &there) != 0)
+		return r;
+	err_clear(err);
+	return 0;
+}
+
 static int execute(void *arg, struct err *err)
 {
 	const char *const *command = arg;

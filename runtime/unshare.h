@@ -19,7 +19,17 @@
  */
 int unshare_call(int (*fn)(void *arg, struct err *err), void *arg, struct err *err);
 
-/* The same for a command, NULL-terminated, looked up with the caller's PATH. */
+/**
+ * unshare_retry() - Call a function here, and where that is refused, there
+ * @fn:		removes something that root inside may have given to any of its IDs
+ * @arg:	for @fn
+ * @err:	filled in on failure, with the first reason
+ *
+ * Return: 0; -EACCES or -EPERM where both were refused; else what @fn said.
+ */
+int unshare_retry(int (*fn)(void *arg, struct err *err), void *arg, struct err *err);
+
+/* unshare_call() for a command, NULL-terminated, looked up with the caller's PATH. */
 int unshare_run(const char *const *command, struct err *err);
 
 #endif

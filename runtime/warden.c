@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -92,8 +93,8 @@ static int build(struct launch *launch, struct err *err)
 /*
  * Should: keep what waiting and cleaning up need: init's pidfd, the socket, the
  * directories of groups and entries.
- * Mustn't: keep a capability, a path into the pod or the workspace, a system call
- * beside those.
+ * Mustn't: keep a path into the pod or the workspace, a system call beside those, or a
+ * capability but the one to remove groups that systemd inside gave to its users.
  */
 static int confine(struct launch *launch, int signals, struct err *err)
 {
@@ -103,6 +104,7 @@ static int confine(struct launch *launch, int signals, struct err *err)
 	/* A directory in which only our own descriptors can be found, by number. */
 	cleanup_close int nowhere =
 		openat(launch->proc, "self/fdinfo", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const int groups_of_others = CAP_DAC_OVERRIDE;
 	int r;
 
 	if (null < 0 || nowhere < 0 || fchdir(nowhere) < 0 || chroot(".") < 0)
@@ -112,7 +114,7 @@ static int confine(struct launch *launch, int signals, struct err *err)
 		r = fd_keep_only(keep, sizeof(keep) / sizeof(keep[0]), err);
 	null = nowhere = -EBADF; /* closed by the line above */
 	if (r == 0)
-		r = caps_drop_all(err);
+		r = caps_keep_only(&groups_of_others, 1, err);
 	if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		r = err_set(err, errno, "set no_new_privs");
 	(void)prctl(PR_SET_DUMPABLE, 0);
