@@ -16,6 +16,7 @@
 #include "options.h"
 #include "pidfd.h"
 #include "run.h"
+#include "scope.h"
 #include "state.h"
 #include "stdio.h"
 #include "sync.h"
@@ -343,10 +344,24 @@ static int exec_in(const struct words *words, struct err *err)
 int cmd_exec(int argc, char **argv, struct err *err)
 {
 	struct words words = { 0 };
+	struct err why = { 0 };
 	int r = parse(argc, argv, &words, err);
+
 	if (r == OPTIONS_HELP)
 		return 0;
 	if (r < 0)
 		return err_step(err, "options");
-	return exec_in(&words, err);
+	r = exec_in(&words, err);
+	/* The kernel moves a process only where the closest group above both places is
+	 * ours (cgroup-v2.rst, "Delegation Containment"). From a login session it is
+	 * root's; from a scope of the user's manager it is that manager's. */
+	if (r == -EACCES && !strcmp(err->step, "cgroup") && !scope_entered() &&
+	    scope_available()) {
+		why = *err;
+		err_clear(err);
+		(void)scope_enter(words.name, (const char *const *)argv, (size_t)argc,
+		                  err);
+		*err = why;
+	}
+	return r;
 }

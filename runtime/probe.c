@@ -8,9 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -18,6 +16,7 @@
 #include "base/number.h"
 #include "base/syscall.h"
 #include "kernel_files.h"
+#include "scope.h"
 
 /* Undoes \040 and the like (proc(5), mountinfo), in place. */
 static void unescape(char *text)
@@ -169,7 +168,7 @@ static void judge_mounts(struct arena *arena, struct facts *facts)
 		if (!strcmp(facts->mount[i].fstype, "cgroup2"))
 			cgroup = &facts->mount[i];
 	cgroup_detect(cgroup ? cgroup->point : NULL, cgroup ? cgroup->root : "/",
-	              cgroup && cgroup->read_only, getenv(SCOPE_VARIABLE), arena,
+	              cgroup && cgroup->read_only, scope_entered(), arena,
 	              &facts->cgroup);
 }
 
@@ -248,23 +247,6 @@ static uint64_t kernel_number(const char *path)
 		return 0;
 	text[strcspn(text, "\n")] = '\0';
 	return number_parse(text, 0, UINT64_MAX, &value, &ignored) == 0 ? value : 0;
-}
-
-/* Whether somebody listens on a service manager's private socket. */
-static bool manager_answers(struct arena *arena, uid_t uid)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
-	const char *path = uid == 0 ? "/run/systemd/private"
-	                            : arena_printf(arena, "%s/systemd/private",
-	                                           runtime ? runtime : "");
-	cleanup_close int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (sock < 0 || strlen(path) >= sizeof(address.sun_path))
-		return false;
-	(void)strcpy(address.sun_path, path);
-	return connect(sock, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
-	       access("/usr/bin/systemd-run", X_OK) == 0;
 }
 
 /* Whether @path exists below @root, links of the image resolved within it. */
@@ -392,7 +374,7 @@ int probe(const struct config *config, struct arena *arena, struct facts *ret,
 	judge_mounts(arena, &facts);
 	facts.oom_score_adj = (int)kernel_number("/proc/self/oom_score_adj");
 	if (!facts.cgroup.ours)
-		facts.user_manager = manager_answers(arena, facts.uid);
+		facts.user_manager = scope_available();
 	if (config->watches != LIMIT_UNSET)
 		facts.node_watches = kernel_number("/proc/sys/user/max_inotify_watches");
 	if (config->inotify_instances != LIMIT_UNSET)

@@ -6,9 +6,6 @@
 #include "config.h"
 #include "facts.h"
 
-/* In the environment of the berth that systemd-run starts for us: the scope's name. */
-#define SCOPE_VARIABLE "BERTH_SCOPE"
-
 /**
  * probe() - Look at the pod, once, changing nothing
  * @config:	says what is worth looking at

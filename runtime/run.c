@@ -18,51 +18,24 @@
 #include "launch.h"
 #include "options.h"
 #include "probe.h"
+#include "scope.h"
 #include "supervisor.h"
 
 /* Starts us again in a scope of the service manager; returns only on failure. */
 static int enter_scope(const struct config *config, struct arena *arena, struct err *err)
 {
-	/* By descriptor: systemd-run --scope executes it in its own place, and by then
-	 * /proc/self/exe is systemd-run's. */
-	int self = open("/proc/self/exe", O_PATH | O_CLOEXEC);
 	size_t n = 0, words_n = 0;
 	const char *const *words = config_words(config, arena, &words_n);
-	const char **argv = arena_alloc(arena, (words_n + 16) * sizeof(*argv));
-	const char *unit =
-		arena_printf(arena, "berth-%s-%d.scope", config->name, (int)getpid());
+	const char **argv = arena_alloc(arena, (words_n + 2) * sizeof(*argv));
 
-	if (!words || !argv || self < 0)
-		return err_set(err, self < 0 ? errno : ENOMEM, "enter a scope");
-	if (getenv(SCOPE_VARIABLE)) {
-		(void)err_set(err, EPERM,
-		              "the service manager's scope is not delegated to us");
-		(void)err_hint(
-			err, "see what is wrong with systemd-run --scope -p Delegate=yes "
-			     "cat /proc/self/cgroup");
-		return err_step(err, "scope");
-	}
-	argv[n++] = "/usr/bin/systemd-run";
-	if (geteuid() != 0)
-		argv[n++] = "--user";
-	argv[n++] = "--scope";
-	argv[n++] = arena_printf(arena, "--unit=%s", unit);
-	argv[n++] = "--quiet";
-	argv[n++] = "--collect";
-	argv[n++] = "--property=Delegate=yes";
-	argv[n++] = "--";
-	argv[n++] = arena_printf(arena, "/proc/self/fd/%d", self);
-	for (size_t i = 0; i < words_n; i++) {
-		argv[n++] = words[i];
-		if (i == 0 && config->detach)
+	if (!words || !argv)
+		return err_set(err, ENOMEM, "enter a scope");
+	for (size_t k = 0; k < words_n; k++) {
+		argv[n++] = words[k];
+		if (k == 0 && config->detach)
 			argv[n++] = "--detach";
 	}
-	argv[n] = NULL;
-	(void)setenv(SCOPE_VARIABLE, unit, 1);
-	(void)fcntl(self, F_SETFD, 0);
-	(void)execv(argv[0], (char *const *)argv);
-	(void)err_set(err, errno, "execute '%s'", argv[0]);
-	return err_step(err, "scope");
+	return scope_enter(config->name, argv, n, err);
 }
 
 /* Two systemds, or two dockerds, on one directory would ruin it for both. */

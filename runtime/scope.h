@@ -1,0 +1,36 @@
+#ifndef SCOPE_H
+#define SCOPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+/*
+ * A scope of systemd's: a cgroup that the service manager delegates to us for the
+ * asking. Where the group we were started in is the manager's own, berth starts itself
+ * again in one.
+ */
+
+/* Whether a service manager that would give us one answers: the user's, or for root the
+ * system's. */
+bool scope_available(void);
+
+/* The name of the scope that scope_enter() put us in, or NULL. */
+const char *scope_entered(void);
+
+/**
+ * scope_enter() - Start ourselves again in a scope
+ * @name:	goes into the scope's name
+ * @words:	what main() gets behind argv[0]
+ * @n:		length of @words
+ * @err:	filled in, with the step "scope"
+ *
+ * By systemd-run --scope, which registers its own process and executes: terminal,
+ * descriptors and PID stay. Returns only on failure.
+ *
+ * Return: -EPERM when we are in one already, and it did not help; else -errno.
+ */
+int scope_enter(const char *name, const char *const *words, size_t n, struct err *err);
+
+#endif
