@@ -22,12 +22,16 @@
 #include "supervisor.h"
 
 /* Starts us again in a scope of the service manager; returns only on failure. */
-static int enter_scope(const struct config *config, struct arena *arena, struct err *err)
+static int enter_scope(const struct config *config, bool again, struct arena *arena,
+                       struct err *err)
 {
+	const char *const start[] = { "start", config->name };
 	size_t n = 0, words_n = 0;
 	const char *const *words = config_words(config, arena, &words_n);
 	const char **argv = arena_alloc(arena, (words_n + 2) * sizeof(*argv));
 
+	if (again)
+		return scope_enter(config->name, start, 2, err);
 	if (!words || !argv)
 		return err_set(err, ENOMEM, "enter a scope");
 	for (size_t k = 0; k < words_n; k++) {
@@ -285,7 +289,7 @@ int run(const struct config *wanted, bool again, struct err *err)
 	if (r < 0)
 		return hint_for(err);
 	if (plan.n > 0 && plan.step[0].kind == STEP_SCOPE)
-		return enter_scope(&config, &arena, err);
+		return enter_scope(&config, again, &arena, err);
 	if (config.stop_timeout_s == LIMIT_UNSET)
 		config.stop_timeout_s = plan.init == INIT_SYSTEMD ? 90 : 10;
 	for (size_t i = 0; i < plan.notes_n; i++)
