@@ -104,8 +104,10 @@ int state_entry(int state, const char *name, struct err *err)
 
 int state_lock_open(int entry, bool create)
 {
-	int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-	int fd = openat(entry, "lock", flags | (create ? O_CREAT : 0), 0600);
+	int fd = openat(entry, "lock",
+	                O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC |
+	                        (create ? O_CREAT : 0),
+	                0600);
 
 	return fd < 0 ? -errno : fd;
 }
