@@ -7,6 +7,7 @@ rootfs_cache=${BERTH_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/berth}
 rootfs_packages=(
 	systemd systemd-sysv dbus docker.io iproute2 iptables procps ca-certificates
 	bubblewrap uidmap sudo inotify-tools python3-minimal util-linux
+	libpam-systemd dbus-user-session libyajl2 # a user's manager, and berth in berth
 )
 
 # Split off docker.io from Debian 13 on.

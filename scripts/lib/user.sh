@@ -62,7 +62,9 @@ user_make()
 	BERTH_TEST_USER=$1-$$
 	touch /etc/subuid /etc/subgid # useradd adds ranges to files that exist
 	at_exit user_remove "$BERTH_TEST_USER"
-	useradd --user-group --create-home --home-dir "$work/home" --shell /bin/bash \
+	# Three times what a workspace needs, so that a user inside can be lent some, too.
+	useradd --key SUB_UID_COUNT=196608 --key SUB_GID_COUNT=196608 \
+		--user-group --create-home --home-dir "$work/home" --shell /bin/bash \
 		"$BERTH_TEST_USER" 2>"$work/useradd.log" || die "$(cat "$work/useradd.log")"
 	BERTH_TEST_UID=$(id -u "$BERTH_TEST_USER")
 	BERTH_TEST_GID=$(id -g "$BERTH_TEST_USER")
