@@ -1,0 +1,92 @@
+# shellcheck shell=bash
+# bash completion for berth(1). Commands, options and which of them take a value come from
+# --help, so that this file knows no list of its own.
+
+# __berth_commands PROGRAM: the commands, one a line.
+__berth_commands() { "$1" --help 2>/dev/null | sed -n 's/^  \([a-z][a-z]*\)  *.*/\1/p'; }
+
+# __berth_options PROGRAM COMMAND: the options, one a line; those that take a value end in "=".
+__berth_options()
+{
+	"$1" "$2" --help 2>/dev/null | sed -n \
+		-e 's/^  \(-[a-zA-Z]\), \(--[a-z-]*\) [^ ].*/\1=\n\2=/p;t' \
+		-e 's/^      \(--[a-z-]*\) [^ ].*/\1=/p;t' \
+		-e 's/^  \(-[a-zA-Z]\), \(--[a-z-]*\).*/\1\n\2/p;t' \
+		-e 's/^      \(--[a-z-]*\).*/\1/p'
+}
+
+# __berth_reply WORDS CURRENT: those of WORDS, one a line, that begin with CURRENT.
+__berth_reply() { mapfile -t COMPREPLY < <(compgen -W "$1" -- "$2"); }
+
+# __berth_files ACTION CURRENT: names of files (-f) or directories (-d).
+__berth_files()
+{
+	compopt -o filenames
+	mapfile -t COMPREPLY < <(compgen "$1" -- "$2")
+}
+
+# __berth_value PROGRAM COMMAND OPTION CURRENT: what the value of an option may be.
+__berth_value()
+{
+	case $3 in
+	--init) __berth_reply $'auto\nsystemd\nberth\nnone' "$4" ;;
+	--net) __berth_reply $'none\nhost' "$4" ;;
+	--format)
+		case $2 in
+		plan) __berth_reply $'text\njson' "$4" ;;
+		ps) __berth_reply $'table\njson' "$4" ;;
+		*) __berth_reply json "$4" ;;
+		esac
+		;;
+	--rootfs)
+		__berth_files -d "$4"
+		[[ host != "$4"* ]] || COMPREPLY+=(host)
+		;;
+	--state) __berth_files -d "$4" ;;
+	-v | --volume) __berth_files -f "$4" ;;
+	-e | --env) mapfile -t COMPREPLY < <(compgen -v -- "$4") ;;
+	-s | --signal) __berth_reply $'HUP\nINT\nKILL\nQUIT\nTERM\nUSR1\nUSR2' "$4" ;;
+	esac
+}
+
+_berth()
+{
+	local program=$1 current=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]}
+	local options usage word previous='' words=0 i
+
+	COMPREPLY=()
+	if ((COMP_CWORD == 1)); then
+		__berth_reply "$(__berth_commands "$program")" "$current"
+		return
+	fi
+	options=$(__berth_options "$program" "$command")
+
+	# "--name=x" are three words here.
+	[[ $current != = ]] || current=
+	for ((i = 2; i < COMP_CWORD; i++)); do
+		word=${COMP_WORDS[i]}
+		if [[ $word == = ]]; then
+			continue
+		elif [[ -n $previous ]]; then
+			previous=
+		elif [[ $word == -- ]]; then
+			words=2 # a command follows, and its words are none of ours
+		elif grep -qxF -- "$word=" <<<"$options"; then
+			previous=$word
+		elif [[ $word != -* ]]; then
+			((words += 1))
+		fi
+	done
+
+	if [[ -n $previous ]]; then
+		__berth_value "$program" "$command" "$previous" "$current"
+		return
+	fi
+	usage=$("$program" "$command" --help 2>/dev/null | head -n 1)
+	[[ $usage == *' NAME...' ]] || ((words == 0)) || return 0
+	if [[ $current == -* ]]; then
+		__berth_reply "${options//=/}" "$current"
+	elif [[ $usage == *' NAME'* ]]; then
+		__berth_reply "$("$program" ps -aq 2>/dev/null)" "$current"
+	fi
+} && complete -F _berth berth
