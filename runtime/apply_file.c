@@ -15,16 +15,18 @@
 
 int apply_directory(struct launch *launch, const struct step *step, struct err *err)
 {
-	cleanup_close int parent = -EBADF;
+	cleanup_close int parent = -EBADF, dir = -EBADF;
 	const char *name;
 
 	parent = target_parent(launch->root, step->target, &name, err);
 	if (parent < 0)
 		return parent;
-	if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
-		return err_set(err, errno, "make '%s'", step->target);
-	/* Apart from the umask, which is the caller's. */
-	if (fchmodat(parent, name, (mode_t)step->number, 0) < 0)
+	if (mkdirat(parent, name, 0700) < 0)
+		/* One that is there keeps its mode: by now it is the workspace's. */
+		return errno == EEXIST ? 0
+		                       : err_set(err, errno, "make '%s'", step->target);
+	dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0 || fchmod(dir, (mode_t)step->number) < 0)
 		return err_set(err, errno, "set the mode of '%s'", step->target);
 	return 0;
 }
@@ -172,6 +174,27 @@ int copy_tree(int from, const char *name, int to, const char *new_name, struct e
 	return copy_entry(from, name, to, new_name, 0, err);
 }
 
+/* The file that @source leads to: a link of the host leads nowhere in a workspace. */
+static int copy_anew(const char *source, int to, const char *name, struct err *err)
+{
+	cleanup_close int from = open(source, O_RDONLY | O_CLOEXEC);
+	cleanup_close int target = -EBADF;
+	struct stat st;
+	int r;
+
+	if (from < 0 || fstat(from, &st) < 0)
+		return err_set(err, errno, "open '%s'", source);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, EINVAL, "'%s' is no file", source);
+	(void)unlinkat(to, name, 0);
+	target = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+	                0644);
+	if (target < 0)
+		return err_set(err, errno, "make '%s'", name);
+	r = copy_content(from, target);
+	return r < 0 ? err_set(err, -r, "copy '%s'", source) : 0;
+}
+
 int apply_copy(struct launch *launch, const struct step *step, struct err *err)
 {
 	cleanup_close int parent = -EBADF;
@@ -180,5 +203,10 @@ int apply_copy(struct launch *launch, const struct step *step, struct err *err)
 	parent = target_parent(launch->root, step->target, &name, err);
 	if (parent < 0)
 		return parent;
+	if (step->number)
+		return copy_anew(step->source, parent, name, err);
+	/* What is there from an earlier start may have been changed inside. */
+	if (faccessat(parent, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
 	return copy_tree(AT_FDCWD, step->source, parent, name, err);
 }

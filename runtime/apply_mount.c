@@ -138,23 +138,30 @@ static int make_directories(int dir, const char *path, struct err *err)
 	return target_open(dir, absolute, S_IFDIR, err);
 }
 
-/* A store on a disk, made by the supervisor: the upper layers survive. */
-static int open_store(const char *path, struct err *err)
+/* Makes @dir, named @name, a mount of its own, and that the workspace's root. */
+static int root_at(struct launch *launch, int dir, const char *name, uint64_t flags,
+                   struct err *err)
 {
-	int fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_close int tree = clone_tree(dir, false, name, err);
+	int r;
 
-	if (fd < 0)
-		return err_set(err, errno, "open '%s'", path);
-	return fd;
+	if (tree < 0)
+		return tree;
+	r = set_attributes(tree, flags, name, err);
+	if (r == 0)
+		r = attach(tree, dir, name, err);
+	if (r == 0)
+		launch->root = take_fd(&tree);
+	return r;
 }
 
 /*
  * A tmpfs with two directories: "root" becomes the workspace's root by a bind of its
  * own, so "store" beside it is out of its reach.
  */
-static int root_in_memory(struct launch *launch, const struct step *step, struct err *err)
+static int root_in_memory(struct launch *launch, struct err *err)
 {
-	cleanup_close int mnt = -EBADF, stage = -EBADF, dir = -EBADF, tree = -EBADF;
+	cleanup_close int mnt = -EBADF, stage = -EBADF, dir = -EBADF;
 	int r;
 
 	mnt = new_mount("tmpfs", "mode=0755", PLAN_NODEV, err);
@@ -169,18 +176,23 @@ static int root_in_memory(struct launch *launch, const struct step *step, struct
 	dir = make_directories(mnt, "root", err);
 	if (dir < 0)
 		return dir;
-	tree = clone_tree(dir, false, "the root", err);
-	if (tree < 0)
-		return tree;
-	r = attach(tree, dir, "the root", err);
+	r = root_at(launch, dir, "the root", 0, err);
 	if (r < 0)
 		return r;
-	launch->store = step->value ? open_store(step->value, err)
-	                            : make_directories(mnt, "store", err);
+	launch->store = make_directories(mnt, "store", err);
+	return launch->store < 0 ? launch->store : 0;
+}
+
+/* The same on a disk, in a directory that the supervisor made. */
+static int root_in_store(struct launch *launch, const struct step *step, struct err *err)
+{
+	cleanup_close int dir = -EBADF;
+
+	launch->store = open(step->value, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (launch->store < 0)
-		return -err->code;
-	launch->root = take_fd(&tree);
-	return 0;
+		return err_set(err, errno, "open '%s'", step->value);
+	dir = make_directories(launch->store, "root", err);
+	return dir < 0 ? dir : root_at(launch, dir, step->source, step->flags, err);
 }
 
 int apply_root(struct launch *launch, const struct step *step, struct err *err)
@@ -188,8 +200,10 @@ int apply_root(struct launch *launch, const struct step *step, struct err *err)
 	cleanup_close int dir = -EBADF, tree = -EBADF;
 	int r;
 
+	if (step->via)
+		return root_in_store(launch, step, err);
 	if (!strcmp(step->source, "tmpfs"))
-		return root_in_memory(launch, step, err);
+		return root_in_memory(launch, err);
 
 	dir = open_known(step->source, launch->facts->root.dev, launch->facts->root.ino,
 	                 err);

@@ -58,10 +58,12 @@ static void plan_warden_birth(struct plan *plan)
 	s->target = actor_name[ACTOR_WARDEN];
 	s->flags = NS_BIT(NS_USER) | NS_BIT(NS_MOUNT) | NS_BIT(NS_PID);
 
-	s = plan_add(plan, ACTOR_SUPERVISOR, STEP_MAP,
-	             plan->outer_uid.n == 1 && plan->outer_uid.extent[0].count == 1
-	                     ? "one ID: ours becomes root"
-	                     : "ours becomes root, the rest is what was lent to us");
+	s = plan_add(
+		plan, ACTOR_SUPERVISOR, STEP_MAP,
+		plan->become_root ? "IDs that were lent to us; the node's own stay out"
+		: idmap_width(&plan->outer_uid) == 1 ? "one ID: ours becomes root"
+		: plan->by_helper ? "ours becomes root, the rest is what was lent to us"
+				  : "the same IDs as in the pod");
 	s->target = actor_name[ACTOR_WARDEN];
 	s->value = idmap_text(arena, &plan->outer_uid);
 	s->source = idmap_text(arena, &plan->outer_gid);
@@ -84,6 +86,14 @@ static int plan_budgets(struct plan *plan, const struct config *config,
 		  config->inotify_instances, facts->node_instances },
 	};
 
+	if (config->pids != LIMIT_UNSET && config->pids > facts->nproc_hard) {
+		(void)err_set(err, ERANGE,
+		              "--pids %" PRIu64 ": our own hard limit is %" PRIu64,
+		              config->pids, facts->nproc_hard);
+		(void)err_hint(
+			err, "ask for at most that, or raise RLIMIT_NPROC (ulimit -Hu)");
+		return err_step(err, "rlimit");
+	}
 	for (size_t i = 0; i < sizeof(budgets) / sizeof(budgets[0]); i++) {
 		struct step *s;
 
@@ -126,14 +136,7 @@ static int plan_root(struct plan *plan, const struct config *config,
 		return plan_host_root(plan, config, facts, err);
 
 	if (config->overlay) {
-		s = plan_add(plan, ACTOR_WARDEN, STEP_ROOT,
-		             config->state ? "where the layers meet"
-		                           : "changes live in memory: they end with the "
-		                             "workspace");
-		s->source = "tmpfs";
-		s->value = config->state ? arena_printf(&plan->arena, "%s/%s",
-		                                        config->state, config->name)
-		                         : NULL;
+		plan_layered_root(plan, config);
 		s = plan_add(
 			plan, ACTOR_WARDEN, STEP_OVERLAY,
 			"the directory stays as it is, changes go to the upper layer");
@@ -150,10 +153,36 @@ static int plan_root(struct plan *plan, const struct config *config,
 	return 0;
 }
 
-static void plan_volumes(struct plan *plan, const struct config *config)
+/* init mounts these anew: what lay below them would be out of sight without a word. */
+static bool hidden(const char *target)
+{
+	static const char *const anew[] = { "/proc",    "/sys",        "/dev/pts",
+		                            "/dev/shm", "/dev/mqueue", "/dev/.berth" };
+
+	for (size_t i = 0; i < sizeof(anew) / sizeof(anew[0]); i++) {
+		size_t len = strlen(anew[i]);
+
+		if (!strncmp(target, anew[i], len) &&
+		    (target[len] == '/' || target[len] == '\0'))
+			return true;
+	}
+	return !strcmp(target, "/dev");
+}
+
+static int plan_volumes(struct plan *plan, const struct config *config, struct err *err)
 {
 	for (size_t i = 0; i < config->volume_n; i++) {
 		const struct volume *v = &config->volume[i];
+
+		if (hidden(v->target)) {
+			(void)err_set(err, EINVAL,
+			              "volume target '%s' is mounted anew inside",
+			              v->target);
+			(void)err_hint(err,
+			               "choose a target outside of /proc, /sys and the "
+			               "file systems of /dev");
+			return err_step(err, "volume");
+		}
 		struct step *s = plan_add(plan, ACTOR_WARDEN, STEP_BIND,
 		                          "asked for with -v; attached a level above the "
 		                          "workspace, which cannot remount it");
@@ -163,6 +192,7 @@ static void plan_volumes(struct plan *plan, const struct config *config)
 		s->flags = PLAN_NOSUID | PLAN_NODEV | (v->read_only ? PLAN_READ_ONLY : 0);
 		s->number = 1;
 	}
+	return 0;
 }
 
 /* What overlay2 inside cannot lie on: overlay on overlay is EINVAL. */
@@ -332,7 +362,8 @@ static int choose_init(struct plan *plan, const struct config *config,
 		               "with a command");
 	} else if (width < IDMAP_FULL) {
 		(void)err_set(err, EPERM,
-		              "systemd needs %d IDs and this user has %" PRIu64,
+		              "systemd needs %d IDs, and this user has %" PRIu64
+		              " with its own",
 		              IDMAP_FULL, width);
 		(void)err_hint(err, "%s",
 		               plan->notes_n > 0
@@ -414,7 +445,9 @@ int plan_build(const struct config *config, const struct facts *facts, struct pl
 		plan_docker_dirs(&plan, config);
 		plan_dev(&plan);
 		plan_pod_files(&plan, config, facts);
-		plan_volumes(&plan, config);
+		r = plan_volumes(&plan, config, err);
+	}
+	if (r == 0) {
 		plan_init_birth(&plan, config, facts);
 		plan_inside(&plan, config, facts);
 		plan_command(&plan, config, facts);

@@ -83,6 +83,7 @@ int plan_cgroup(struct plan *plan, const struct config *config, const struct fac
                 struct err *err);
 int plan_host_root(struct plan *plan, const struct config *config,
                    const struct facts *facts, struct err *err);
+void plan_layered_root(struct plan *plan, const struct config *config);
 void plan_dev(struct plan *plan);
 void plan_pod_files(struct plan *plan, const struct config *config,
                     const struct facts *facts);

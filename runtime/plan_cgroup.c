@@ -30,16 +30,22 @@ int plan_cgroup(struct plan *plan, const struct config *config, const struct fac
 		if (plan->init != INIT_SYSTEMD)
 			return 0;
 		if (facts->user_manager) {
-			(void)plan_add(
+			s = plan_add(
 				plan, ACTOR_SUPERVISOR, STEP_SCOPE,
 				"our own group is not delegated to us: the service "
 				"manager gives us one that is, and berth starts again "
 				"in it");
+			s->value = facts->uid == 0 ? "systemd-run --scope -p Delegate=yes"
+			                           : "systemd-run --user --scope "
+			                             "-p Delegate=yes";
+			plan_note(plan,
+			          "berth plan inside of such a scope shows the cgroup "
+			          "steps, too");
 			return 0;
 		}
 		(void)err_set(err, EPERM, "systemd needs a cgroup it can write, and %s",
 		              !cg->mount ? "no cgroup2 hierarchy is mounted"
-		              : cg->own  ? "our own group is not ours"
+		              : cg->own  ? "our own group is not delegated to us"
 		                         : "our own group is out of sight");
 		(void)err_hint(err,
 		               "in a pod use a runtime that hands over the cgroup (crun, "

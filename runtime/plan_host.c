@@ -76,6 +76,23 @@ static void plan_entry(struct plan *plan, const struct tree_fact *entry)
 	 * the pod's secrets. */
 }
 
+void plan_layered_root(struct plan *plan, const struct config *config)
+{
+	struct step *s =
+		plan_add(plan, ACTOR_WARDEN, STEP_ROOT,
+	                 config->state ? "the layers, and what is copied, stay there"
+	                               : "changes live in memory: they end with the "
+	                                 "workspace");
+
+	s->source = "tmpfs";
+	if (!config->state)
+		return;
+	s->value = arena_printf(&plan->arena, "%s/%s", config->state, config->name);
+	s->source = arena_printf(&plan->arena, "%s/root", s->value);
+	s->via = "store";
+	s->flags = PLAN_NODEV;
+}
+
 int plan_host_root(struct plan *plan, const struct config *config,
                    const struct facts *facts, struct err *err)
 {
@@ -88,14 +105,7 @@ int plan_host_root(struct plan *plan, const struct config *config,
 	struct step *s;
 
 	(void)err;
-	s = plan_add(plan, ACTOR_WARDEN, STEP_ROOT,
-	             config->state
-	                     ? "where the host's directories meet"
-	                     : "changes live in memory: they end with the workspace");
-	s->source = "tmpfs";
-	s->value = config->state
-	                   ? arena_printf(arena, "%s/%s", config->state, config->name)
-	                   : NULL;
+	plan_layered_root(plan, config);
 	for (size_t i = 0; i < facts->tree->child_n; i++)
 		plan_entry(plan, &facts->tree->child[i]);
 	for (size_t i = 0; i < sizeof(fresh) / sizeof(fresh[0]); i++) {
@@ -120,6 +130,7 @@ int plan_host_root(struct plan *plan, const struct config *config,
 		             "names resolve as in the pod whose network this is");
 		s->source = "/etc/resolv.conf";
 		s->target = "/etc/resolv.conf";
+		s->number = 1;
 		s->optional = true;
 	}
 	return 0;

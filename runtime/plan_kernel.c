@@ -15,7 +15,7 @@ static struct step *mount(struct plan *plan, const char *fstype, const char *tar
 	return s;
 }
 
-static void plan_covers(struct plan *plan, const struct facts *facts, bool proc, bool sys)
+static void plan_covers(struct plan *plan, const struct facts *facts)
 {
 	for (size_t i = 0; i < KERNEL_FILES_N; i++) {
 		const struct kernel_file *f = &kernel_files[i];
@@ -23,8 +23,8 @@ static void plan_covers(struct plan *plan, const struct facts *facts, bool proc,
 
 		if (!(facts->kernel_files & 1ULL << i))
 			continue;
-		if (strncmp(f->path, "/proc/", 6) ? !sys : !proc)
-			continue;
+		if (facts->proc_masked && !strncmp(f->path, "/proc/", 6))
+			continue; /* the workspace has none */
 		if (f->cover == COVER_DIRECTORY) {
 			(void)mount(plan, "tmpfs", f->path, "mode=0755",
 			            PLAN_READ_ONLY | PLAN_NOSUID | PLAN_NODEV |
@@ -46,7 +46,6 @@ void plan_kernel_mounts(struct plan *plan, const struct config *config,
 	const uint64_t safe = PLAN_NOSUID | PLAN_NODEV | PLAN_NOEXEC;
 	bool own_sys = config->net != NET_HOST && !facts->sys_masked;
 	bool gid5 = idmap_width(&plan->inner_gid) > 5;
-	struct step *s;
 
 	/* The kernel gives a new proc or sysfs only where an uncovered one is in sight
 	 * (fs/namespace.c, mount_too_revealing()); these keep that true for sandboxes
@@ -65,7 +64,7 @@ void plan_kernel_mounts(struct plan *plan, const struct config *config,
 		(void)mount(plan, "sysfs", "/sys", NULL, safe | PLAN_READ_ONLY,
 		            "the workspace's own network devices; udev stays out of it");
 	}
-	plan_covers(plan, facts, !facts->proc_masked, own_sys);
+	plan_covers(plan, facts);
 	if (plan->cgroup)
 		(void)mount(plan, "cgroup2", "/sys/fs/cgroup", NULL, safe,
 		            "starts at the payload group");
@@ -75,14 +74,23 @@ void plan_kernel_mounts(struct plan *plan, const struct config *config,
 	            PLAN_NOSUID | PLAN_NOEXEC, "own terminals");
 	(void)mount(plan, "tmpfs", "/dev/shm", "mode=1777", safe, "POSIX shared memory");
 	(void)mount(plan, "mqueue", "/dev/mqueue", NULL, safe, "POSIX message queues");
-	if (plan->init != INIT_SYSTEMD)
-		return;
-	(void)mount(plan, "tmpfs", "/run", "mode=0755", PLAN_NOSUID | PLAN_NODEV,
-	            "systemd wants it empty");
-	s = plan_add(plan, ACTOR_INIT, STEP_DIRECTORY, "what the launcher tells systemd");
+}
+
+/* By the warden and not by init: volumes may lie below it. */
+static void plan_run(struct plan *plan)
+{
+	struct step *s =
+		plan_add(plan, ACTOR_WARDEN, STEP_MOUNT, "systemd wants it empty");
+
+	s->via = "tmpfs";
+	s->target = "/run";
+	s->value = "mode=0755";
+	s->flags = PLAN_NOSUID | PLAN_NODEV;
+	s = plan_add(plan, ACTOR_WARDEN, STEP_DIRECTORY,
+	             "what the launcher tells systemd");
 	s->target = "/run/host";
 	s->number = 0755;
-	s = plan_add(plan, ACTOR_INIT, STEP_FILE, "systemd-detect-virt reads it");
+	s = plan_add(plan, ACTOR_WARDEN, STEP_FILE, "systemd-detect-virt reads it");
 	s->target = "/run/host/container-manager";
 	s->value = "berth\n";
 	s->number = 0644;
@@ -97,8 +105,9 @@ static void plan_own_name(struct plan *plan, const struct config *config)
 	s->target = "/dev/.berth/hostname";
 	s->number = 0644;
 	s->value = arena_printf(&plan->arena, "%s\n", config->hostname);
-	s = plan_add(plan, ACTOR_WARDEN, STEP_BIND,
-	             "systemd takes the host name from here, and the image's file stays");
+	s = plan_add(
+		plan, ACTOR_WARDEN, STEP_BIND,
+		"who reads the name from here finds ours, and the image's file stays");
 	s->source = "/dev/.berth/hostname";
 	s->target = "/etc/hostname";
 	s->via = "inside";
@@ -110,6 +119,8 @@ void plan_pod_files(struct plan *plan, const struct config *config,
 {
 	struct step *s;
 
+	if (plan->init == INIT_SYSTEMD)
+		plan_run(plan);
 	if (strcmp(config->rootfs, "host") != 0 && facts->root.has_hostname)
 		plan_own_name(plan, config);
 	if (config->net == NET_HOST || facts->sys_masked) {

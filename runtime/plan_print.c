@@ -107,6 +107,7 @@ static const char *describe(struct arena *arena, const struct step *s)
 		return arena_printf(arena, "%s to %s", target, value);
 	case STEP_UNSHARE:
 		return arena_printf(arena, "namespaces %s", flags);
+	case STEP_SCOPE:
 	case STEP_HOSTNAME:
 	case STEP_OOM:
 	case STEP_SECCOMP:
@@ -119,8 +120,6 @@ static const char *describe(struct arena *arena, const struct step *s)
 	case STEP_CONSOLE:
 	case STEP_NOTIFY:
 		return target;
-	case STEP_SCOPE:
-		return "systemd-run --scope -p Delegate=yes";
 	case STEP_CGROUP_VIEW:
 	case STEP_PRIVATE:
 	case STEP_LOOPBACK:
@@ -138,11 +137,12 @@ void plan_print(const struct plan *plan, FILE *out)
 
 	for (size_t i = 0; i < plan->n; i++) {
 		const struct step *s = &plan->step[i];
+		const char *what = describe(&arena, s);
 
-		(void)fprintf(out, "%3zu %-10s %-14s %s%s\n%30s# %s\n", i + 1,
-		              actor_name[s->actor], step_name[s->kind],
-		              describe(&arena, s), s->optional ? " [optional]" : "", "",
-		              s->why);
+		(void)fprintf(out, "%3zu %-10s %-*s%s%s%s\n%30s# %s\n", i + 1,
+		              actor_name[s->actor], *what ? 14 : 0, step_name[s->kind],
+		              *what ? " " : "", what, s->optional ? " [optional]" : "",
+		              "", s->why);
 	}
 	for (size_t i = 0; i < plan->notes_n; i++)
 		(void)fprintf(out, "note: %s\n", plan->notes[i]);

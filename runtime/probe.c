@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -197,21 +196,33 @@ static int probe_map(const char *path, struct idmap *ret, struct err *err)
 	return idmap_parse(text, ret, err);
 }
 
-/* Our login name by /etc/passwd; by NSS only where that does not know us. */
+/*
+ * Our login name: by /etc/passwd, without the C library, which would load modules of
+ * other name services and, linked statically, may not. Those who are known there only
+ * go by $USER: newuidmap asks properly, and refuses what is not lent to us.
+ */
 static const char *login(struct arena *arena, uid_t uid)
 {
-	FILE *file = fopen("/etc/passwd", "re");
-	const char *name = NULL;
-	struct passwd *pw;
+	struct err ignored = { 0 };
+	const char *slurped;
+	char *text, *save = NULL;
 
-	while (file && !name && (pw = fgetpwent(file)))
-		if (pw->pw_uid == uid)
-			name = arena_dup(arena, pw->pw_name);
-	if (file)
-		(void)fclose(file);
-	if (!name && (pw = getpwuid(uid)))
-		name = arena_dup(arena, pw->pw_name);
-	return name;
+	if (file_slurp(AT_FDCWD, "/etc/passwd", 16 << 20, arena, &slurped, &ignored) < 0)
+		return getenv("USER");
+	text = (char *)arena_dup(arena, slurped);
+	for (char *line = strtok_r(text, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save)) {
+		char *password = strchr(line, ':');
+		char *number = password ? strchr(password + 1, ':') : NULL;
+		char *end;
+
+		if (!number || number[1] < '0' || number[1] > '9' ||
+		    strtoul(number + 1, &end, 10) != uid || *end != ':')
+			continue;
+		*password = '\0';
+		return line;
+	}
+	return getenv("USER");
 }
 
 static void probe_lent(struct arena *arena, struct facts *facts)

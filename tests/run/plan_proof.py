@@ -202,6 +202,11 @@ def step_cgroup_enable(eater, step):
 
 
 def step_root(eater, step):
+    if step.get("via") == "store":
+        make_target(eater, "/root")
+        clone_tree(eater, "/root", step, False)
+        attach(eater, step["source"])
+        return
     if step["source"] != "tmpfs":
         clone_tree(eater, step["source"], step, True)
         attach(eater, step["source"])
