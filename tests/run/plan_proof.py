@@ -304,7 +304,9 @@ def step_console(eater, step):
 
 def step_exec(eater, step):
     # berth's own init makes the command's process first; the command is another one's.
-    eater.maybe("clone", lambda c: "CLONE_NEW" not in c.args)
+    for name in ("vfork", "fork", "clone"):
+        if eater.maybe(name, lambda c: "CLONE_NEW" not in c.args):
+            break
 
 
 STEPS = {

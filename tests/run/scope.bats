@@ -5,7 +5,6 @@
 
 load ../lib/common
 
-BATS_TEST_TIMEOUT=300
 
 setup_file()
 {
