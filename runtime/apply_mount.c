@@ -161,6 +161,7 @@ static int root_at(struct launch *launch, int dir, const char *name, uint64_t fl
  */
 static int root_in_memory(struct launch *launch, struct err *err)
 {
+	struct mount_attr unbindable = { .propagation = MS_UNBINDABLE };
 	cleanup_close int mnt = -EBADF, stage = -EBADF, dir = -EBADF;
 	int r;
 
@@ -179,6 +180,9 @@ static int root_in_memory(struct launch *launch, struct err *err)
 	r = root_at(launch, dir, "the root", 0, err);
 	if (r < 0)
 		return r;
+	/* Or a volume that holds the stage would show the store to the workspace. */
+	if (mount_setattr(mnt, "", AT_EMPTY_PATH, &unbindable, sizeof(unbindable)) < 0)
+		return err_set(err, errno, "keep the store out of volumes");
 	launch->store = make_directories(mnt, "store", err);
 	return launch->store < 0 ? launch->store : 0;
 }

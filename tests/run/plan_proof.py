@@ -216,6 +216,8 @@ def step_root(eater, step):
     make_target(eater, "/root")
     clone_tree(eater, "/root", {}, False)
     eater.eat("move_mount", lambda c: True, "the root attached")
+    eater.eat("mount_setattr", lambda c: "propagation=MS_UNBINDABLE" in c.args,
+              "the store kept out of volumes")
     make_target(eater, "/store")
 
 
