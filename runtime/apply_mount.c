@@ -138,9 +138,9 @@ static int make_directories(int dir, const char *path, struct err *err)
 	return target_open(dir, absolute, S_IFDIR, err);
 }
 
-/* Makes @dir, named @name, a mount of its own, and that the workspace's root. */
-static int root_at(struct launch *launch, int dir, const char *name, uint64_t flags,
-                   struct err *err)
+/* Makes @dir, named @name, a mount of its own. */
+static int mount_of_own(int dir, const char *name, uint64_t flags, int *ret,
+                        struct err *err)
 {
 	cleanup_close int tree = clone_tree(dir, false, name, err);
 	int r;
@@ -151,18 +151,20 @@ static int root_at(struct launch *launch, int dir, const char *name, uint64_t fl
 	if (r == 0)
 		r = attach(tree, dir, name, err);
 	if (r == 0)
-		launch->root = take_fd(&tree);
+		*ret = take_fd(&tree);
 	return r;
 }
 
 /*
- * A tmpfs with two directories: "root" becomes the workspace's root by a bind of its
- * own, so "store" beside it is out of its reach.
+ * A tmpfs with two directories: "root" becomes the workspace's root by a mount of its
+ * own, so "store" beside it is out of its reach. The tmpfs itself cannot be bound: or a
+ * volume that holds the stage would show the store, too. Overlays are made in the
+ * store, and the kernel wants those bindable (fs/namespace.c, clone_private_mount()).
  */
 static int root_in_memory(struct launch *launch, struct err *err)
 {
 	struct mount_attr unbindable = { .propagation = MS_UNBINDABLE };
-	cleanup_close int mnt = -EBADF, stage = -EBADF, dir = -EBADF;
+	cleanup_close int mnt = -EBADF, stage = -EBADF, root = -EBADF, store = -EBADF;
 	int r;
 
 	mnt = new_mount("tmpfs", "mode=0755", PLAN_NODEV, err);
@@ -174,17 +176,19 @@ static int root_in_memory(struct launch *launch, struct err *err)
 	r = attach(mnt, stage, launch->stage, err);
 	if (r < 0)
 		return r;
-	dir = make_directories(mnt, "root", err);
-	if (dir < 0)
-		return dir;
-	r = root_at(launch, dir, "the root", 0, err);
-	if (r < 0)
-		return r;
-	/* Or a volume that holds the stage would show the store to the workspace. */
-	if (mount_setattr(mnt, "", AT_EMPTY_PATH, &unbindable, sizeof(unbindable)) < 0)
-		return err_set(err, errno, "keep the store out of volumes");
-	launch->store = make_directories(mnt, "store", err);
-	return launch->store < 0 ? launch->store : 0;
+	root = make_directories(mnt, "root", err);
+	if (root < 0)
+		return root;
+	store = make_directories(mnt, "store", err);
+	if (store < 0)
+		return store;
+	r = mount_of_own(root, "root", 0, &launch->root, err);
+	if (r == 0)
+		r = mount_of_own(store, "store", 0, &launch->store, err);
+	if (r == 0 &&
+	    mount_setattr(mnt, "", AT_EMPTY_PATH, &unbindable, sizeof(unbindable)) < 0)
+		r = err_set(err, errno, "keep the store out of volumes");
+	return r;
 }
 
 /* The same on a disk, in a directory that the supervisor made. */
@@ -196,7 +200,8 @@ static int root_in_store(struct launch *launch, const struct step *step, struct 
 	if (launch->store < 0)
 		return err_set(err, errno, "open '%s'", step->value);
 	dir = make_directories(launch->store, "root", err);
-	return dir < 0 ? dir : root_at(launch, dir, step->source, step->flags, err);
+	return dir < 0 ? dir
+	               : mount_of_own(dir, step->source, step->flags, &launch->root, err);
 }
 
 int apply_root(struct launch *launch, const struct step *step, struct err *err)

@@ -214,11 +214,12 @@ def step_root(eater, step):
     new_mount(eater, "tmpfs", "mode=0755", {"MOUNT_ATTR_NODEV"})
     eater.eat("move_mount", lambda c: True, "the tmpfs attached")
     make_target(eater, "/root")
-    clone_tree(eater, "/root", {}, False)
-    eater.eat("move_mount", lambda c: True, "the root attached")
+    make_target(eater, "/store")
+    for name in ("/root", "/store"):
+        clone_tree(eater, name, {}, False)
+        eater.eat("move_mount", lambda c: True, f"{name} attached")
     eater.eat("mount_setattr", lambda c: "propagation=MS_UNBINDABLE" in c.args,
               "the store kept out of volumes")
-    make_target(eater, "/store")
 
 
 def step_overlay(eater, step):
