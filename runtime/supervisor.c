@@ -204,6 +204,30 @@ static int open_signals(struct supervisor *sup, struct err *err)
 	return 0;
 }
 
+/* Until the peer speaks, or the user has had enough: a launch may hang on a dead mount. */
+static int patient(struct supervisor *sup, int sock, struct err *err)
+{
+	struct pollfd source[] = {
+		{ .fd = sock, .events = POLLIN },
+		{ .fd = sup->signals, .events = POLLIN },
+	};
+
+	for (;;) {
+		struct signalfd_siginfo info;
+
+		if (poll(source, 2, -1) < 0 && errno != EINTR)
+			return err_set(err, errno, "wait for the launch");
+		if (source[0].revents)
+			return 0;
+		if (read(sup->signals, &info, sizeof(info)) != sizeof(info))
+			continue;
+		if (info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM ||
+		    info.ssi_signo == SIGHUP || info.ssi_signo == SIGQUIT)
+			return err_set(err, EINTR, "signal %u during the launch",
+			               info.ssi_signo);
+	}
+}
+
 static int launch(struct supervisor *sup, struct err *err)
 {
 	struct launch *l = &sup->launch;
@@ -216,6 +240,8 @@ static int launch(struct supervisor *sup, struct err *err)
 	if (r == 0)
 		r = apply_until(l, ACTOR_SUPERVISOR, STEP_CGROUP_JOIN, err);
 	if (r == 0)
+		r = patient(sup, l->sync.warden[0], err);
+	if (r == 0)
 		r = sync_expect(l->sync.warden[0], SYNC_BORN, NULL, &l->init_pidfd, 1,
 		                err);
 	if (r == 0)
@@ -223,7 +249,9 @@ static int launch(struct supervisor *sup, struct err *err)
 	drop_fd(&l->sync.init[1]);
 	if (r < 0)
 		return r;
-	r = sync_expect(l->sync.init[0], SYNC_READY, NULL, fds, 2, err);
+	r = patient(sup, l->sync.init[0], err);
+	if (r == 0)
+		r = sync_expect(l->sync.init[0], SYNC_READY, NULL, fds, 2, err);
 	if (r < 0)
 		return r;
 	sup->stdio.master = l->plan->pty ? fds[0] : -EBADF;
@@ -269,6 +297,8 @@ static int start(struct supervisor *sup, struct err *err)
 		r = serve(sup, err);
 	if (r == 0)
 		r = sync_send(l->sync.init[0], SYNC_GO, 0, NULL, 0, err);
+	if (r == 0)
+		r = patient(sup, l->sync.init[0], err);
 	if (r == 0)
 		r = sync_expect_end(l->sync.init[0], err);
 	if (r < 0)
