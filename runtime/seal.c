@@ -39,14 +39,14 @@ bool seal_needed(void)
 
 static int make_copy(int from, struct err *err)
 {
-	const unsigned int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-	cleanup_close int copy = memfd_create("berth", flags | MFD_EXEC);
+	cleanup_close int copy =
+		memfd_create("berth", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
 	struct stat st;
 	off_t at = 0;
 
 	/* goes when Linux 6.3 (MFD_EXEC) is the baseline */
 	if (copy < 0 && errno == EINVAL)
-		copy = memfd_create("berth", flags);
+		copy = memfd_create("berth", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (copy < 0) {
 		(void)err_set(err, errno, "make a file in memory");
 		return err_hint(err, "vm.memfd_noexec=2 forbids it: berth needs 0 or 1");

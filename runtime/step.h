@@ -31,8 +31,8 @@ enum step_kind {
 	/* warden */
 	STEP_UCOUNT,  /* target=file value */
 	STEP_PRIVATE, /* -                     no mount event comes or goes */
-	STEP_ROOT,    /* source flags value=directory of the store, via: source lies in it */
-	STEP_RLIMIT,  /* target=name value */
+	STEP_ROOT, /* source flags value=directory of the store, via: source lies in it */
+	STEP_RLIMIT, /* target=name value */
 	/* mounts, by the warden (locked in L2) or by init */
 	STEP_MOUNT,   /* target via=fstype value=options flags=MOUNT_ATTR_* */
 	STEP_BIND,    /* target source flags number=recursive, via: where source is */

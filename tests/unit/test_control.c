@@ -514,7 +514,7 @@ static pid_t connect_from(int flags, int listener, const char *path)
 		(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
 		if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 			_exit(2);
-		(void)read(fd, &byte, 1);
+		(void)!read(fd, &byte, 1);
 		_exit(0);
 	}
 	return child;
