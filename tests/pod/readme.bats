@@ -58,7 +58,7 @@ as_reader()
 
 # bats test_tags=debian
 @test "README: make a root file system, and unpack it" {
-	probe debian subids
+	probe debian
 	copy_source
 	as_user mkdir "$his/cache"
 	cp --reflink=auto "$cache"/{bookworm,small}-*.tar "$his/cache"
@@ -67,7 +67,7 @@ as_reader()
 	assert_status 0
 	run as_user "$BERTH" unshare -- stat -c %u "$his/debian/etc/passwd"
 	assert_output 0
-	[ -x "$his/debian/usr/bin/dockerd" ]
+	[ -x "$his/debian/usr/sbin/dockerd" ]
 	[ -s "$his/small.tar" ]
 }
 
