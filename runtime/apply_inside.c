@@ -129,6 +129,7 @@ int apply_exec(struct launch *launch, const struct step *step, struct err *err)
 		/* The error goes up by the copy of the socket that is closed by exec. */
 		(void)execute(launch, err);
 		(void)err_step(err, "exec");
+		(void)hint_for(err);
 		sync_fail(launch->sync.init[1], err);
 		_exit(125);
 	}

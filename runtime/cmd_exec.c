@@ -13,6 +13,7 @@
 #include "control.h"
 #include "exec.h"
 #include "join.h"
+#include "launch.h"
 #include "options.h"
 #include "pidfd.h"
 #include "run.h"
@@ -363,5 +364,5 @@ int cmd_exec(int argc, char **argv, struct err *err)
 		                  err);
 		*err = why;
 	}
-	return r;
+	return r < 0 ? hint_for(err) : r;
 }

@@ -60,6 +60,8 @@ static const struct {
 	{ "cgroup-make", EAGAIN,
 	  "cgroup.max.descendants or cgroup.max.depth is reached" },
 	{ "exec", ENOENT, "the command is looked up in the workspace, with its PATH" },
+	{ "exec", EACCES,
+	  "a command is a file with the execute bit, on a mount without noexec" },
 	{ NULL, ENOSPC, "the disk is full: make room, or put --state on another one" },
 	{ NULL, EDQUOT, "the disk quota is used up: make room" },
 };

@@ -219,7 +219,8 @@ static void tell_started(void *ctx)
 	drop_fd(sock);
 }
 
-static void become_daemon(void)
+/* Keeps @keep of what the caller had open: nobody is to wait for our end of a pipe. */
+static void become_daemon(int keep)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	struct err ignored = { 0 };
@@ -229,6 +230,7 @@ static void become_daemon(void)
 	if (null >= 0)
 		(void)fd_replace_stdio(null, null, null, &ignored);
 	close_fdp(&null);
+	(void)fd_keep_only(&keep, 1, &ignored);
 }
 
 static int run_detached(const struct config *config, const struct facts *facts,
@@ -252,7 +254,7 @@ static int run_detached(const struct config *config, const struct facts *facts,
 		int r;
 
 		drop_fd(&reader);
-		become_daemon();
+		become_daemon(pair[1]);
 		r = see_through(config, facts, plan, again, tell_started, &pair[1], err);
 		if (r < 0 && pair[1] >= 0)
 			(void)write_all(pair[1], err, sizeof(*err));
