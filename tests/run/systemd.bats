@@ -6,7 +6,7 @@
 load ../lib/common
 
 # Booting and dockerd's builds take their time where a machine is slow.
-BATS_TEST_TIMEOUT=300
+export BATS_TEST_TIMEOUT=300
 
 setup_file()
 {
@@ -30,7 +30,7 @@ teardown_file()
 	return "$status"
 }
 
-setup()    { cd "$BATS_TEST_TMPDIR"; }
+setup()    { cd "$BATS_TEST_TMPDIR" || exit; }
 teardown() { :; } # nothing is one test's own
 
 # inside COMMAND...: in the workspace, with our standard input.
