@@ -13,8 +13,8 @@ struct sock_filter;
  * @insn:	classic BPF, for every ABI of the machine we were built for
  * @n:		length of @insn, at most BPF_MAXINSNS
  *
- * Compiled from the rules while berth is built: making one takes 10 ms, loading
- * one takes microseconds.
+ * Compiled from the rules while berth is built: making one takes 10 ms, loading one
+ * a tenth of that.
  */
 struct seccomp_filter {
 	const char *name;
