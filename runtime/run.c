@@ -95,6 +95,16 @@ static const char *joined(struct arena *arena, const char *const *words)
 	return text;
 }
 
+/* Where the workspace's group lies below the mount that the next command will see. */
+static const char *group_path(const struct config *config, const struct plan *plan,
+                              const struct facts *facts, struct arena *arena)
+{
+	if (!plan->cgroup || facts->cgroup.fresh)
+		return "";
+	return arena_printf(arena, "%s/berth-%s", plan->cgroup[1] ? plan->cgroup : "",
+	                    config->name);
+}
+
 static struct record first_record(const struct config *config, const struct plan *plan,
                                   const struct facts *facts, const char *upper,
                                   struct arena *arena)
@@ -119,10 +129,7 @@ static struct record first_record(const struct config *config, const struct plan
 
 	(void)clock_gettime(CLOCK_REALTIME, &ts);
 	record.created_ms = ts.tv_sec * (int64_t)1000 + ts.tv_nsec / 1000000;
-	if (*record.cgroup_mount)
-		record.cgroup =
-			arena_printf(arena, "%s/berth-%s",
-		                     plan->cgroup[1] ? plan->cgroup : "", config->name);
+	record.cgroup = group_path(config, plan, facts, arena);
 	record.args = config_words(config, arena, &record.args_n);
 	return record;
 }
@@ -153,6 +160,38 @@ static void leave(struct workspace *ws, bool ran)
 	}
 	if (state_remove(ws->state, ws->config->name, &err) < 0)
 		log_warn("%s: %s", err.text, strerror(err.code));
+}
+
+/*
+ * As docker's restart policy and a machine's reset button: after reboot(2) the
+ * workspace starts again, in the pod as it is by then. One that reboots at once is not
+ * helped by trying for ever.
+ */
+static int restart(struct workspace *ws, struct err *err)
+{
+	const int64_t at_once_ms = 1000;
+	int r = SUPERVISE_RESTART;
+
+	ws->started = NULL;
+	while (r == SUPERVISE_RESTART && !ws->config->remove &&
+	       ws->record.finished_ms - ws->record.started_ms >= at_once_ms) {
+		cleanup_arena struct arena arena = { 0 };
+		cleanup_plan struct plan plan = { 0 };
+		struct facts facts;
+
+		r = probe(ws->config, &arena, &facts, err);
+		if (r == 0)
+			r = plan_build(ws->config, &facts, &plan, err);
+		if (r < 0)
+			break;
+		ws->facts = &facts;
+		ws->plan = &plan;
+		ws->record.cgroup = group_path(ws->config, &plan, &facts, &arena);
+		r = arena.failed ? err_set(err, ENOMEM, "start again")
+		                 : supervise(ws, err);
+		ws->record.cgroup = "";
+	}
+	return r == SUPERVISE_RESTART ? 0 : r;
 }
 
 static int see_through(const struct config *config, const struct facts *facts,
@@ -200,13 +239,12 @@ static int see_through(const struct config *config, const struct facts *facts,
 		else
 			r = state_write(entry, &ws.record, err);
 	}
-	if (r == 0) {
-		do
-			r = supervise(&ws, err);
-		while (r == SUPERVISE_RESTART && !config->remove);
-	}
+	if (r == 0)
+		r = supervise(&ws, err);
+	if (r == SUPERVISE_RESTART)
+		r = restart(&ws, err);
 	leave(&ws, again || ws.record.started_ms > 0);
-	return r == SUPERVISE_RESTART ? 0 : r;
+	return r;
 }
 
 /* Tells the waiting parent; from then on nobody listens. */
