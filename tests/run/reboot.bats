@@ -1,0 +1,48 @@
+# shellcheck shell=bash
+# reboot(2) in a workspace only ends it: by SIGINT for power-off, by SIGHUP for another start.
+
+load ../lib/common
+
+setup()
+{
+	common_setup
+	probe small
+	name=$(new_name)
+}
+
+# busybox's own applets call reboot(2) with -f; PID 1 is the command itself.
+@test "power-off by the command itself is exit 0, and kept as the reason" {
+	run berth run --name "$name" --rootfs "$BERTH_TEST_SMALL" --init none -- \
+		/bin/busybox poweroff -f
+	assert_status 0
+	run berth inspect "$name"
+	assert_has '"reason": "powered off"'
+}
+
+@test "a reboot starts the workspace again, in the same entry" {
+	mkdir shared
+	berth run --name "$name" --rootfs "$BERTH_TEST_SMALL" -v "$PWD/shared:/mnt" \
+		--init none -d -- sh -c 'echo start >>/mnt/starts
+			if [ "$(wc -l </mnt/starts)" -lt 2 ]; then sleep 1.2; busybox reboot -f; fi
+			exec sleep 1000'
+	wait_until 20 sh -c '[ "$(wc -l <shared/starts)" -eq 2 ]'
+	wait_until 20 sh -c "'$BERTH' ps -q | grep -qx '$name'"
+	berth rm -f "$name"
+}
+
+@test "one that reboots at once is not started for ever" {
+	mkdir shared
+	run berth run --name "$name" --rootfs "$BERTH_TEST_SMALL" -v "$PWD/shared:/mnt" \
+		--init none -- sh -c 'echo start >>/mnt/starts; exec busybox reboot -f'
+	assert_status 0
+	run cat shared/starts
+	assert_output start
+}
+
+@test "with --rm a reboot is the end" {
+	run berth run --rm --name "$name" --rootfs "$BERTH_TEST_SMALL" --init none -- \
+		sh -c 'sleep 1.2; exec busybox reboot -f'
+	assert_status 0
+	run berth ps -aq
+	[[ $output != *"$name"* ]]
+}
