@@ -334,6 +334,18 @@ static int enter(const struct join *join, struct err *err)
 	return 0;
 }
 
+/* Lowering it takes CAP_SYS_RESOURCE: then ours is the higher one, and may stay. */
+static int take_oom_score(const struct joining *j, struct err *err)
+{
+	int r = file_write(AT_FDCWD, "/proc/self/oom_score_adj", j->oom, err);
+
+	if (r == -EACCES) {
+		err_clear(err);
+		return 0;
+	}
+	return r < 0 ? err_step(err, "oom") : 0;
+}
+
 static int cross(const struct joining *j, struct err *err)
 {
 	/* clone3(2) has no signal to send with CLONE_PARENT, and refuses ours. */
@@ -347,8 +359,8 @@ static int cross(const struct joining *j, struct err *err)
 	cleanup_close int pidfd = -EBADF;
 	int r = tie(j, err);
 
-	if (r == 0 && file_write(AT_FDCWD, "/proc/self/oom_score_adj", j->oom, err) < 0)
-		r = err_step(err, "oom");
+	if (r == 0)
+		r = take_oom_score(j, err);
 	if (r == 0 && j->group >= 0 && write(j->group, "0", 1) < 0) {
 		(void)err_set(err, errno, "join the workspace's group");
 		r = err_step(err, "cgroup");
