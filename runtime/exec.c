@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/syscall.h"
+
 /* Whether two "K=V" have the same K. */
 static bool same_key(const char *a, const char *b)
 {
@@ -74,12 +76,11 @@ static int enter_workdir(const char *workdir, struct err *err)
 
 static void reset_signals(void)
 {
-	const struct sigaction normal = { .sa_handler = SIG_DFL };
 	sigset_t none;
 
-	/* SIGKILL, SIGSTOP and the two of the C library refuse, and are not changed. */
+	/* SIGKILL and SIGSTOP refuse, and are not changed. */
 	for (int i = 1; i < NSIG; i++)
-		(void)sigaction(i, &normal, NULL);
+		(void)sys_signal_default(i);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }

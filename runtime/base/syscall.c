@@ -43,6 +43,15 @@ int sys_pidfd_open(pid_t pid, unsigned int flags)
 	return (int)syscall(SYS_pidfd_open, pid, flags);
 }
 
+int sys_signal_default(int sig)
+{
+	/* struct kernel_sigaction of every architecture begins with the handler, and all
+	 * zeroes mean SIG_DFL, no flags, nothing masked. */
+	static const unsigned long normal[8];
+
+	return (int)syscall(SYS_rt_sigaction, sig, normal, NULL, (size_t)8);
+}
+
 int sys_pidfd_send_signal(int pidfd, int sig)
 {
 	return (int)syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0);

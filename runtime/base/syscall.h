@@ -23,6 +23,9 @@ pid_t sys_clone(unsigned long flags, int *pidfd);
 int sys_openat2(int dir, const char *path, const struct open_how *how);
 int sys_pidfd_open(pid_t pid, unsigned int flags);
 int sys_pidfd_send_signal(int pidfd, int sig);
+/* rt_sigaction(2) to SIG_DFL, also for the two signals that the C library keeps to
+ * itself: make(1) leaves them ignored, and what is ignored stays so through execve(). */
+int sys_signal_default(int sig);
 int sys_pivot_root(const char *new_root, const char *put_old);
 
 #endif
