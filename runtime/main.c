@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -58,6 +59,8 @@ int main(int argc, char **argv)
 	int r;
 
 	fill_stdio();
+	/* Ignored by the caller, it would take the exit status of our children along. */
+	(void)signal(SIGCHLD, SIG_DFL);
 	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
 		usage(stdout);
 		return 0;

@@ -505,3 +505,11 @@ host_in_a_pod()
 	assert_has "'$name' is taken"
 	assert_has "hint: "
 }
+
+@test "a caller that ignores SIGCHLD still learns the exit status" {
+	probe tool:python3
+	run in_cgroup python3 -c 'import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+os.execv(sys.argv[1], sys.argv[1:])' "$BERTH" run --rm --rootfs "$BERTH_TEST_SMALL" -- sh -c 'exit 7'
+	assert_status 7
+}
