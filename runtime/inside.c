@@ -47,6 +47,12 @@ static int prepare(struct launch *launch, struct err *err)
 		return r;
 	drop_fd(&launch->pty_master);
 	drop_fd(&launch->notify);
+	/* While the supervisor gets ready itself: the kernel compiles the filter, which takes
+	 * as long. Not the change of user, after which our files in /proc are not ours. */
+	r = apply_until(launch, ACTOR_INIT, launch->config->user ? STEP_USER : STEP_EXEC,
+	                err);
+	if (r < 0)
+		return r;
 	r = sync_expect(launch->sync.init[1], SYNC_GO, NULL, NULL, 0, err);
 	/* Before anything of the image runs: our memory is the supervisor's, and
 	 * /proc/1/exe is the berth of outside. Not earlier: the supervisor has to open

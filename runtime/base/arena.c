@@ -2,10 +2,12 @@
 
 #include <stdalign.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-#define CHUNK_SIZE 16384
+/* Mapped, not allocated: the kernel's pages are zero already, only those that are used
+ * cost anything, and giving them back after a fork writes to none of them. */
+#define CHUNK_SIZE (256U << 10)
 
 struct arena_chunk {
 	struct arena_chunk *next;
@@ -24,14 +26,17 @@ void *arena_alloc(struct arena *arena, size_t size)
 	}
 	size = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
 	if (!chunk || chunk->size - chunk->used < size) {
-		size_t room = size > CHUNK_SIZE ? size : CHUNK_SIZE;
+		size_t whole = sizeof(*chunk) + size;
 
-		chunk = calloc(1, sizeof(*chunk) + room);
-		if (!chunk) {
+		if (whole < CHUNK_SIZE)
+			whole = CHUNK_SIZE;
+		chunk = mmap(NULL, whole, PROT_READ | PROT_WRITE,
+		             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (chunk == MAP_FAILED) {
 			arena->failed = true;
 			return NULL;
 		}
-		chunk->size = room;
+		chunk->size = whole - sizeof(*chunk);
 		chunk->next = arena->chunk;
 		arena->chunk = chunk;
 	}
@@ -71,9 +76,9 @@ const char *arena_printf(struct arena *arena, const char *fmt, ...)
 void arena_done(struct arena *arena)
 {
 	while (arena->chunk) {
-		struct arena_chunk *next = arena->chunk->next;
+		struct arena_chunk *chunk = arena->chunk;
 
-		free(arena->chunk);
-		arena->chunk = next;
+		arena->chunk = chunk->next;
+		(void)munmap(chunk, sizeof(*chunk) + chunk->size);
 	}
 }
