@@ -3,9 +3,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,9 +21,6 @@
 /* The kernel may say EBUSY for a moment after the last process of a group is gone. */
 #define RMDIR_TRIES 50
 #define RMDIR_PAUSE_MS 10
-
-/* Groups may be nested only so deep by cgroup.max.depth; more is not ours to walk. */
-#define DEPTH_MAX 64
 
 static int64_t now_ms(void)
 {
@@ -79,34 +78,77 @@ static void close_dirp(DIR **dir)
 		(void)closedir(*dir);
 }
 
-static int remove_below(int parent, const char *name, unsigned int depth, struct err *err)
+/*
+ * Removes what can be removed among the groups in @here. Return: 1 with @ret naming one
+ * that could not be for what is in it; 0 where none is left; else -errno.
+ */
+static int clear_level(int here, char ret[NAME_MAX + 1], bool *ret_progress,
+                       struct err *err)
 {
-	cleanup_close int fd = tree_open(parent, name, err);
-	__attribute__((cleanup(close_dirp))) DIR *dir = NULL;
+	cleanup_close int fd = openat(here, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	__attribute__((cleanup(close_dirp))) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
-	int r;
 
-	if (fd == -ENOENT) {
-		err_clear(err);
-		return 0;
-	}
-	if (fd < 0)
-		return fd;
-	if (depth == DEPTH_MAX)
-		return err_set(err, ELOOP, "remove cgroup '%s': nested too deeply", name);
-	dir = fdopendir(fd);
 	if (!dir)
-		return err_set(err, errno, "list cgroup '%s'", name);
+		return err_set(err, errno, "list a cgroup");
 	(void)take_fd(&fd);
 	while ((entry = readdir(dir))) {
 		if (entry->d_type != DT_DIR || !strcmp(entry->d_name, ".") ||
 		    !strcmp(entry->d_name, ".."))
 			continue;
-		r = remove_below(dirfd(dir), entry->d_name, depth + 1, err);
-		if (r < 0)
-			return r;
+		if (unlinkat(here, entry->d_name, AT_REMOVEDIR) == 0) {
+			*ret_progress = true;
+			continue;
+		}
+		if (errno == ENOENT)
+			continue;
+		(void)snprintf(ret, NAME_MAX + 1, "%s", entry->d_name);
+		if (errno == EBUSY)
+			return 1;
+		return err_set(err, errno, "remove cgroup '%s'", ret);
 	}
-	return remove_dir(parent, name, err);
+	return 0;
+}
+
+/*
+ * Root inside nests groups as deep as it likes: one descriptor serves for all levels.
+ * ".." is safe, since groups of cgroup2 cannot be moved.
+ */
+static int remove_below(int group, struct err *err)
+{
+	const struct timespec pause = { .tv_nsec = RMDIR_PAUSE_MS * 1000000L };
+	cleanup_close int here = openat(group, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char name[NAME_MAX + 1] = "";
+	bool progress = false;
+	size_t depth = 0;
+
+	for (int idle = 0; here >= 0;) {
+		int r = clear_level(here, name, &progress, err);
+		int next;
+
+		if (r < 0 || (r == 0 && depth == 0))
+			return r;
+		if (r == 1) {
+			next = openat(here, name,
+			              O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+			if (next < 0 && errno == ENOENT)
+				continue;
+			depth++;
+		} else {
+			/* It has none below, and was busy: by now it may not be. */
+			idle = progress ? 0 : idle + 1;
+			if (idle == RMDIR_TRIES)
+				return err_set(err, EBUSY, "remove cgroup '%s'", name);
+			if (idle > 1)
+				(void)nanosleep(&pause, NULL);
+			progress = false;
+			next = openat(here, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+			depth--;
+		}
+		drop_fd(&here);
+		here = next;
+	}
+	return err_set(err, errno, "open a cgroup below");
 }
 
 int cgroup_remove(int parent, const char *name, struct err *err)
@@ -126,5 +168,7 @@ int cgroup_remove(int parent, const char *name, struct err *err)
 	if (file_write(group, "cgroup.kill", "1", err) < 0)
 		err_clear(err);
 	wait_until_empty(group);
-	return remove_below(parent, name, 0, err);
+	if (remove_below(group, err) < 0)
+		return -err->code;
+	return remove_dir(parent, name, err);
 }

@@ -18,6 +18,7 @@ static apply_fn *const apply_fns[STEP_MAX] = {
 	[STEP_MAP]           = apply_map,
 	[STEP_UCOUNT]        = apply_ucount,
 	[STEP_PRIVATE]       = apply_private,
+	[STEP_HIDE]          = apply_hide,
 	[STEP_ROOT]          = apply_root,
 	[STEP_RLIMIT]        = apply_rlimit,
 	[STEP_MOUNT]         = apply_mount,

@@ -16,8 +16,8 @@ apply_fn apply_cgroup_view, apply_cgroup_leaf, apply_cgroup_enable, apply_cgroup
 apply_fn apply_spawn, apply_map, apply_ucount, apply_rlimit, apply_unshare,
 	apply_hostname, apply_loopback, apply_oom, apply_seccomp;
 /* apply_mount.c */
-apply_fn apply_private, apply_root, apply_mount, apply_bind, apply_device, apply_overlay,
-	apply_reroot, apply_pivot;
+apply_fn apply_private, apply_hide, apply_root, apply_mount, apply_bind, apply_device,
+	apply_overlay, apply_reroot, apply_pivot;
 /* apply_file.c */
 apply_fn apply_directory, apply_file, apply_link, apply_copy;
 /* apply_inside.c */

@@ -119,6 +119,9 @@ int apply_exec(struct launch *launch, const struct step *step, struct err *err)
 	if (launch->plan->init != INIT_BERTH)
 		return execute(launch, err);
 
+	/* Signals of the caller's terminal are for the supervisor, which passes them on;
+	 * from here the command would get each a second time. */
+	(void)setsid();
 	/* A copy of our memory that is thrown away at once would cost a tenth of the whole
 	 * launch. We wait meanwhile, so only one of us writes, and nobody inside may look
 	 * into it: prepare() saw to that. */

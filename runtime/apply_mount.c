@@ -115,6 +115,32 @@ int apply_private(struct launch *launch, const struct step *step, struct err *er
 	return 0;
 }
 
+/*
+ * Who writes to berth's records has berth start, execute and remove what he likes, as
+ * the launcher: an empty mount lies over them in every copy of the pod's tree.
+ */
+int apply_hide(struct launch *launch, const struct step *step, struct err *err)
+{
+	cleanup_close int mnt = -EBADF;
+	cleanup_close int records = open(launch->stage, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	if (records < 0 || fstat(records, &st) < 0)
+		return err_set(err, errno, "open '%s'", launch->stage);
+	for (size_t i = 0; i < launch->config->volume_n; i++) {
+		const struct source_fact *source = &launch->facts->source[i];
+
+		if (source->dev != st.st_dev || source->ino != st.st_ino)
+			continue;
+		(void)err_set(err, EPERM, "volume '%s' is berth's runtime directory",
+		              launch->config->volume[i].source);
+		return err_hint(err, "who can write to it is no longer inside: leave "
+		                     "this volume out");
+	}
+	mnt = new_mount("tmpfs", "mode=0755", step->flags, err);
+	return mnt < 0 ? mnt : attach(mnt, records, launch->stage, err);
+}
+
 /* Opens a path of the pod and checks that it is what the plan was made for. */
 static int open_known(const char *path, dev_t dev, ino_t ino, struct err *err)
 {
@@ -341,9 +367,11 @@ int apply_overlay(struct launch *launch, const struct step *step, struct err *er
 	cleanup_close int mnt = -EBADF, target = -EBADF;
 	int r;
 
-	lower = open(step->source, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	lower = whole ? open_known(step->source, launch->facts->root.dev,
+	                           launch->facts->root.ino, err)
+	              : open(step->source, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (lower < 0)
-		return err_set(err, errno, "open '%s'", step->source);
+		return whole ? lower : err_set(err, errno, "open '%s'", step->source);
 	upper = make_directories(launch->store, step->value, err);
 	if (upper < 0)
 		return upper;

@@ -25,10 +25,9 @@ static const struct options options = {
 static int end_it(int entry, const char *name, struct err *err)
 {
 	struct control_request request = { .verb = CONTROL_KILL, .signal = SIGKILL };
-	struct control_reply reply;
 
 	/* Who has no socket, or has ended meanwhile, needs no signal. */
-	if (control_ask(entry, &request, &reply, NULL, err) < 0) {
+	if (entries_ask(entry, &request, err) < 0) {
 		if (err->code != ESRCH && err->code != ECONNRESET)
 			return err_wrap(err, "kill '%s'", name);
 		err_clear(err);

@@ -22,8 +22,7 @@ static int stop_one(void *ctx, int state, int entry, const char *name, struct er
 {
 	struct control_request request = { .verb = CONTROL_STOP,
 		                           .timeout_s = *(uint64_t *)ctx };
-	struct control_reply reply;
-	int r = control_ask(entry, &request, &reply, NULL, err);
+	int r = entries_ask(entry, &request, err);
 
 	(void)state;
 	/* Its socket, its supervisor or all of it was gone before: that is what stop is

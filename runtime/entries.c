@@ -11,6 +11,10 @@
 
 #define PAUSE_MS 5
 
+/* How long a launch may take, and how often to look whether it is over. */
+#define LAUNCH_MS 2000
+#define LAUNCH_PAUSE_MS 20
+
 /* A year: above, a timer in milliseconds could overflow somewhere. */
 #define SECONDS_MAX (366 * 24 * 3600)
 
@@ -113,6 +117,20 @@ bool entries_wait_dead(int entry, unsigned int timeout_ms)
 		(void)nanosleep(&pause, NULL);
 	}
 	return true;
+}
+
+int entries_ask(int entry, const struct control_request *request, struct err *err)
+{
+	struct control_reply reply;
+	int r = control_ask(entry, request, &reply, NULL, err);
+
+	for (unsigned int ms = 0; r == -ESRCH && ms < LAUNCH_MS; ms += LAUNCH_PAUSE_MS) {
+		if (entries_wait_dead(entry, LAUNCH_PAUSE_MS))
+			return r;
+		err_clear(err);
+		r = control_ask(entry, request, &reply, NULL, err);
+	}
+	return r;
 }
 
 int option_seconds(void *field, const char *value, struct err *err)

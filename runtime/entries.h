@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "control.h"
 #include "options.h"
 
 /* What the commands that look at workspaces share. */
@@ -81,6 +82,18 @@ bool entries_wait_dead(int entry, unsigned int timeout_ms);
 
 /* Milliseconds within which a supervisor has cleaned up after the end. */
 #define ENTRIES_END_MS 10000
+
+/**
+ * entries_ask() - control_ask(), also of one that is just being launched again
+ * @entry:	of the workspace
+ * @request:	what to ask
+ * @err:	filled in on failure
+ *
+ * Between two starts there is no socket for a moment, and nobody who could be told.
+ *
+ * Return: 0, or -errno as control_ask().
+ */
+int entries_ask(int entry, const struct control_request *request, struct err *err);
 
 /* Setter for a number of seconds: @field is a uint64_t. */
 int option_seconds(void *field, const char *value, struct err *err);

@@ -5,7 +5,7 @@
 
 enum cover {
 	COVER_FILE,      /* /dev/null in its place */
-	COVER_DIRECTORY, /* an empty read-only tmpfs in its place */
+	COVER_DIRECTORY, /* an empty read-only directory in its place */
 	COVER_READ_ONLY, /* itself, read-only */
 };
 

@@ -132,6 +132,15 @@ static int plan_root(struct plan *plan, const struct config *config,
 		plan, ACTOR_WARDEN, STEP_PRIVATE,
 		"the workspace's tree is its own: no mount of the pod appears later");
 
+	/* Before anything is bound, so that each copy of the pod's tree has it. */
+	if (config->volume_n > 0 ||
+	    (!config->overlay && strcmp(config->rootfs, "host") != 0)) {
+		s = plan_add(
+			plan, ACTOR_WARDEN, STEP_HIDE,
+			"what start, exec and rm go by is not for a workspace to change, "
+			"even where a volume holds it");
+		s->flags = PLAN_READ_ONLY | PLAN_NOSUID | PLAN_NODEV | PLAN_NOEXEC;
+	}
 	if (!strcmp(config->rootfs, "host"))
 		return plan_host_root(plan, config, facts, err);
 

@@ -76,6 +76,9 @@ struct step *plan_add(struct plan *plan, enum actor actor, enum step_kind kind,
 /* Something this pod does not permit, for people; @text is static. */
 void plan_note(struct plan *plan, const char *text);
 
+/* What lies over a directory that the workspace has no use for. */
+#define PLAN_EMPTY_DIRECTORY "/dev/.berth/empty"
+
 /* The parts. */
 int plan_ids(struct plan *plan, const struct config *config, const struct facts *facts,
              struct err *err);

@@ -18,6 +18,18 @@ static const char *enabling(struct arena *arena, const char *controllers)
 	return text;
 }
 
+/*
+ * A command that is waited for, with nobody at it, ends with its caller and shares the
+ * caller's group: making one and taking it away would be a tenth of its launch. What
+ * lives longer, or is worked in, has one of its own: to be stopped as a whole, and for a
+ * dockerd that may be started in it.
+ */
+static bool wants_group(const struct plan *plan, const struct config *config)
+{
+	return plan->init == INIT_SYSTEMD || config->detach || config->interactive ||
+	       config->tty;
+}
+
 int plan_cgroup(struct plan *plan, const struct config *config, const struct facts *facts,
                 struct err *err)
 {
@@ -26,6 +38,8 @@ int plan_cgroup(struct plan *plan, const struct config *config, const struct fac
 	const char *limits, *payload, *all;
 	struct step *s;
 
+	if (!wants_group(plan, config))
+		return 0;
 	if (!cg->ours) {
 		if (plan->init != INIT_SYSTEMD)
 			return 0;

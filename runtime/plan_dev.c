@@ -24,6 +24,7 @@ void plan_dev(struct plan *plan)
 		{ "/dev/.berth", 0700, "what only the kernel has to find" },
 		{ "/dev/.berth/proc", 0700, "mount point" },
 		{ "/dev/.berth/sys", 0700, "mount point" },
+		{ PLAN_EMPTY_DIRECTORY, 0755, "covers directories of /proc and /sys" },
 	};
 	struct step *s;
 

@@ -17,6 +17,18 @@ static struct step *mount(struct plan *plan, const char *fstype, const char *tar
 
 static void plan_covers(struct plan *plan, const struct facts *facts)
 {
+	static const struct {
+		const char *source; /* NULL: itself */
+		uint64_t flags;
+	} covers[] = {
+		[COVER_FILE] = { "/dev/null", 0 },
+		/* One empty directory for all of them, not a file system for each. */
+		[COVER_DIRECTORY] = { PLAN_EMPTY_DIRECTORY, PLAN_READ_ONLY | PLAN_NOSUID |
+		                                                    PLAN_NODEV |
+		                                                    PLAN_NOEXEC },
+		[COVER_READ_ONLY] = { NULL, PLAN_READ_ONLY },
+	};
+
 	for (size_t i = 0; i < KERNEL_FILES_N; i++) {
 		const struct kernel_file *f = &kernel_files[i];
 		struct step *s;
@@ -25,17 +37,10 @@ static void plan_covers(struct plan *plan, const struct facts *facts)
 			continue;
 		if (facts->proc_masked && !strncmp(f->path, "/proc/", 6))
 			continue; /* the workspace has none */
-		if (f->cover == COVER_DIRECTORY) {
-			(void)mount(plan, "tmpfs", f->path, "mode=0755",
-			            PLAN_READ_ONLY | PLAN_NOSUID | PLAN_NODEV |
-			                    PLAN_NOEXEC,
-			            f->why);
-			continue;
-		}
 		s = plan_add(plan, ACTOR_INIT, STEP_BIND, f->why);
-		s->source = f->cover == COVER_FILE ? "/dev/null" : f->path;
+		s->source = covers[f->cover].source ? covers[f->cover].source : f->path;
 		s->target = f->path;
-		s->flags = f->cover == COVER_READ_ONLY ? PLAN_READ_ONLY : 0;
+		s->flags = covers[f->cover].flags;
 		s->via = "inside";
 	}
 }

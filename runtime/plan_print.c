@@ -107,6 +107,9 @@ static const char *describe(struct arena *arena, const struct step *s)
 		return arena_printf(arena, "%s to %s", target, value);
 	case STEP_UNSHARE:
 		return arena_printf(arena, "namespaces %s", flags);
+	case STEP_HIDE:
+		return arena_printf(arena, "the runtime directory%s",
+		                    in_parentheses(arena, flags, NULL));
 	case STEP_SCOPE:
 	case STEP_HOSTNAME:
 	case STEP_OOM:

@@ -163,18 +163,15 @@ static void leave(struct workspace *ws, bool ran)
 }
 
 /*
- * As docker's restart policy and a machine's reset button: after reboot(2) the
- * workspace starts again, in the pod as it is by then. One that reboots at once is not
- * helped by trying for ever.
+ * As a machine's reset button: after reboot(2) the workspace starts again, in the pod as
+ * it is by then.
  */
 static int restart(struct workspace *ws, struct err *err)
 {
-	const int64_t at_once_ms = 1000;
 	int r = SUPERVISE_RESTART;
 
 	ws->started = NULL;
-	while (r == SUPERVISE_RESTART && !ws->config->remove &&
-	       ws->record.finished_ms - ws->record.started_ms >= at_once_ms) {
+	while (r == SUPERVISE_RESTART && !ws->config->remove) {
 		cleanup_arena struct arena arena = { 0 };
 		cleanup_plan struct plan plan = { 0 };
 		struct facts facts;

@@ -19,6 +19,7 @@ const char *const step_name[STEP_MAX] = {
 	[STEP_MAP]           = "map",
 	[STEP_UCOUNT]        = "ucount",
 	[STEP_PRIVATE]       = "private",
+	[STEP_HIDE]          = "hide",
 	[STEP_ROOT]          = "root",
 	[STEP_RLIMIT]        = "rlimit",
 	[STEP_MOUNT]         = "mount",

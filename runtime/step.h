@@ -31,6 +31,7 @@ enum step_kind {
 	/* warden */
 	STEP_UCOUNT,  /* target=file value */
 	STEP_PRIVATE, /* -                     no mount event comes or goes */
+	STEP_HIDE,    /* flags                 an empty mount over berth's records */
 	STEP_ROOT, /* source flags value=directory of the store, via: source lies in it */
 	STEP_RLIMIT, /* target=name value */
 	/* mounts, by the warden (locked in L2) or by init */

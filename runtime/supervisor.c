@@ -30,6 +30,8 @@
  * @ws:		as given
  * @status:	init's wait status, once @exited
  * @lost:	the warden died without telling it
+ * @stopping:	the end was asked for: no restart
+ * @resting:	between two starts; nothing of the workspace is left
  * @signals:	signalfd
  * @stop_timer:	armed while a stop waits for its end
  * @notify:	systemd's READY=1 comes here
@@ -46,9 +48,13 @@ struct supervisor {
 	sigset_t old_mask;
 	int signals, stop_timer, notify;
 	int ns[NS_MAX];
-	bool exited, lost;
+	bool exited, lost, stopping, resting;
 	int status;
 };
+
+/* An image that reboots at once would else keep a processor busy outside its limits. */
+#define RESTART_PAUSE_MS 1000
+#define SHORT_LIFE_MS 10000
 
 static int64_t now_ms(void)
 {
@@ -77,25 +83,30 @@ static int polite_signal(const struct supervisor *sup)
 	return sup->ws->plan->init == INIT_SYSTEMD ? SIGRTMIN + 3 : SIGTERM;
 }
 
-static int on_kill(void *ctx, int signal, struct err *err)
-{
-	struct supervisor *sup = ctx;
-
-	return pidfd_kill(sup->launch.init_pidfd, signal, err);
-}
-
 static int on_stop(void *ctx, uint64_t timeout_s, struct err *err)
 {
 	struct supervisor *sup = ctx;
 	struct itimerspec when = { 0 };
 
-	if (timeout_s == CONTROL_DEFAULT_TIMEOUT)
+	sup->stopping = true;
+	if (sup->resting)
+		timeout_s = 0;
+	else if (timeout_s == CONTROL_DEFAULT_TIMEOUT)
 		timeout_s = sup->ws->config->stop_timeout_s;
 	when.it_value.tv_sec = (time_t)timeout_s;
 	when.it_value.tv_nsec = 1; /* zero would disarm it */
 	if (timerfd_settime(sup->stop_timer, 0, &when, NULL) < 0)
 		return err_set(err, errno, "set a timer");
 	return pidfd_kill(sup->launch.init_pidfd, polite_signal(sup), err);
+}
+
+static int on_kill(void *ctx, int signal, struct err *err)
+{
+	struct supervisor *sup = ctx;
+
+	if (sup->resting && signal == SIGKILL)
+		return on_stop(sup, 0, err);
+	return pidfd_kill(sup->launch.init_pidfd, signal, err);
 }
 
 static int on_join(void *ctx, int fd[CONTROL_FDS], struct err *err)
@@ -117,6 +128,8 @@ static int on_stop_timer(void *ctx, int fd, short revents, struct err *err)
 	(void)revents;
 	if (read(fd, &ticks, sizeof(ticks)) != sizeof(ticks))
 		return LOOP_GO;
+	if (sup->resting)
+		return LOOP_STOP;
 	return pidfd_kill(sup->launch.init_pidfd, SIGKILL, err);
 }
 
@@ -133,12 +146,13 @@ static int on_signal(void *ctx, int fd, short revents, struct err *err)
 			stdio_winch(&sup->stdio);
 		else if (signal == SIGCHLD)
 			continue; /* the warden's end comes by its socket */
-		else if (sup->ws->plan->init == INIT_SYSTEMD &&
+		else if ((sup->resting || sup->ws->plan->init == INIT_SYSTEMD) &&
 		         (signal == SIGTERM || signal == SIGINT || signal == SIGHUP))
 			/* To systemd these mean other things than to a user. */
 			r = on_stop(sup, CONTROL_DEFAULT_TIMEOUT, err);
 		else
 			r = pidfd_kill(sup->launch.init_pidfd, signal, err);
+		sup->stopping |= signal == SIGTERM;
 		if (r < 0)
 			return r;
 	}
@@ -381,10 +395,27 @@ static int judge(struct supervisor *sup)
 	}
 	if (signal == SIGHUP) {
 		record->reason = "rebooted";
-		return SUPERVISE_RESTART;
+		return sup->stopping ? 0 : SUPERVISE_RESTART;
 	}
 	record->reason = signal == SIGKILL ? "killed by signal 9" : "killed by a signal";
 	return 128 + signal;
+}
+
+/* Signals and requests still have their answer meanwhile. */
+static int rest(struct supervisor *sup)
+{
+	const struct itimerspec when = { .it_value.tv_sec = RESTART_PAUSE_MS / 1000 };
+	struct err ignored = { 0 };
+
+	if (sup->ws->config->remove ||
+	    now_ms() - sup->ws->record.started_ms > SHORT_LIFE_MS)
+		return SUPERVISE_RESTART;
+	end_warden(sup);
+	sup->resting = true;
+	loop_remove(&sup->loop, sup->launch.sync.warden[0]);
+	if (timerfd_settime(sup->stop_timer, 0, &when, NULL) == 0)
+		(void)loop_run(&sup->loop, &ignored);
+	return sup->stopping ? 0 : SUPERVISE_RESTART;
 }
 
 static void finish(struct supervisor *sup, int code)
@@ -454,16 +485,22 @@ int supervise(struct workspace *ws, struct err *err)
 		r = loop_run(&sup.loop, err);
 	code = r < 0 ? r : judge(&sup);
 
-	end_warden(&sup);
+	/* After SYNC_EXITED init is gone with all below it, and the warden takes its
+	 * namespaces down while we clear up. */
+	if (r < 0 || sup.lost)
+		end_warden(&sup);
 	if (r == 0)
 		stdio_drain(&sup.stdio);
 	stdio_close(&sup.stdio);
 	remove_group(&sup);
+	if (code == SUPERVISE_RESTART)
+		code = rest(&sup);
 	if (r == 0)
 		finish(&sup, code);
 	control_exited(&sup.control, code == SUPERVISE_RESTART ? 0 : code);
 	control_close(&sup.control, ws->entry);
 	logfile_close(&sup.log);
+	end_warden(&sup);
 	close_all(&sup);
 	return code;
 }

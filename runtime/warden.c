@@ -178,8 +178,10 @@ static int watch(struct launch *launch, int signals)
 		if (poll(source, 2, -1) < 0 && errno != EINTR)
 			return 1;
 		while (read(signals, &info, sizeof(info)) == sizeof(info))
-			alone |= info.ssi_signo == SIGTERM;
-		alone |= source[1].revents && orphaned(launch->sync.warden[1]);
+			continue;
+		/* Whatever woke us. SIGTERM alone says nothing: timeout(1) sends it to the
+		 * whole process group, and the supervisor is ending init politely then. */
+		alone |= orphaned(launch->sync.warden[1]);
 		if (alone) {
 			(void)pidfd_kill(launch->init_pidfd, SIGKILL, &ignored);
 			source[1].fd = -1;

@@ -29,14 +29,14 @@ trace_launch()
 		-o plan.trace -e "trace=${traced}" \
 		"$BERTH" plan --format json "$@" >plan.json
 	ASAN_OPTIONS=detect_leaks=0 as_pod_root strace -f -y -s 300 \
-		${inject:+"--inject=$inject"} -o trace -e "trace=${traced}" "$BERTH" run "$@"
+		${inject:+"--inject=$inject"} -o trace -e "trace=${traced}" "$BERTH" run "$@" </dev/null
 }
 
 prove() { python3 "$BATS_TEST_DIRNAME/plan_proof.py" plan.json trace; }
 
 @test "a directory as root, with limits and a volume" {
 	mkdir volume
-	trace_launch "" --name "$name" --rm --pids 500 --watches 1000 --inotify-instances 50 \
+	trace_launch "" --name "$name" --rm -i --pids 500 --watches 1000 --inotify-instances 50 \
 		-v "$PWD/volume:/mnt:ro" --rootfs "$BERTH_TEST_SMALL" -- /bin/true
 	prove
 }
@@ -63,7 +63,7 @@ prove() { python3 "$BATS_TEST_DIRNAME/plan_proof.py" plan.json trace; }
 }
 
 @test "clone3 hidden: the group is joined after birth, and the plan says so" {
-	trace_launch clone3:error=ENOSYS --name "$name" --rm --rootfs "$BERTH_TEST_SMALL" \
+	trace_launch clone3:error=ENOSYS --name "$name" --rm -i --rootfs "$BERTH_TEST_SMALL" \
 		-- /bin/true
 	prove
 	if [ -n "$BERTH_TEST_CGROUP" ]; then

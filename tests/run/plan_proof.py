@@ -201,6 +201,11 @@ def step_cgroup_enable(eater, step):
     write_to(eater, ending, step["value"])
 
 
+def step_hide(eater, step):
+    new_mount(eater, "tmpfs", "mode=0755", attributes(step))
+    eater.eat("move_mount", lambda c: c.path(1).endswith("/berth"), "berth's records covered")
+
+
 def step_root(eater, step):
     if step.get("via") == "store":
         make_target(eater, "/root")
@@ -327,6 +332,7 @@ STEPS = {
     "ucount": lambda e, s: write_to(e, "/sys/user/" + s["target"], s["value"]),
     "private": lambda e, s: e.eat("mount", lambda c: "MS_REC|MS_PRIVATE" in c.args,
                                   "every mount private"),
+    "hide": step_hide,
     "unshare": lambda e, s: e.eat("unshare", lambda c: flags_of(c, "CLONE_NEW") == {
         NAMESPACES[n] for n in s["flags"].split()}, s["flags"]),
     "hostname": lambda e, s: e.eat("sethostname", lambda c: c.texts()[0] == s["value"],

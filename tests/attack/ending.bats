@@ -1,0 +1,99 @@
+#!/usr/bin/env bats
+# What root inside, or a signal that was meant for somebody else, does to the end of a workspace
+# and to what is kept of it outside.
+
+load ../lib/common
+
+setup()
+{
+	common_setup
+	probe small subids
+	ws=$(new_name)
+}
+
+runtime() { printf '%s/berth\n' "${XDG_RUNTIME_DIR:-/run}"; }
+log_has() { berth logs "$ws" | grep -qx "$1"; }
+ends() { ! berth ps -q | grep -qx "$ws"; }
+
+# keep COMMAND...: in the background, and kept.
+keep()
+{
+	berth run -d --name "$ws" --rootfs "$BERTH_TEST_SMALL:O" "${options[@]}" -- "$@" >/dev/null
+}
+
+@test "berth's own records are out of reach, even in a volume that holds them" {
+	local root
+
+	for root in "$BERTH_TEST_SMALL" "$BERTH_TEST_SMALL:O"; do
+		run berth run --rm --name "$ws" --rootfs "$root" -v "$(dirname "$(runtime)"):/mnt" -- \
+			sh -c 'ls -A /mnt/berth; touch /mnt/berth/x || echo no; umount /mnt/berth || echo no
+				mount -o remount,rw,bind /mnt/berth || echo no; mv /mnt/berth /mnt/b || echo no'
+		assert_status 0
+		assert_equal "$(grep -v : <<<"$output")" $'no\nno\nno\nno'
+	done
+	run berth run --rm --name "$ws" --rootfs "$BERTH_TEST_SMALL" -v "$(runtime):/mnt" -- true
+	assert_status 125
+	assert_has "is berth's runtime directory"
+}
+
+@test "groups nested deeper than any program needs go at the end" {
+	probe cgroup
+	options=(--init berth)
+	keep sleep 1000
+	run berth exec "$ws" -- sh -c 'cd /sys/fs/cgroup && mkdir -p w/1/x w/2/x w/3 &&
+		for i in $(seq 300); do mkdir d && cd d || exit; done'
+	assert_status 0
+	run berth stop -t 0 "$ws"
+	assert_status 0
+	run berth start "$ws"
+	assert_status 0
+	run berth rm -f "$ws"
+	assert_status 0
+}
+
+@test "SIGTERM to the whole process group is a polite end" {
+	run in_cgroup timeout 2 "$BERTH" run --name "$ws" --rootfs "$BERTH_TEST_SMALL:O" -- \
+		sh -c 'trap "sleep 0.5; echo bye; exit 3" TERM; while :; do sleep 0.1; done'
+	assert_status 124
+	assert_output bye
+	run berth inspect "$ws"
+	assert_has '"exit_code": 3'
+}
+
+@test "a signal to the whole process group reaches the command once" {
+	local pid
+
+	setsid "$BERTH" run --name "$ws" --rootfs "$BERTH_TEST_SMALL:O" -- \
+		sh -c 'trap "echo int" INT; echo up; while :; do sleep 0.1; done' >/dev/null 2>&1 3>&- &
+	pid=$!
+	wait_until 10 log_has up
+	for _ in 1 2 3 4 5; do
+		kill -INT -- "-$pid"
+		sleep 0.3
+	done
+	wait_until 10 log_has int
+	run berth logs "$ws"
+	assert_equal "$(grep -c int <<<"$output")" 5
+}
+
+@test "an image that reboots for ever does not keep a processor busy, and can be stopped" {
+	options=(--init none)
+	keep busybox sh -c 'echo up; reboot -f'
+	sleep 3
+	run berth logs "$ws"
+	[ "$(grep -c up <<<"$output")" -le 5 ] || fail "started too often: $output"
+	run berth stop "$ws"
+	assert_status 0
+	ends
+}
+
+@test "who was asked to end does not begin again by a reboot" {
+	options=(--init none)
+	keep busybox sh -c 'trap "exec reboot -f" TERM; echo up; while :; do sleep 0.1; done'
+	wait_until 10 log_has up
+	run berth stop -t 10 "$ws"
+	assert_status 0
+	ends
+	run berth inspect "$ws"
+	assert_has '"reason": "rebooted"'
+}
