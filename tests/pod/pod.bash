@@ -81,6 +81,7 @@ pod_start()
 	pod_dir=$BATS_FILE_TMPDIR/$pod
 	mkdir -p "$pod_dir"/{upper,work,root,lib,ws}
 	chmod 755 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$pod_dir"
+	: >"$pod_dir/stdin"
 	echo "a secret of the pod" >"$pod_dir/secret"
 	ldd "$BERTH" | awk '/libyajl|libcap/ { print $3 }' | xargs -I{} cp -L {} "$pod_dir/lib/"
 	# A container's root is an overlay; its volumes are not.
@@ -89,7 +90,7 @@ pod_start()
 		overlay "$pod_dir/root"
 	mount --bind "${BERTH_TEST_POD_WS:-$BERTH_TEST_ROOTFS}" "$pod_dir/ws"
 	pod_config "$2" >"$pod_dir/config.json"
-	pure_crun run --detach --bundle "$pod_dir" "$pod" >"$pod_dir/log" 2>&1 </dev/null ||
+	pure_crun run --detach --bundle "$pod_dir" "$pod" >"$pod_dir/log" 2>&1 <"$pod_dir/stdin" ||
 		{ cat "$pod_dir/log"; return 1; }
 }
 
@@ -98,6 +99,13 @@ pod_stop()
 	[ -n "${pod:-}" ] || return 0
 	pure_crun delete --force "$pod" || true
 	umount "$pod_dir/root" "$pod_dir/ws"
+	assert_equal "$(stat -c %U /dev/null)" root
 }
 
-pod_exec() { pure_crun exec --no-new-privs "$pod" "$@"; }
+# Through pipes: crun gives the standard streams of a process to the pod's root, whatever they
+# are, and /dev/null is the node's.
+pod_exec()
+{
+	cat | pure_crun exec --no-new-privs "$pod" "$@" 2> >(cat >&2) | cat
+	return "${PIPESTATUS[1]}"
+}
