@@ -1,0 +1,68 @@
+# shellcheck shell=bash
+# Root inside against the numbers that were set a level above, and against what reaches the node.
+
+load ../lib/common
+
+setup()
+{
+	common_setup
+	probe small subids
+}
+
+inside()
+{
+	run --separate-stderr berth run --rm --name "$(new_name)" --rootfs "$BERTH_TEST_SMALL:O" "$@"
+}
+
+@test "the watcher budget cannot be raised from inside, and a neighbour keeps his" {
+	probe debian
+	local watch='for i in $(seq 600); do mkdir -p /tmp/w/$i; done
+		inotifywait -q -r -t 1 /tmp/w 2>&1; echo "exit $?"'
+
+	run berth run --rm --name "$(new_name)" --rootfs "$BERTH_TEST_ROOTFS:O" --watches 200 -- sh -c '
+		echo 100000 >/proc/sys/user/max_inotify_watches
+		cat /proc/sys/user/max_inotify_watches; eval "$0"' "$watch"
+	assert_has 100000 # what is read back is root's own copy
+	assert_has "upper limit on inotify watches reached"
+	assert_has "exit 1"
+	run berth run --rm --name "$(new_name)" --rootfs "$BERTH_TEST_ROOTFS:O" -- sh -c "$watch"
+	assert_output "exit 2" # its time was over
+}
+
+@test "the budget of processes holds for root and for other users inside" {
+	inside --pids 60 -- sh -c 'ulimit -u unlimited 2>/dev/null
+		n=0; for i in $(seq 200); do sleep 30 & done 2>/dev/null; ls /proc | grep -c "^[0-9]"'
+	[ "${output:-0}" -le 60 ] || fail "$output processes"
+}
+
+@test "sysctls and files of the node are not written" {
+	inside -- sh -c 'for f in /proc/sys/kernel/core_pattern \
+			/proc/sys/vm/drop_caches /proc/sys/kernel/sysrq /proc/sysrq-trigger \
+			/proc/sys/kernel/modprobe /sys/kernel/uevent_helper /dev/.berth/sys/kernel/mm/ksm/run; do
+			{ echo 0 >$f; } 2>/dev/null && echo "wrote $f"; done; true'
+	assert_output ""
+	inside -- sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward && cat /proc/sys/net/ipv4/ip_forward'
+	assert_output 1 # positive control: what its own namespaces own
+}
+
+@test "the cgroup tree ends at the payload, also in a mount of one's own" {
+	probe cgroup
+	inside -i -- sh -c 'cat /proc/self/cgroup | grep ^0::
+		mkdir /c && mount -t cgroup2 cgroup2 /c && cat /c/cgroup.type; ls -d /c/berth* /c/payload 2>/dev/null
+		[ "$(stat -c %i /c)" = "$(stat -c %i /sys/fs/cgroup)" ] && echo the same'
+	assert_output "0::/
+domain
+the same"
+}
+
+@test "nested sandboxes work" {
+	probe debian
+	run berth run --rm --name "$(new_name)" --rootfs "$BERTH_TEST_ROOTFS:O" -- sh -c '
+		unshare -Urmpf --mount-proc sh -c "ps -e | wc -l"
+		bwrap --unshare-all --ro-bind / / --proc /proc --dev /dev echo bubblewrap
+		useradd -m dev && echo dev:10000:50000 >/etc/subuid && echo dev:10000:50000 >/etc/subgid
+		su dev -c "unshare --map-auto --map-root-user sh -c \"id -u; wc -l </proc/self/uid_map\""'
+	assert_status 0
+	assert_has bubblewrap
+	assert_has 0
+}
