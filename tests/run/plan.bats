@@ -15,6 +15,9 @@ traced=clone,clone3,fork,vfork,unshare,setns,mount,umount2,pivot_root,move_mount
 traced+=,fsopen,fsconfig,fsmount,fspick,mount_setattr,sethostname,setdomainname,prlimit64
 traced+=,setrlimit,openat,openat2,write,mkdirat,mkdir,symlinkat,execve,seccomp,bind,ioctl
 
+# What the sanitizers do by themselves is in no plan.
+quiet=detect_leaks=0:disable_coredump=0
+
 # In a user namespace of its own berth is root, as in a pod: newuidmap(1) does not work under
 # strace, and what it does is not ours to prove.
 as_pod_root() { in_cgroup unshare --map-auto --map-root-user -m "$@"; }
@@ -25,10 +28,10 @@ trace_launch()
 	local inject=$1
 
 	shift
-	ASAN_OPTIONS=detect_leaks=0 as_pod_root strace -f ${inject:+"--inject=$inject"} \
+	ASAN_OPTIONS=$quiet as_pod_root strace -f ${inject:+"--inject=$inject"} \
 		-o plan.trace -e "trace=${traced}" \
 		"$BERTH" plan --format json "$@" >plan.json
-	ASAN_OPTIONS=detect_leaks=0 as_pod_root strace -f -y -s 300 \
+	ASAN_OPTIONS=$quiet as_pod_root strace -f -y -s 300 \
 		${inject:+"--inject=$inject"} -o trace -e "trace=${traced}" "$BERTH" run "$@" </dev/null
 }
 
