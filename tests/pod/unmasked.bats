@@ -67,9 +67,9 @@ NoNewPrivs:	1"
 }
 
 @test "the cgroup tree is made through a mount of our own, and goes with the workspace" {
-	run pod_exec berth plan -- true
+	run pod_exec berth plan -i -- true
 	assert_has cgroup-view
-	run pod_exec berth run --rm --name group -- cat /proc/self/cgroup
+	run pod_exec berth run --rm -i --name group -- cat /proc/self/cgroup
 	assert_has "0::/"
 	local where
 	where=$(find /sys/fs/cgroup -maxdepth 2 -name "$pod" -path "*$pod" | head -n 1)

@@ -39,7 +39,7 @@ as_dev()
 		touch tree/usr/lib/systemd/systemd tree/sbin/init'
 	run as_dev berth plan --rootfs tree --init systemd
 	assert_status 0
-	assert_has "supervisor scope          systemd-run --scope -p Delegate=yes"
+	assert_has "supervisor scope          systemd-run --user --scope -p Delegate=yes"
 	run as_dev berth plan --rootfs tree -- true
 	[[ $output != *systemd-run* ]]
 }
