@@ -242,6 +242,18 @@ static int patient(struct supervisor *sup, int sock, struct err *err)
 	}
 }
 
+/* Init dies with the warden: where that one failed, it said why before. */
+static int ask_warden(struct supervisor *sup, struct err *err)
+{
+	struct err why = { 0 };
+
+	if (sync_expect(sup->launch.sync.warden[0], SYNC_EXITED, NULL, NULL, 0, &why) <
+	            0 &&
+	    why.step[0] != '\0')
+		*err = why;
+	return -err->code;
+}
+
 static int launch(struct supervisor *sup, struct err *err)
 {
 	struct launch *l = &sup->launch;
@@ -266,6 +278,8 @@ static int launch(struct supervisor *sup, struct err *err)
 	r = patient(sup, l->sync.init[0], err);
 	if (r == 0)
 		r = sync_expect(l->sync.init[0], SYNC_READY, NULL, fds, 2, err);
+	if (r == -ECONNRESET)
+		r = ask_warden(sup, err);
 	if (r < 0)
 		return r;
 	sup->stdio.master = l->plan->pty ? fds[0] : -EBADF;

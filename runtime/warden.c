@@ -98,27 +98,37 @@ static int build(struct launch *launch, struct err *err)
  */
 static int confine(struct launch *launch, int signals, struct err *err)
 {
-	const int keep[] = { launch->sync.warden[1], launch->init_pidfd, launch->cgroup,
-		             launch->state,          launch->lock,       signals };
 	cleanup_close int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	/* A directory in which only our own descriptors can be found, by number. */
 	cleanup_close int nowhere =
 		openat(launch->proc, "self/fdinfo", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const int keep[] = { launch->sync.warden[1],
+		             launch->init_pidfd,
+		             launch->cgroup,
+		             launch->state,
+		             launch->lock,
+		             signals,
+		             nowhere,
+		             null };
 	const int groups_of_others = CAP_DAC_OVERRIDE;
 	int r;
 
-	if (null < 0 || nowhere < 0 || fchdir(nowhere) < 0 || chroot(".") < 0)
+	if (null < 0 || nowhere < 0)
 		return err_set(err, errno, "confine the warden");
 	r = fd_replace_stdio(null, null, null, err);
+	/* While /proc is in sight, which it takes without close_range(2). */
 	if (r == 0)
 		r = fd_keep_only(keep, sizeof(keep) / sizeof(keep[0]), err);
-	null = nowhere = -EBADF; /* closed by the line above */
+	if (r == 0 && (fchdir(nowhere) < 0 || chroot(".") < 0))
+		r = err_set(err, errno, "confine the warden");
 	if (r == 0)
 		r = caps_keep_only(&groups_of_others, 1, err);
 	if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		r = err_set(err, errno, "set no_new_privs");
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	(void)prctl(PR_SET_NAME, "berth-warden");
+	drop_fd(&nowhere);
+	drop_fd(&null);
 	if (r == 0)
 		r = seccomp_load(seccomp_find("warden"), err);
 	return r;
