@@ -126,8 +126,10 @@ int apply_exec(struct launch *launch, const struct step *step, struct err *err)
 	 * launch. We wait meanwhile, so only one of us writes, and nobody inside may look
 	 * into it: prepare() saw to that. */
 	child = vfork();
-	if (child < 0)
-		return err_set(err, errno, "start the command");
+	if (child < 0) {
+		(void)err_set(err, errno, "start the command");
+		return err_step(err, "spawn"); /* of "exec" it would be the command's failure */
+	}
 	if (child == 0) {
 		/* The error goes up by the copy of the socket that is closed by exec. */
 		(void)execute(launch, err);

@@ -29,6 +29,26 @@ inside()
 	assert_output "exit 2" # its time was over
 }
 
+@test "the budget of inotify instances cannot be raised from inside, and a neighbour keeps his" {
+	probe debian
+	# Each takes an instance, or says that there is none.
+	local instances='for i in $(seq 30); do inotifywait -m -q /tmp >/dev/null 2>>/tmp/said & done
+		for i in $(seq 100); do
+			n=$(($(grep -c . /tmp/said) + $(ls -l /proc/[0-9]*/fd | grep -c anon_inode:inotify)))
+			[ $n -lt 30 ] || break; sleep 0.1
+		done
+		ls -l /proc/[0-9]*/fd | grep -c anon_inode:inotify'
+
+	run --separate-stderr berth run --rm --name "$(new_name)" --rootfs "$BERTH_TEST_ROOTFS:O" \
+		--inotify-instances 10 -- sh -c '
+		echo 1000 >/proc/sys/user/max_inotify_instances
+		cat /proc/sys/user/max_inotify_instances; eval "$0"' "$instances"
+	assert_output $'1000\n10'
+	run --separate-stderr berth run --rm --name "$(new_name)" --rootfs "$BERTH_TEST_ROOTFS:O" -- \
+		sh -c "$instances"
+	assert_output 30
+}
+
 @test "the budget of processes holds for root and for other users inside" {
 	inside --pids 60 -- sh -c 'ulimit -u unlimited 2>/dev/null
 		n=0; for i in $(seq 200); do sleep 30 & done 2>/dev/null; ls /proc | grep -c "^[0-9]"'

@@ -1,0 +1,195 @@
+#!/usr/bin/env bats
+# How far root inside reaches: berth's own processes, other workspaces, the node.
+
+load ../lib/common
+load ../lib/leavings
+
+setup()
+{
+	probe small subids
+	common_setup
+	first=$(new_name)
+	second=$(new_name)
+}
+
+# inside ARG...: a small workspace; what it prints, without its errors.
+inside()
+{
+	run --separate-stderr berth run --rm --name "$second" --rootfs "$BERTH_TEST_SMALL:O" "$@"
+}
+
+# python TEXT: the same in a Debian with python3.
+python()
+{
+	run --separate-stderr berth run --rm --name "$second" --rootfs "$BERTH_TEST_ROOTFS:O" \
+		"${volumes[@]}" -- python3 -c "$1"
+}
+
+@test "berth's init shows nothing of outside" {
+	inside -- sh -c 'for f in exe root cwd fd/0 fd/1 fd/2 fd/3 ns/user ns/mnt; do
+			readlink /proc/1/$f && echo "read the link $f"; done
+		for f in mem environ maps smaps auxv stack syscall io map_files fd fdinfo; do
+			ls /proc/1/$f/ >/dev/null || head -c 1 /proc/1/$f && echo "read $f"; done
+		cat /proc/1/comm'
+	assert_output berth-init
+	inside -u dev -- sh -c 'ls /proc/1/fd/ >/dev/null && echo seen; ls /proc/1/root/ >/dev/null && echo seen; cat /proc/1/comm'
+	assert_output berth-init
+	# Positive control: of its own child all that is there.
+	inside -- sh -c 'sleep 100 & readlink /proc/$!/root; head -c 4 /proc/$!/environ >/dev/null && echo environ'
+	assert_output $'/\nenviron'
+}
+
+@test "berth's init cannot be traced, stopped or killed" {
+	inside -- sh -c 'kill -KILL 1; kill -STOP 1; kill -TERM $$ 2>/dev/null & wait; grep State /proc/1/status'
+	[[ $output != *zombie* ]]
+	probe debian
+	run berth run --rm --name "$second" --rootfs "$BERTH_TEST_ROOTFS:O" -- \
+		sh -c 'nsenter -t 1 -m true && echo entered mnt; nsenter -t 1 -U true && echo entered user
+			chroot /proc/1/root true && echo entered root; true'
+	[[ $output != *entered* ]] || fail "$output"
+}
+
+@test "no process, socket or shared memory of another workspace is in sight" {
+	berth run -d --name "$first" --rootfs "$BERTH_TEST_SMALL:O" -- \
+		sh -c 'echo secret >/dev/shm/secret; exec nc -l -p 8888 -e cat' >/dev/null
+	wait_until 10 berth exec "$first" -- sh -c 'netstat -ltn | grep -q 8888'
+	# Its own sees it.
+	run berth exec "$first" -- sh -c 'ps; netstat -ltn; ls /dev/shm'
+	assert_has "nc -l"
+	assert_has 8888
+	assert_has secret
+
+	inside -- sh -c 'ls /proc | grep -c "^[0-9]"; netstat -ltn; ls /dev/shm; ps; hostname'
+	[[ $output != *"nc -l"* ]]
+	[[ $output != *8888* ]]
+	[[ $output != *secret* ]]
+	[[ $output != *"$first"* ]]
+	[ "$(sed -n 1p <<<"$output")" -lt 10 ]
+	# Nor its files, whose names a neighbour may know.
+	inside -- sh -c "find / -name '*$first*' 2>/dev/null"
+	assert_output ""
+}
+
+@test "no process of the node is in sight, and the node's own numbers lead nowhere" {
+	inside -- sh -c "kill -0 $$ && echo reached; ls -d /proc/$BATS_ROOT_PID && echo seen; true"
+	[[ $output != *reached* && $output != *seen* ]] ||
+		fail "a process with that number is in the workspace, or the node's is: $output"
+}
+
+@test "the control socket refuses who comes from inside, the same uid or not" {
+	probe debian
+	berth run -d --name "$first" --rootfs "$BERTH_TEST_SMALL:O" -- sleep 1000 >/dev/null
+	mkdir door
+	# The runtime directory itself is covered in volumes; its owner may open another way.
+	ln "$(state_dir)/$first/control" door/control
+	volumes=(-v "$PWD/door:/door")
+	python 'import socket, struct
+def answer(s):
+    data, beside, _, _ = s.recvmsg(4096, 4096)
+    return struct.unpack_from("=i", data, 8)[0], len(beside)
+def door():
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.settimeout(10)
+    s.connect("/door/control")
+    return s
+print(*answer(door()))
+for verb in range(5): # kill, stop, ready, exit, join
+    s = door()
+    try:
+        s.send(struct.pack("=IIiIQ", 1, verb, 9, 0, 0))
+        print(*answer(s))
+    except (BrokenPipeError, ConnectionResetError): # it had been shown the door before
+        print(-13, 0)'
+	assert_output $'-13 0\n-13 0\n-13 0\n-13 0\n-13 0\n-13 0'
+	# Positive control: from outside the same words bring descriptors.
+	run python3 -c 'import socket, struct, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.connect(sys.argv[1])
+s.send(struct.pack("=IIiIQ", 1, 4, 9, 0, 0))
+data, beside, _, _ = s.recvmsg(4096, 4096)
+print(struct.unpack_from("=i", data, 8)[0], len(beside))' door/control
+	assert_output "0 1"
+	# Nothing happened to it, and who comes from outside is served.
+	run berth exec "$first" -- echo alive
+	assert_output alive
+}
+
+@test "the runtime directory is covered, even in a volume that holds it" {
+	inside -v "$XDG_RUNTIME_DIR:/mnt" -- sh -c 'ls -A /mnt/berth; touch /mnt/berth/new && echo made'
+	assert_output ""
+}
+
+@test "no raw way to the kernel: AF_ALG, AF_VSOCK, TIOCSTI" {
+	probe debian
+	volumes=()
+	python 'import fcntl, os, socket
+for family, kind in (38, socket.SOCK_SEQPACKET), (40, socket.SOCK_STREAM):
+    try: socket.socket(family, kind); print("socket", family)
+    except OSError: pass
+master, slave = os.openpty()
+pid = os.fork()
+if pid == 0:
+    os.setsid()
+    fcntl.ioctl(slave, 0x540e, 0)
+    for command, argument in (0x5412, b"x"), (0x5412 | 1 << 32, b"x"), (0x541c, b"\x03"):
+        try: fcntl.ioctl(slave, command, argument); print("ioctl", hex(command))
+        except (OSError, OverflowError): pass
+    os._exit(0)
+os.wait()
+socket.socket(socket.AF_INET, socket.SOCK_STREAM); print("AF_INET")'
+	assert_output AF_INET # the positive control
+}
+
+@test "device nodes: none can be made, none in the image or in a volume works" {
+	inside -- sh -c 'for where in / /tmp /dev /dev/shm /run; do
+			mknod $where/node c 1 3 && echo $where
+			mknod $where/disk b 8 0 && echo $where
+		done
+		mknod /tmp/pipe p && echo pipe' # the positive control
+	assert_output pipe
+}
+
+@test "the kernel's own log, memory and modules are out of reach" {
+	inside -- sh -c 'dmesg | grep . && echo dmesg
+		for f in /proc/kcore /proc/kmsg /dev/mem /dev/kmsg /proc/kallsyms /dev/kvm; do
+			[ -z "$(head -c 1 $f 2>/dev/null)" ] || [ $f = /proc/kallsyms ] || echo $f; done
+		insmod /etc/passwd && echo insmod; swapoff -a && echo swapoff; date -s 00:00 2>&1 | grep -q "set date" || echo date
+		hwclock -w && echo hwclock; reboot -f & sleep 0.2; echo end'
+	[[ $output == *end || $output == "" ]] || fail "$output"
+}
+
+@test "the cgroup above the payload is out of reach" {
+	probe cgroup
+	# With -i, since a lone command is not moved to a cgroup of its own.
+	inside -i -- sh -c '
+		cd /sys/fs/cgroup
+		for up in .. ../.. /sys/fs/cgroup/../.. /proc/1/root/sys/fs/cgroup/..; do
+			echo $$ >$up/cgroup.procs && echo "left by $up"
+			echo 1 >$up/cgroup.kill && echo "killed by $up"
+			ls -d $up/berth-* && echo "seen by $up"
+		done
+		mkdir /tmp/c && mount -t cgroup2 none /tmp/c && ls -d /tmp/c/payload /tmp/c/berth-* && echo seen
+		mkdir mine && echo $$ >mine/cgroup.procs && grep ^0:: /proc/self/cgroup' # the positive control
+	assert_output 0::/mine
+}
+
+@test "cgroup version 1 cannot be mounted, so no release agent either" {
+	inside -- sh -c 'mkdir /tmp/c; for c in memory cpu devices freezer rdma misc name=x; do
+		mount -t cgroup -o $c none /tmp/c && { echo /tmp/x >/tmp/c/release_agent && echo $c; umount /tmp/c; }; done; true'
+	assert_output ""
+}
+
+@test "an unprivileged user inside gets nothing from set-user-ID berth files, nor from ours" {
+	inside -u dev -- sh -c 'cat /proc/1/environ /proc/1/mem && echo read; echo x >/etc/passwd && echo wrote
+		mount -t tmpfs none /mnt && echo mounted; id -u'
+	assert_output 1000
+}
+
+@test "namespaces inside namespaces give nothing of the node's" {
+	inside -- unshare -Urmpf --mount-proc sh -c '
+		for f in /proc/sys/kernel/core_pattern /proc/sysrq-trigger; do { echo x >$f; } 2>/dev/null && echo "wrote $f"; done
+		mount -t sysfs none /mnt && { echo 1 >/mnt/kernel/mm/ksm/run; } 2>/dev/null && echo "wrote ksm"
+		mknod /tmp/n c 1 3 && echo mknod
+		ls /proc | grep -c "^[0-9]"'
+	[ "${output:-99}" -lt 5 ] || fail "$output"
+}
