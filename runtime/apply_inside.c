@@ -128,7 +128,8 @@ int apply_exec(struct launch *launch, const struct step *step, struct err *err)
 	child = vfork();
 	if (child < 0) {
 		(void)err_set(err, errno, "start the command");
-		return err_step(err, "spawn"); /* of "exec" it would be the command's failure */
+		/* Of the step "exec" it would be the command's failure, 126. */
+		return err_step(err, "spawn");
 	}
 	if (child == 0) {
 		/* The error goes up by the copy of the socket that is closed by exec. */
