@@ -62,6 +62,15 @@ static const struct {
 	{ "exec", ENOENT, "the command is looked up in the workspace, with its PATH" },
 	{ "exec", EACCES,
 	  "a command is a file with the execute bit, on a mount without noexec" },
+	{ NULL, ENOSYS,
+	  "the kernel, or the pod's seccomp profile, lacks a system call: berth needs "
+	  "Linux "
+	  "5.12 and a profile that knows it" },
+	{ NULL, EPERM,
+	  "a seccomp or AppArmor profile around berth refuses a system call: set "
+	  "seccompProfile and appArmorProfile to ones that allow it" },
+	{ NULL, EMFILE, "this user's limit of open files is used up: raise ulimit -n" },
+	{ NULL, ENOMEM, "memory is used up, or the pod's limit of it: raise that" },
 	{ NULL, ENOSPC, "the disk is full: make room, or put --state on another one" },
 	{ NULL, EDQUOT, "the disk quota is used up: make room" },
 };

@@ -56,6 +56,7 @@ int plan_ids(struct plan *plan, const struct config *config, const struct facts 
 	} else if (facts->uid == 0 && facts->can_map) {
 		plan->outer_uid = idmap_same(&facts->own_uid);
 		plan->outer_gid = idmap_same(&facts->own_gid);
+		plan->deny_setgroups = facts->setgroups_denied;
 	} else if (!(reason = one_id_reason(facts))) {
 		plan->by_helper = true;
 		r = idmap_lent(facts->uid, &facts->subuid, &plan->outer_uid, err);

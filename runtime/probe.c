@@ -175,6 +175,7 @@ static int probe_status(struct facts *facts, struct err *err)
 {
 	const uint64_t need =
 		1ULL << CAP_SETUID | 1ULL << CAP_SETGID | 1ULL << CAP_SETFCAP;
+	struct err ignored = { 0 };
 	const char *caps, *nnp;
 	char text[8192];
 
@@ -184,6 +185,9 @@ static int probe_status(struct facts *facts, struct err *err)
 	nnp = strstr(text, "\nNoNewPrivs:\t");
 	facts->can_map = caps && (strtoull(caps + 9, NULL, 16) & need) == need;
 	facts->no_new_privs = nnp && nnp[13] == '1';
+	facts->setgroups_denied = file_read(AT_FDCWD, "/proc/self/setgroups", text,
+	                                    sizeof(text), &ignored) >= 0 &&
+	                          !strncmp(text, "deny", 4);
 	return 0;
 }
 

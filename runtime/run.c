@@ -191,6 +191,12 @@ static int restart(struct workspace *ws, struct err *err)
 	return r == SUPERVISE_RESTART ? 0 : r;
 }
 
+static int no_record(struct err *err)
+{
+	(void)err_step(err, "state");
+	return hint_for(err);
+}
+
 static int see_through(const struct config *config, const struct facts *facts,
                        const struct plan *plan, bool again, void (*started)(void *),
                        void *ctx, struct err *err)
@@ -210,11 +216,11 @@ static int see_through(const struct config *config, const struct facts *facts,
 
 	state = state_open(true, err);
 	if (state < 0)
-		return state;
+		return no_record(err);
 	entry = again ? state_reopen(state, config->name, &lock, err)
 	              : state_create(state, config->name, &lock, err);
 	if (entry < 0)
-		return err_step(err, "state");
+		return no_record(err);
 	ws.state = state;
 	ws.entry = entry;
 	ws.lock = lock;
@@ -235,12 +241,18 @@ static int see_through(const struct config *config, const struct facts *facts,
 			r = err_set(err, ENOMEM, "keep the workspace's record");
 		else
 			r = state_write(entry, &ws.record, err);
+		if (r < 0)
+			(void)no_record(err);
 	}
 	if (r == 0)
 		r = supervise(&ws, err);
 	if (r == SUPERVISE_RESTART)
 		r = restart(&ws, err);
 	leave(&ws, again || ws.record.started_ms > 0);
+	if (r < 0) {
+		(void)err_step(err, "launch");
+		return hint_for(err);
+	}
 	return r;
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "launch.h"
 
 #define SELF "/proc/self/exe"
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
@@ -49,7 +50,10 @@ static int make_copy(int from, struct err *err)
 		copy = memfd_create("berth", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (copy < 0) {
 		(void)err_set(err, errno, "make a file in memory");
-		return err_hint(err, "vm.memfd_noexec=2 forbids it: berth needs 0 or 1");
+		if (err->code == EACCES)
+			(void)err_hint(err, "vm.memfd_noexec=2 forbids it: berth needs 0 "
+			                    "or 1");
+		return -err->code;
 	}
 	if (fstat(from, &st) < 0)
 		return err_set(err, errno, "look at '%s'", SELF);
@@ -90,5 +94,8 @@ static int run_sealed(char **argv, struct err *err)
 
 int seal_self(char **argv, struct err *err)
 {
-	return run_sealed(argv, err) < 0 ? err_step(err, "seal") : 0;
+	if (run_sealed(argv, err) == 0)
+		return 0;
+	(void)err_step(err, "seal");
+	return hint_for(err);
 }

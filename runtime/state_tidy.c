@@ -48,7 +48,7 @@ static int open_group_parent(const struct record *record, const char **ret_name,
 	fd = sys_openat2(mount, above, &how);
 	/* FIXME: goes when Linux 5.6 is the baseline. cgroupfs has no links, and
 	 * the record's paths do not climb. */
-	if (fd < 0 && errno == ENOSYS)
+	if (fd < 0 && (errno == ENOSYS || errno == EPERM))
 		fd = openat(mount, above,
 		            O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)

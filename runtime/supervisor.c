@@ -352,15 +352,16 @@ static int start(struct supervisor *sup, struct err *err)
 static void end_warden(struct supervisor *sup)
 {
 	struct launch *l = &sup->launch;
-	struct err ignored = { 0 };
 	int status;
 
 	for (size_t i = 0; i < NS_MAX; i++)
 		drop_fd(&sup->ns[i]);
 	if (l->warden <= 0)
 		return;
-	/* After SYNC_EXITED it leaves by itself; killing it meanwhile changes nothing. */
-	(void)pidfd_kill(l->warden_pidfd, SIGKILL, &ignored);
+	/* After SYNC_EXITED it leaves by itself; killing it meanwhile changes nothing. By
+	 * number: nobody else has it before our waitpid(), and it takes no call that may
+	 * be hidden, where we would wait for ever. */
+	(void)kill(l->warden, SIGKILL);
 	while (waitpid(l->warden, &status, 0) < 0 && errno == EINTR)
 		continue;
 	l->warden = 0;

@@ -63,7 +63,9 @@ static int open_dir(int dir, const char *name)
 	fd = sys_openat2(dir, name, &how);
 	if (fd >= 0)
 		return fd;
-	return errno == ENOSYS ? open_without_openat2(dir, name) : -errno;
+	/* Older profiles answer EPERM to what they do not know. */
+	return errno == ENOSYS || errno == EPERM ? open_without_openat2(dir, name)
+	                                         : -errno;
 }
 
 int tree_open(int dir, const char *name, struct err *err)

@@ -23,6 +23,7 @@ static const struct {
 } answers[] = {
 	/* clang-format off */
 	{ "EACCES",     EACCES },
+	{ "EAGAIN",     EAGAIN },
 	{ "EINVAL",     EINVAL },
 	{ "EMFILE",     EMFILE },
 	{ "ENOMEM",     ENOMEM },

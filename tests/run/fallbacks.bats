@@ -1,13 +1,15 @@
-# shellcheck shell=bash
+#!/usr/bin/env bats
 # Each call that berth can do without, and each that it cannot, made to fail with ENOSYS around
 # it, as a seccomp profile of a pod does.
 
 load ../lib/common
+load ../lib/leavings
 
 setup()
 {
 	common_setup
 	probe small subids without
+	name=$(new_name)
 }
 
 # without CALL...: runs "true" in a workspace of a root of a user namespace, as in a pod: under
@@ -15,8 +17,9 @@ setup()
 without()
 {
 	ASAN_OPTIONS=detect_leaks=0 run in_cgroup unshare --map-auto --map-root-user -m \
-		"$BERTH_TEST_WITHOUT" -n "$@" -- "$BERTH" run --rm -i --name "$(new_name)" \
-		--rootfs "$BERTH_TEST_SMALL" -- sh -c 'echo works; ls /proc/self/fd | wc -l' </dev/null
+		"$BERTH_TEST_WITHOUT" -n "$@" -- "$BERTH" run --rm -i --name "$name" \
+		--rootfs "$BERTH_TEST_SMALL:O" -- \
+		sh -c 'echo works; ls /proc/self/fd | wc -l; cat /proc/self/cgroup; echo end' </dev/null
 }
 
 @test "positive control: with every call it works" {
@@ -44,21 +47,74 @@ without()
 	assert_has works
 }
 
-@test "openat2 and the mount calls are needed, and that is said" {
-	local call
+# refused STEP HINT CALL...: nothing runs without them, one line says so, and nothing is left.
+# STEP is a pattern.
+refused()
+{
+	local step=$1 hint=$2
 
-	for call in openat2 fsopen open_tree move_mount mount_setattr; do
-		without "$call"
-		assert_status 125
-		assert_has "berth: "
-		assert_has "Function not implemented"
+	shift 2
+	without "$@"
+	assert_status 125
+	assert_equal "$(grep -c '^berth: ' <<<"$output")" 1
+	[[ $output =~ ^berth:\ $step:\  ]] || fail "not of step '$step':" $'\n'"$output"
+	if [ -n "$hint" ]; then
+		[[ $output == *$'\nhint: '*"$hint"* ]] || fail "no hint '$hint' in:" $'\n'"$output"
+	fi
+	nothing_left "$name"
+}
+
+@test "the group is joined after birth: so says the plan, and there it is" {
+	probe cgroup
+	run in_cgroup unshare --map-auto --map-root-user -m "$BERTH" plan -d --rootfs "$BERTH_TEST_SMALL" -- true
+	[[ $output != *cgroup-join* ]]
+	run in_cgroup unshare --map-auto --map-root-user -m "$BERTH_TEST_WITHOUT" -n clone3 -- \
+		"$BERTH" plan -d --rootfs "$BERTH_TEST_SMALL" -- true
+	assert_has cgroup-join
+	without clone3
+	assert_has $'\n0::/\n' # a namespace of its own, which begins there
+}
+
+@test "both answers that a profile gives: ENOSYS and EPERM" {
+	for code in ENOSYS EPERM; do
+		without "clone3=$code" "close_range=$code"
+		assert_status 0
+		assert_has works
 	done
-	without openat2
-	assert_has "berth needs openat2"
+}
+
+@test "the mount calls are needed, and that is said" {
+	for call in fsopen fsconfig fsmount open_tree move_mount mount_setattr; do
+		refused root "Linux 5.12" "$call"
+		assert_has "Function not implemented"
+		refused root "" "$call=EPERM"
+	done
+	refused private "Linux 5.12" mount
+	refused pivot "Linux 5.12" pivot_root
+}
+
+@test "openat2 is needed, and that is said; clearing up does without" {
+	refused root "berth needs openat2" openat2
+	refused root "" openat2=EPERM
+}
+
+@test "neither clone3 nor clone" {
+	refused spawn "hides clone" clone3 clone
+	refused spawn "user namespaces are forbidden" clone3 clone=EPERM
 }
 
 @test "seccomp refused: nothing runs without its filter" {
-	without seccomp=EPERM
-	assert_status 125
-	[[ $output != *works* ]]
+	# Two of them, each with its own filter, and either may be the first.
+	refused '(warden|seccomp)' "Linux 5.12" seccomp
+	refused '(warden|seccomp)' "" seccomp=EPERM
+}
+
+@test "pidfd_send_signal is needed; the end of what was begun does without" {
+	refused launch "Linux 5.12" pidfd_send_signal
+}
+
+@test "a binary that root inside could write to is not started from where it lies" {
+	refused seal "Linux 5.12" memfd_create
+	refused seal "vm.memfd_noexec" memfd_create=EACCES
+	refused seal "Linux 5.12" execveat
 }

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+#!/usr/bin/env bats
 # 200 workspaces come and go: what was there before is there afterwards, and nothing else.
 
 load ../lib/common
