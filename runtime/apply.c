@@ -12,6 +12,7 @@ static apply_fn *const apply_fns[STEP_MAX] = {
 	[STEP_CGROUP_LEAF]   = apply_cgroup_leaf,
 	[STEP_CGROUP_ENABLE] = apply_cgroup_enable,
 	[STEP_CGROUP_MAKE]   = apply_cgroup_make,
+	[STEP_CGROUP_LIMIT]  = apply_cgroup_limit,
 	[STEP_CGROUP_OWN]    = apply_cgroup_own,
 	[STEP_CGROUP_JOIN]   = apply_cgroup_join,
 	[STEP_SPAWN]         = apply_spawn,
@@ -84,6 +85,10 @@ int apply_until(struct launch *launch, enum actor actor, enum step_kind stop,
 			(void)err_step(err, step_name[step->kind]);
 			return hint_for(err);
 		}
+		for (size_t i = 0; step->source && i < launch->plan->limit_n; i++)
+			if (launch->plan->limit[i].step == *cursor &&
+			    !strcmp(launch->plan->limit[i].name, step->source))
+				launch->unenforced |= UINT64_C(1) << i;
 		log_warn("%s: %s: %s, going on without it", step_name[step->kind],
 		         err->text, strerror(err->code));
 		err_clear(err);

@@ -6,6 +6,7 @@
 
 #include "apply.h"
 #include "base/fd.h"
+#include "cgroups/limit.h"
 #include "cgroups/remove.h"
 #include "cgroups/tree.h"
 #include "pidfd.h"
@@ -82,6 +83,13 @@ int apply_cgroup_make(struct launch *launch, const struct step *step, struct err
 		return r;
 	*fd = cgroup_make(launch->cgroup, step->target, err);
 	return *fd < 0 ? -err->code : 0;
+}
+
+int apply_cgroup_limit(struct launch *launch, const struct step *step, struct err *err)
+{
+	return cgroup_limit(launch->cgroup, step->target,
+	                    knob_find(step->source, strlen(step->source)), step->value,
+	                    err);
 }
 
 int apply_cgroup_own(struct launch *launch, const struct step *step, struct err *err)

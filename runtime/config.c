@@ -16,12 +16,19 @@
 #include "state.h"
 
 #define LIST_MAX 256
+#define LIMITS_MAX 60 /* with watches and instances they are PLAN_LIMITS_MAX at most */
 
 /* What the setters fill in; config_parse() makes the config of it. */
 struct words {
 	struct config config;
 	const char *volume[LIST_MAX], *env[LIST_MAX];
 	size_t volume_n, env_n;
+	struct limit limit[LIMITS_MAX];
+	size_t limit_n;
+	struct slot {
+		enum knob knob;
+		struct words *words;
+	} slot[KNOB_N];
 	struct arena *arena;
 	bool json;
 };
@@ -110,6 +117,55 @@ static int add_env(void *field, const char *value, struct err *err)
 	return add(words->env, &words->env_n, value, err);
 }
 
+static int set_knob(void *field, const char *value, struct err *err)
+{
+	const struct slot *slot = field;
+	struct words *words = slot->words;
+	struct limit limit;
+	size_t at = 0;
+	int r = knob_parse(slot->knob, value, words->arena, &limit, err);
+
+	if (r < 0)
+		return r;
+	/* As with every option the last one counts; of devices and page sizes, each. */
+	while (at < words->limit_n && (words->limit[at].knob != limit.knob ||
+	                               knob_info[limit.knob].kind == KNOB_DEVICE_RATE ||
+	                               strcmp(words->limit[at].file, limit.file) != 0))
+		at++;
+	if (at == LIMITS_MAX)
+		return err_set(err, E2BIG, "more than %d limits", LIMITS_MAX);
+	words->limit[at] = limit;
+	if (at == words->limit_n)
+		words->limit_n++;
+	return 0;
+}
+
+/* What may stand behind --best-effort besides the knobs. */
+static const char *const other_limits[] = { "watches", "inotify-instances" };
+#define OTHER_LIMITS_N (sizeof(other_limits) / sizeof(other_limits[0]))
+
+static int set_best_effort(void *field, const char *value, struct err *err)
+{
+	for (const char *p = value;; p++) {
+		size_t len = strcspn(p, ",");
+		bool known = knob_find(p, len) < KNOB_N;
+
+		for (size_t i = 0; i < OTHER_LIMITS_N; i++)
+			known |= strlen(other_limits[i]) == len &&
+			         !strncmp(p, other_limits[i], len);
+		if (!known) {
+			(void)err_set(err, EINVAL, "'%.*s' is no limit", (int)len, p);
+			return err_hint(err, "limits are named as their options, "
+			                     "without dashes: cpus,memory");
+		}
+		p += len;
+		if (*p == '\0')
+			break;
+	}
+	*(const char **)field = value;
+	return 0;
+}
+
 #define FIELD(field) offsetof(struct words, config.field)
 /* clang-format off */
 static const struct option run_options[] = {
@@ -122,9 +178,12 @@ static const struct option run_options[] = {
 	{ "user",              'u', "USER[:GROUP]", "run as this user, looked up inside", set_text, FIELD(user) },
 	{ "workdir",           'w', "DIR",      "start in this directory (/)", set_text, FIELD(workdir) },
 	{ "hostname",          0,   "NAME",     "host name inside (the workspace's name)", set_text, FIELD(hostname) },
-	{ "pids",              0,   "N",        "processes, all of the workspace together", set_limit, FIELD(pids) },
+};
+/* Here come the knobs, cgroups/knobs.c. */
+static const struct option more_options[] = {
 	{ "watches",           0,   "N",        "inotify watches, all of the workspace together", set_limit, FIELD(watches) },
 	{ "inotify-instances", 0,   "N",        "inotify instances, all of the workspace together", set_limit, FIELD(inotify_instances) },
+	{ "best-effort",       0,   "LIST",   "limits that may be missing: cpus,memory", set_best_effort, FIELD(best_effort) },
 	{ "state",             0,   "DIR",      "keep upper layers in DIR/NAME instead of memory", set_text, FIELD(state) },
 	{ "stop-timeout",      0,   "SECONDS",  "from the polite signal to SIGKILL (10; systemd 90)", set_seconds, FIELD(stop_timeout_s) },
 	{ "detach",            'd', NULL,       "return when it runs, print its name", option_flag, FIELD(detach) },
@@ -134,7 +193,43 @@ static const struct option run_options[] = {
 	{ "format",            0,   "text|json", "how plan prints (text)", set_format, offsetof(struct words, json) },
 };
 /* clang-format on */
-#define RUN_OPTIONS_N (sizeof(run_options) / sizeof(run_options[0]) - 1)
+#define RUN_OPTIONS_N (sizeof(run_options) / sizeof(run_options[0]))
+#define MORE_OPTIONS_N (sizeof(more_options) / sizeof(more_options[0]))
+#define OPTIONS_N (RUN_OPTIONS_N + KNOB_N + MORE_OPTIONS_N)
+
+static void all_options(struct option row[OPTIONS_N])
+{
+	memcpy(row, run_options, sizeof(run_options));
+	for (size_t i = 0; i < KNOB_N; i++)
+		row[RUN_OPTIONS_N + i] = (struct option){
+			.name = knob_info[i].name,
+			.arg = knob_info[i].arg,
+			.help = knob_info[i].help,
+			.set = set_knob,
+			.offset = offsetof(struct words, slot) + i * sizeof(struct slot),
+		};
+	memcpy(row + RUN_OPTIONS_N + KNOB_N, more_options, sizeof(more_options));
+}
+
+const struct limit *config_limit(const struct config *config, enum knob knob)
+{
+	for (size_t i = config->limit_n; i > 0; i--)
+		if (config->limit[i - 1].knob == knob)
+			return &config->limit[i - 1];
+	return NULL;
+}
+
+bool config_best_effort(const struct config *config, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *p = config->best_effort; p; p = strchr(p, ',')) {
+		p += *p == ',';
+		if (!strncmp(p, name, len) && (p[len] == ',' || p[len] == '\0'))
+			return true;
+	}
+	return false;
+}
 
 /* An absolute path without "." and ".." components, or what is wrong with it. */
 static int check_path(const char *what, const char *path, struct err *err)
@@ -300,6 +395,14 @@ static int complete(struct words *words, struct arena *arena, struct err *err)
 		c->env = env;
 		c->env_n = words->env_n;
 	}
+	if (words->limit_n > 0) {
+		struct limit *limit = arena_alloc(arena, words->limit_n * sizeof(*limit));
+
+		if (limit)
+			memcpy(limit, words->limit, words->limit_n * sizeof(*limit));
+		c->limit = limit;
+		c->limit_n = words->limit_n;
+	}
 	if (r == 0 && arena->failed)
 		r = err_set(err, ENOMEM, "read the options");
 	return r;
@@ -308,25 +411,28 @@ static int complete(struct words *words, struct arena *arena, struct err *err)
 int config_parse(int argc, char **argv, struct arena *arena, struct config *ret,
                  bool *json, struct err *err)
 {
+	struct option row[OPTIONS_N];
 	const struct options options = {
 		.words = "[--] [COMMAND [ARG...]]",
 		.about =
 			json ? "Print what run would do, step by step, and touch nothing."
 			     : "Start a workspace: a command, or a whole system.",
-		.row = run_options,
-		.n = RUN_OPTIONS_N + (json ? 1 : 0),
+		.row = row,
+		.n = OPTIONS_N - (json ? 0 : 1), /* --format is the last one */
 		.stop_at_word = true,
 	};
 	struct words words = { .arena = arena,
 		               .config = {
-				       .pids = LIMIT_UNSET,
 				       .watches = LIMIT_UNSET,
 				       .inotify_instances = LIMIT_UNSET,
 				       .stop_timeout_s = LIMIT_UNSET,
 			       } };
-	int first = options_parse(&options, &words, argc, argv, err);
-	int r;
+	int first, r;
 
+	for (size_t i = 0; i < KNOB_N; i++)
+		words.slot[i] = (struct slot){ .knob = (enum knob)i, .words = &words };
+	all_options(row);
+	first = options_parse(&options, &words, argc, argv, err);
 	if (first == OPTIONS_HELP)
 		return first;
 	if (first < 0)
@@ -356,13 +462,13 @@ const char *const *config_words(const struct config *c, struct arena *arena,
 		{ "--user", c->user },
 		{ "--workdir", c->workdir },
 		{ "--hostname", c->hostname },
+		{ "--best-effort", c->best_effort },
 		{ "--state", c->state },
 	};
 	const struct {
 		const char *option;
 		uint64_t value;
 	} numbers[] = {
-		{ "--pids", c->pids },
 		{ "--watches", c->watches },
 		{ "--inotify-instances", c->inotify_instances },
 		{ "--stop-timeout", c->stop_timeout_s },
@@ -383,9 +489,10 @@ const char *const *config_words(const struct config *c, struct arena *arena,
 
 	while (c->command && c->command[command_n])
 		command_n++;
-	word = arena_alloc(arena, (2 * (texts_n + numbers_n + c->volume_n + c->env_n) +
-	                           flags_n + command_n + 3) *
-	                                  sizeof(*word));
+	word = arena_alloc(
+		arena, (2 * (texts_n + numbers_n + c->limit_n + c->volume_n + c->env_n) +
+	                flags_n + command_n + 3) *
+			       sizeof(*word));
 	if (!word)
 		return NULL;
 	word[n++] = "run";
@@ -399,6 +506,10 @@ const char *const *config_words(const struct config *c, struct arena *arena,
 			word[n++] = numbers[i].option;
 			word[n++] = arena_printf(arena, "%" PRIu64, numbers[i].value);
 		}
+	for (size_t i = 0; i < c->limit_n; i++) {
+		word[n++] = arena_printf(arena, "--%s", knob_info[c->limit[i].knob].name);
+		word[n++] = c->limit[i].text;
+	}
 	for (size_t i = 0; i < flags_n; i++)
 		if (flags[i].value)
 			word[n++] = flags[i].option;

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cgroups/knobs.h"
+
 /* A limit the user did not give. */
 #define LIMIT_UNSET UINT64_MAX
 
@@ -48,9 +50,10 @@ struct volume {
  * @state:		directory for upper layers, absolute; NULL: a tmpfs
  * @env:		"K=V" each
  * @command:		NULL-terminated, or NULL where none was given
- * @pids:		processes, LIMIT_UNSET or a number
+ * @limit:		what the workspace's group is to hold, in the order given
  * @watches:		inotify watches, LIMIT_UNSET or a number
  * @inotify_instances:	LIMIT_UNSET or a number
+ * @best_effort:	names of limits, "cpus,memory", that may be missing; NULL: none
  * @stop_timeout_s:	seconds between the polite signal and SIGKILL
  *
  * All pointers are borrowed from argv, the environment or the caller's arena.
@@ -67,9 +70,18 @@ struct config {
 	const char *const *env;
 	size_t env_n;
 	const char *const *command;
-	uint64_t pids, watches, inotify_instances;
+	const struct limit *limit;
+	size_t limit_n;
+	const char *best_effort;
+	uint64_t watches, inotify_instances;
 	uint64_t stop_timeout_s;
 	bool detach, remove, interactive, tty;
 };
+
+/* The limit that was asked for by a knob, NULL where there is none; the last one. */
+const struct limit *config_limit(const struct config *config, enum knob knob);
+
+/* Whether a limit, "memory", may be missing. */
+bool config_best_effort(const struct config *config, const char *name);
 
 #endif

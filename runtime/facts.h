@@ -48,6 +48,12 @@ struct source_fact {
 	ino_t ino;
 };
 
+/* What --io /dev/NAME names: @found as a block device. */
+struct device_fact {
+	bool found;
+	unsigned int major, minor;
+};
+
 /**
  * struct root_fact - The directory that is to become the workspace's root
  * @dev, @ino:	identify it: the warden opens the path again and compares
@@ -88,6 +94,7 @@ struct root_fact {
  * @root:		what --rootfs names
  * @tree:		"/" as far as mounts lie below, for --rootfs host only
  * @source:		one for each volume of the config
+ * @device:		one for each limit of the config
  * @kernel_files:	bit i: kernel_files[i] exists
  */
 struct facts {
@@ -106,6 +113,7 @@ struct facts {
 	struct root_fact root;
 	const struct tree_fact *tree;
 	const struct source_fact *source;
+	const struct device_fact *device;
 	uint64_t kernel_files;
 };
 

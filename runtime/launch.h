@@ -22,6 +22,7 @@
  *
  * supervisor:
  * @sync:	the pairs; each process closes the ends of the others
+ * @unenforced:	bit i: the step of the plan's limit i failed, and was optional
  * @cgroup:	our own group; @limits and @payload: the workspace's
  * @warden, @warden_pidfd: the process itself
  * @init_pidfd:	from SYNC_BORN
@@ -47,6 +48,7 @@ struct launch {
 	int state, lock;
 
 	struct sync_pairs sync;
+	uint64_t unenforced;
 	int cgroup, limits, payload;
 	pid_t warden;
 	int warden_pidfd, init_pidfd;

@@ -85,16 +85,18 @@ static int plan_budgets(struct plan *plan, const struct config *config,
 		  "all inotify instances inside share this number",
 		  config->inotify_instances, facts->node_instances },
 	};
+	const struct limit *pids = config_limit(config, KNOB_PIDS);
 
-	if (config->pids != LIMIT_UNSET && config->pids > facts->nproc_hard) {
+	if (pids && pids->number > facts->nproc_hard) {
 		(void)err_set(err, ERANGE,
 		              "--pids %" PRIu64 ": our own hard limit is %" PRIu64,
-		              config->pids, facts->nproc_hard);
+		              pids->number, facts->nproc_hard);
 		(void)err_hint(
 			err, "ask for at most that, or raise RLIMIT_NPROC (ulimit -Hu)");
 		return err_step(err, "rlimit");
 	}
 	for (size_t i = 0; i < sizeof(budgets) / sizeof(budgets[0]); i++) {
+		const char *text;
 		struct step *s;
 
 		if (budgets[i].want == LIMIT_UNSET)
@@ -108,17 +110,22 @@ static int plan_budgets(struct plan *plan, const struct config *config,
 			               "node");
 			return err_step(err, "ucount");
 		}
+		text = arena_printf(&plan->arena, "%" PRIu64, budgets[i].want);
 		if (facts->ucounts_read_only) {
-			(void)err_set(err, EPERM, "%s: /proc/sys/user is read-only here",
-			              budgets[i].option);
-			(void)err_hint(
-				err, "set procMount: Unmasked (with hostUsers: false) in "
-				     "the pod");
-			return err_step(err, "ucount");
+			if (plan_unenforced(plan, config, budgets[i].option + 2, text,
+			                    "/proc/sys/user is read-only here",
+			                    "set procMount: Unmasked (with hostUsers: "
+			                    "false) in the pod",
+			                    err) < 0)
+				return err_step(err, "ucount");
+			continue;
 		}
 		s = plan_add(plan, ACTOR_WARDEN, STEP_UCOUNT, budgets[i].why);
 		s->target = budgets[i].file;
-		s->value = arena_printf(&plan->arena, "%" PRIu64, budgets[i].want);
+		s->value = text;
+		plan_enforced(
+			plan, budgets[i].option + 2, text,
+			arena_printf(&plan->arena, "%s = %s", budgets[i].file, text));
 	}
 	return 0;
 }
@@ -229,9 +236,10 @@ static void plan_init_birth(struct plan *plan, const struct config *config,
                             const struct facts *facts)
 {
 	bool into = plan->cgroup && facts->clone3 && !plan->become_root;
+	const struct limit *pids = config_limit(config, KNOB_PIDS);
 	struct step *s;
 
-	if (config->pids != LIMIT_UNSET) {
+	if (pids) {
 		s = plan_add(
 			plan, ACTOR_WARDEN, STEP_RLIMIT,
 			facts->node_root
@@ -241,7 +249,7 @@ static void plan_init_birth(struct plan *plan, const struct config *config,
 				  "their "
 				  "user");
 		s->target = "nproc";
-		s->value = arena_printf(&plan->arena, "%" PRIu64, config->pids);
+		s->value = arena_printf(&plan->arena, "%" PRIu64, pids->number);
 	}
 	s = plan_add(plan, ACTOR_WARDEN, STEP_SPAWN, "the workspace");
 	s->target = actor_name[ACTOR_INIT];
@@ -252,7 +260,7 @@ static void plan_init_birth(struct plan *plan, const struct config *config,
 	if (into || !plan->cgroup)
 		s->flags |= NS_BIT(NS_CGROUP);
 	s->number = into;
-	if (config->pids != LIMIT_UNSET) {
+	if (pids) {
 		s = plan_add(plan, ACTOR_WARDEN, STEP_RLIMIT,
 		             "the warden itself is not meant");
 		s->target = "nproc";

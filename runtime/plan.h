@@ -10,6 +10,21 @@
 #include "step.h"
 
 /**
+ * struct plan_limit - What becomes of a limit that was asked for
+ * @name, @text: the option without dashes, and its value
+ * @how:	where it is written, or why it is not enforced
+ * @enforced:	if its step succeeds
+ * @step:	index of that step
+ */
+struct plan_limit {
+	const char *name, *text, *how;
+	bool enforced;
+	size_t step;
+};
+
+#define PLAN_LIMITS_MAX 64
+
+/**
  * struct plan - Everything a launch will do, in order
  * @step, @n:	the steps; each actor walks its own, in this order
  * @room:	of @step
@@ -24,6 +39,7 @@
  * @command:	what is executed, NULL-terminated
  * @env:	its environment, "K=V", NULL-terminated
  * @pty:	the workspace gets a pty: /dev/console, and stdin to stderr
+ * @limit:	what becomes of the limits
  * @notes:	what this pod does not permit, one sentence each
  */
 struct plan {
@@ -38,7 +54,9 @@ struct plan {
 	const char *const *command;
 	const char *const *env;
 	bool pty;
-	const char *notes[8];
+	struct plan_limit limit[PLAN_LIMITS_MAX];
+	size_t limit_n;
+	const char *notes[16];
 	size_t notes_n;
 };
 
@@ -73,8 +91,28 @@ int plan_print_json(const struct plan *plan, FILE *out, struct err *err);
 struct step *plan_add(struct plan *plan, enum actor actor, enum step_kind kind,
                       const char *why);
 
-/* Something this pod does not permit, for people; @text is static. */
+/* Something this pod does not permit, for people; @text lives as long as the plan. */
 void plan_note(struct plan *plan, const char *text);
+
+/* A limit that has its step, which is the last one so far. */
+void plan_enforced(struct plan *plan, const char *name, const char *text,
+                   const char *how);
+
+/*
+ * A limit that cannot be had here for the reason @why: a note where it is best-effort,
+ * else a failure with @remedy as its hint. Return: 0 or -EPERM.
+ */
+int plan_unenforced(struct plan *plan, const struct config *config, const char *name,
+                    const char *text, const char *why, const char *remedy,
+                    struct err *err);
+
+/* Why we may not build groups, and what to do. */
+const char *plan_no_group(const struct cgroup_facts *cg);
+#define PLAN_NO_GROUP_HINT                                                    \
+	"in a pod use a runtime that hands over the cgroup (crun, or "        \
+	"containerd 2.1 with cgroup_writable); on a machine log in with a "   \
+	"systemd user session, or start under systemd-run --user --scope -p " \
+	"Delegate=yes"
 
 /* What lies over a directory that the workspace has no use for. */
 #define PLAN_EMPTY_DIRECTORY "/dev/.berth/empty"
@@ -84,6 +122,9 @@ int plan_ids(struct plan *plan, const struct config *config, const struct facts 
              struct err *err);
 int plan_cgroup(struct plan *plan, const struct config *config, const struct facts *facts,
                 struct err *err);
+/* @group: where the workspace's limits are held, NULL where there is none. */
+int plan_limits(struct plan *plan, const struct config *config, const struct facts *facts,
+                const char *group, struct err *err);
 int plan_host_root(struct plan *plan, const struct config *config,
                    const struct facts *facts, struct err *err);
 void plan_layered_root(struct plan *plan, const struct config *config);

@@ -22,12 +22,23 @@ static const char *enabling(struct arena *arena, const char *controllers)
  * A command that is waited for, with nobody at it, ends with its caller and shares the
  * caller's group: making one and taking it away would be a tenth of its launch. What
  * lives longer, or is worked in, has one of its own: to be stopped as a whole, and for a
- * dockerd that may be started in it.
+ * dockerd that may be started in it. What is limited has one of necessity.
  */
 static bool wants_group(const struct plan *plan, const struct config *config)
 {
 	return plan->init == INIT_SYSTEMD || config->detach || config->interactive ||
-	       config->tty;
+	       config->tty || config->limit_n > 0;
+}
+
+/* Whether it is worth another start to get a group: RLIMIT_NPROC needs none. */
+static bool needs_group(const struct plan *plan, const struct config *config,
+                        const struct facts *facts)
+{
+	bool needs = plan->init == INIT_SYSTEMD;
+
+	for (size_t i = 0; i < config->limit_n; i++)
+		needs |= config->limit[i].knob != KNOB_PIDS || facts->node_root;
+	return needs;
 }
 
 int plan_cgroup(struct plan *plan, const struct config *config, const struct facts *facts,
@@ -40,34 +51,25 @@ int plan_cgroup(struct plan *plan, const struct config *config, const struct fac
 
 	if (!wants_group(plan, config))
 		return 0;
-	if (!cg->ours) {
-		if (plan->init != INIT_SYSTEMD)
-			return 0;
-		if (facts->user_manager) {
-			s = plan_add(
-				plan, ACTOR_SUPERVISOR, STEP_SCOPE,
-				"our own group is not delegated to us: the service "
-				"manager gives us one that is, and berth starts again "
-				"in it");
-			s->value = facts->uid == 0 ? "systemd-run --scope -p Delegate=yes"
-			                           : "systemd-run --user --scope "
-			                             "-p Delegate=yes";
-			plan_note(plan,
-			          "berth plan inside of such a scope shows the cgroup "
-			          "steps, too");
-			return 0;
-		}
+	if (!cg->ours && needs_group(plan, config, facts) && facts->user_manager) {
+		s = plan_add(plan, ACTOR_SUPERVISOR, STEP_SCOPE,
+		             "our own group is not delegated to us: the service manager "
+		             "gives us one that is, and berth starts again in it");
+		s->value = facts->uid == 0 ? "systemd-run --scope -p Delegate=yes"
+		                           : "systemd-run --user --scope "
+		                             "-p Delegate=yes";
+		plan_note(plan, "berth plan inside of such a scope shows the cgroup "
+		                "steps, too");
+		return 0;
+	}
+	if (!cg->ours && plan->init == INIT_SYSTEMD) {
 		(void)err_set(err, EPERM, "systemd needs a cgroup it can write, and %s",
-		              !cg->mount ? "no cgroup2 hierarchy is mounted"
-		              : cg->own  ? "our own group is not delegated to us"
-		                         : "our own group is out of sight");
-		(void)err_hint(err,
-		               "in a pod use a runtime that hands over the cgroup (crun, "
-		               "or containerd 2.1 with cgroup_writable); on a machine "
-		               "log in with a systemd user session, or start under "
-		               "systemd-run --user --scope -p Delegate=yes");
+		              plan_no_group(cg));
+		(void)err_hint(err, PLAN_NO_GROUP_HINT);
 		return err_step(err, "cgroup");
 	}
+	if (!cg->ours)
+		return plan_limits(plan, config, facts, NULL, err);
 
 	plan->cgroup = cg->own;
 	limits = arena_printf(arena, "berth-%s", config->name);
@@ -93,6 +95,8 @@ int plan_cgroup(struct plan *plan, const struct config *config, const struct fac
 	s = plan_add(plan, ACTOR_SUPERVISOR, STEP_CGROUP_MAKE,
 	             "limits are written here, out of reach of root inside");
 	s->target = limits;
+	if (plan_limits(plan, config, facts, limits, err) < 0)
+		return -err->code;
 	if (*all) {
 		s = plan_add(plan, ACTOR_SUPERVISOR, STEP_CGROUP_ENABLE,
 		             "systemd and dockerd inside hand them further down");

@@ -78,6 +78,7 @@ static const char *describe(struct arena *arena, const struct step *s)
 		return arena_printf(arena, "%s: uid %s; gid %s (%s)", target, value,
 		                    flat(arena, s->source),
 		                    strcmp(s->via, "write") ? s->via : "written");
+	case STEP_CGROUP_LIMIT:
 	case STEP_UCOUNT:
 	case STEP_RLIMIT:
 		return arena_printf(arena, "%s = %s", target, value);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -344,6 +345,29 @@ static int probe_sources(const struct config *config, struct arena *arena,
 	return 0;
 }
 
+static int probe_devices(const struct config *config, struct arena *arena,
+                         struct facts *facts, struct err *err)
+{
+	struct device_fact *device =
+		arena_alloc(arena, (config->limit_n + 1) * sizeof(*device));
+
+	if (!device)
+		return err_set(err, ENOMEM, "look at devices");
+	for (size_t i = 0; i < config->limit_n; i++) {
+		const char *path = config->limit[i].device;
+		struct stat st;
+
+		if (!path || path[0] != '/' || stat(path, &st) < 0 ||
+		    !S_ISBLK(st.st_mode))
+			continue;
+		device[i] = (struct device_fact){ .found = true,
+			                          .major = major(st.st_rdev),
+			                          .minor = minor(st.st_rdev) };
+	}
+	facts->device = device;
+	return 0;
+}
+
 int probe_ids(struct arena *arena, struct facts *ret, struct err *err)
 {
 	struct facts facts = *ret;
@@ -383,6 +407,8 @@ int probe(const struct config *config, struct arena *arena, struct facts *ret,
 		r = probe_root(config, &facts, err);
 	if (r == 0)
 		r = probe_sources(config, arena, &facts, err);
+	if (r == 0)
+		r = probe_devices(config, arena, &facts, err);
 	if (r < 0)
 		return r;
 

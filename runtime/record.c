@@ -160,6 +160,16 @@ static void put_text(struct json *json, const char *value, bool *failed)
 	free(escaped);
 }
 
+static void put_words(struct json *json, const char *key, const char *const *words,
+                      size_t n, bool *failed)
+{
+	json_key(json, key);
+	json_array(json);
+	for (size_t i = 0; i < n; i++)
+		put_text(json, words[i], failed);
+	json_array_end(json);
+}
+
 static int print_record(FILE *out, const struct record *record)
 {
 	struct json *json = json_open(out, true);
@@ -182,11 +192,8 @@ static int print_record(FILE *out, const struct record *record)
 		json_key(json, text_fields[i].key);
 		put_text(json, *text_of(&r, &text_fields[i]), &failed);
 	}
-	json_key(json, "args");
-	json_array(json);
-	for (size_t i = 0; i < record->args_n; i++)
-		put_text(json, record->args[i], &failed);
-	json_array_end(json);
+	put_words(json, "args", record->args, record->args_n, &failed);
+	put_words(json, "limits", record->limits, record->limits_n, &failed);
 	json_object_end(json);
 	ret = json_close(json);
 	return ret == 0 && failed ? -ENOMEM : ret;
@@ -291,29 +298,29 @@ static int read_texts(const struct json_value *root, struct arena *arena,
 	return 0;
 }
 
-static int read_args(const struct json_value *root, struct arena *arena,
-                     struct record *ret, struct err *err)
+static int read_words(const struct json_value *root, const char *key, struct arena *arena,
+                      const char *const **ret, size_t *ret_n, struct err *err)
 {
 	const struct json_value *array = NULL;
-	int r = json_get_array(root, "args", &array, err);
-	const char **args;
+	int r = json_get_array(root, key, &array, err);
+	const char **words;
 	size_t n = 0;
 
 	if (r < 0)
 		return r;
-	args = arena_alloc(arena, (array->n + 1) * sizeof(*args));
-	if (!args)
-		return err_set(err, ENOMEM, "read %zu arguments", array->n);
+	words = arena_alloc(arena, (array->n + 1) * sizeof(*words));
+	if (!words)
+		return err_set(err, ENOMEM, "read %zu words", array->n);
 	for (const struct json_value *at = array->first; at; at = at->next) {
 		if (at->type != JSON_STRING)
-			return err_set(err, EINVAL, "line %u: key 'args' holds %s",
-			               at->line, json_type_name[at->type]);
-		args[n] = unescape(at->text, arena, err);
-		if (!args[n++])
-			return err_wrap(err, "key 'args'");
+			return err_set(err, EINVAL, "line %u: key '%s' holds %s",
+			               at->line, key, json_type_name[at->type]);
+		words[n] = unescape(at->text, arena, err);
+		if (!words[n++])
+			return err_wrap(err, "key '%s'", key);
 	}
-	ret->args = args;
-	ret->args_n = n;
+	*ret = words;
+	*ret_n = n;
 	return 0;
 }
 
@@ -367,7 +374,10 @@ static int read_record(const char *text, size_t size, const char *name,
 	r = read_texts(root, arena, ret, err);
 	if (r < 0)
 		return r;
-	r = read_args(root, arena, ret, err);
+	r = read_words(root, "args", arena, &ret->args, &ret->args_n, err);
+	if (r < 0)
+		return r;
+	r = read_words(root, "limits", arena, &ret->limits, &ret->limits_n, err);
 	return r < 0 ? r : read_rest(root, ret, err);
 }
 

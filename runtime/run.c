@@ -228,6 +228,7 @@ static int see_through(const struct config *config, const struct facts *facts,
 	n = readlink(link, path, sizeof(path) - 1);
 	path[n > 0 ? n : 0] = '\0';
 	ws.state_path = path;
+	ws.arena = &arena;
 
 	r = lock_root(config, plan, &root, err);
 	if (r == 0)

@@ -45,6 +45,8 @@ extern const char *const status_name[STATUS_MAX];
  * @args:	the words of "berth run", so that start can say them again; paths in
  *		them are absolute
  * @args_n:	length of @args
+ * @limits:	each limit that was asked for, and how it is enforced or why it is not
+ * @limits_n:	length of @limits
  * @command:	what runs inside, for ps
  *
  * Texts may hold any byte but NUL; a NULL one is written as "".
@@ -63,6 +65,8 @@ struct record {
 	bool remove;
 	const char *const *args;
 	size_t args_n;
+	const char *const *limits;
+	size_t limits_n;
 	const char *command;
 };
 

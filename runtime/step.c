@@ -13,6 +13,7 @@ const char *const step_name[STEP_MAX] = {
 	[STEP_CGROUP_LEAF]   = "cgroup-leaf",
 	[STEP_CGROUP_ENABLE] = "cgroup-enable",
 	[STEP_CGROUP_MAKE]   = "cgroup-make",
+	[STEP_CGROUP_LIMIT]  = "cgroup-limit",
 	[STEP_CGROUP_OWN]    = "cgroup-own",
 	[STEP_CGROUP_JOIN]   = "cgroup-join",
 	[STEP_SPAWN]         = "spawn",

@@ -23,6 +23,7 @@ enum step_kind {
 	STEP_CGROUP_LEAF, /* target value=from     processes of our group move there */
 	STEP_CGROUP_ENABLE, /* target value          cgroup.subtree_control */
 	STEP_CGROUP_MAKE,   /* target                mkdir */
+	STEP_CGROUP_LIMIT,  /* target=file value source=knob    written, and read back */
 	STEP_CGROUP_OWN,    /* target number=uid     chown */
 	STEP_CGROUP_JOIN, /* target                init is moved there after its birth */
 	/* supervisor and warden */

@@ -312,6 +312,27 @@ static int serve(struct supervisor *sup, struct err *err)
 	return control_listen(&sup->control, sup->ws->entry, err);
 }
 
+/* What became of the limits, for inspect; a step that failed counts as what it is. */
+static int record_limits(struct workspace *ws, uint64_t unenforced, struct err *err)
+{
+	const struct plan *plan = ws->plan;
+	const char **line = arena_alloc(ws->arena, (plan->limit_n + 1) * sizeof(*line));
+
+	for (size_t i = 0; line && i < plan->limit_n; i++) {
+		const struct plan_limit *l = &plan->limit[i];
+		bool failed = unenforced & UINT64_C(1) << i;
+
+		line[i] = arena_printf(ws->arena, "%s %s: %s%s", l->name, l->text,
+		                       l->enforced && !failed ? "" : "not enforced: ",
+		                       failed ? "it could not be written" : l->how);
+	}
+	if (ws->arena->failed)
+		return err_set(err, ENOMEM, "keep the workspace's record");
+	ws->record.limits = line;
+	ws->record.limits_n = plan->limit_n;
+	return 0;
+}
+
 static int start(struct supervisor *sup, struct err *err)
 {
 	struct workspace *ws = sup->ws;
@@ -332,6 +353,9 @@ static int start(struct supervisor *sup, struct err *err)
 	if (r < 0)
 		return r;
 
+	r = record_limits(ws, l->unenforced, err);
+	if (r < 0)
+		return r;
 	pid = pidfd_pid(AT_FDCWD, l->init_pidfd, err);
 	err_clear(err); /* it may have ended already: the warden says so next */
 	ws->record.init = pid > 0 ? pid : 0;

@@ -13,6 +13,7 @@
  * @entry:	ours in it, locked
  * @lock:	keeps it locked
  * @state_path:	the same as @state, as a path
+ * @arena:	owns what is added to @record; lives as long as that
  * @record:	what is written to state.json; its strings are borrowed
  * @started:	called once the payload runs, before it is waited for; may be NULL
  * @ctx:	for @started
@@ -23,6 +24,7 @@ struct workspace {
 	const struct plan *plan;
 	int state, entry, lock;
 	const char *state_path;
+	struct arena *arena;
 	struct record record;
 	void (*started)(void *ctx);
 	void *ctx;

@@ -40,9 +40,13 @@ static const struct source_fact sources[] = {
 	{ true, true, 1, 13 },
 };
 
-#define COMMON                                                                      \
-	.clone3 = true, .nproc_hard = UINT64_MAX, .node_watches = 65536,            \
-	.node_instances = 128, .source = sources, .kernel_files = ALL_KERNEL_FILES, \
+/* None of --io's is there. */
+static const struct device_fact devices[16];
+
+#define COMMON                                                           \
+	.clone3 = true, .nproc_hard = UINT64_MAX, .node_watches = 65536, \
+	.node_instances = 128, .source = sources, .device = devices,     \
+	.kernel_files = ALL_KERNEL_FILES,                                \
 	.root = { 1, 2, "/sbin/init", 1000, true, true }
 
 /* An ordinary user, logged in, in a group that is not delegated to anybody. */
@@ -189,6 +193,16 @@ const struct facts pod_oom_highest = { POD, .oom_score_adj = 1000 };
 		}
 
 const struct facts node_root = { NODE_ROOT };
+/* As on a machine that has its controllers beside cgroup v2. */
+const struct facts node_root_no_pids = {
+	NODE_ROOT,
+	.subuid = LENT,
+	.subgid = LENT,
+	.cgroup = { .mount = "/sys/fs/cgroup/unified",
+	            .own = "/berth",
+	            .ours = true,
+	            .controllers = "hugetlb" },
+};
 const struct facts node_root_lent = { NODE_ROOT, .subuid = LENT, .subgid = LENT };
 const struct facts node_root_lent_no_clone3 = {
 	NODE_ROOT,

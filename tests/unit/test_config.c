@@ -42,7 +42,6 @@ static const char *differences(struct arena *arena, const struct config *c)
 		const char *key;
 		uint64_t value;
 	} numbers[] = {
-		{ "pids", c->pids },
 		{ "watches", c->watches },
 		{ "inotify-instances", c->inotify_instances },
 		{ "stop-timeout", c->stop_timeout_s },
@@ -57,6 +56,11 @@ static const char *differences(struct arena *arena, const struct config *c)
 	};
 	const char *text = "";
 
+	for (size_t i = 0; i < c->limit_n; i++)
+		text = arena_printf(arena, "%s%s=%s ", text,
+		                    knob_info[c->limit[i].knob].name, c->limit[i].text);
+	if (c->best_effort)
+		text = arena_printf(arena, "%sbest-effort=%s ", text, c->best_effort);
 	for (size_t i = 0; i < N_ELEMENTS(texts); i++)
 		if (strcmp(texts[i].value ? texts[i].value : "", texts[i].usual) != 0)
 			text = arena_printf(arena, "%s%s=%s ", text, texts[i].key,
@@ -117,8 +121,21 @@ static const struct good_case {
 	{ { "--workdir", "/" }, "workdir=/ " },
 	{ { "--hostname", "box.example" }, "hostname=box.example " },
 	{ { "--pids", "1" }, "pids=1 " },
-	{ { "--pids", "4294967295" }, "pids=4294967295 " },
+	{ { "--pids", "4194304" }, "pids=4194304 " },
 	{ { "--watches", "1000" }, "watches=1000 " },
+	{ { "--cpus", "1.5", "--cpu-weight", "50", "--cpuset", "0-3,7" },
+	  "cpus=1.5 cpu-weight=50 cpuset=0-3,7 " },
+	{ { "--memory", "512m", "--memory-high", "400m", "--swap", "0" },
+	  "memory=512m memory-high=400m swap=0 " },
+	{ { "--memory", "1g", "--memory=2g" }, "memory=2g " },
+	{ { "--io", "8:0:rbps=1m", "--io", "8:0:wbps=1m" },
+	  "io=8:0:rbps=1m io=8:0:wbps=1m " },
+	{ { "--hugetlb", "2m:4m", "--hugetlb", "1g:1g", "--hugetlb", "2m:8m" },
+	  "hugetlb=2m:8m hugetlb=1g:1g " },
+	{ { "--max-descendants", "10", "--max-depth", "3" },
+	  "max-descendants=10 max-depth=3 " },
+	{ { "--best-effort", "cpus,watches", "--best-effort", "memory" },
+	  "best-effort=memory " },
 	{ { "--inotify-instances", "128" }, "inotify-instances=128 " },
 	{ { "--state", "/var/lib/berth" }, "state=/var/lib/berth " },
 	{ { "--state", "/v", "--rootfs", "/r:O" }, "rootfs=/r state=/v overlay " },
@@ -259,10 +276,14 @@ static const struct bad_case {
 	  -EINVAL,
 	  "'aaaaaaaaaaaaaaaa" },
 	{ "pids: none", { "--pids", "0" }, -ERANGE, "'0'" },
-	{ "pids: too many", { "--pids", "4294967296" }, -ERANGE, "'4294967296'" },
+	{ "pids: too many", { "--pids", "4194305" }, -ERANGE, "'4194305'" },
 	{ "pids: negative", { "--pids=-1" }, -EINVAL, "'-1'" },
 	{ "pids: a word", { "--pids", "many" }, -EINVAL, "'many'" },
 	{ "pids: empty", { "--pids", "" }, -EINVAL, "''" },
+	{ "limits: nonsense", { "--memory", "lots" }, -EINVAL, "--memory" },
+	{ "best-effort: unknown", { "--best-effort", "cpus,cpu" }, -EINVAL, "'cpu'" },
+	{ "best-effort: empty", { "--best-effort", "" }, -EINVAL, "''" },
+	{ "best-effort: half", { "--best-effort", "cpus," }, -EINVAL, "''" },
 	{ "watches: a size", { "--watches", "64k" }, -EINVAL, "'64k'" },
 	{ "watches: none", { "--watches", "0" }, -ERANGE, "'0'" },
 	{ "instances: none", { "--inotify-instances", "0" }, -ERANGE, "'0'" },
