@@ -168,11 +168,11 @@ check_paths()
 {
 	local file path
 
-	for file in README.md HACKING.md docs/launch.md docs/threat-model.md docs/decisions.md \
+	for file in README.md HACKING.md docs/kubernetes.md docs/launch.md docs/threat-model.md docs/decisions.md \
 		docs/plan-format.md; do
 		while read -r path; do
 			compgen -G "$top/${path//NAME/*}*" >/dev/null || found "$file: there is no '$path'"
-		done < <(grep -oE '`(runtime|cgroups|netns|policies|tests|scripts|docs|man|completions)/[A-Za-z0-9_./-]*' \
+		done < <(grep -oE '`(runtime|cgroups|netns|policies|tests|scripts|templates|docs|man|completions)/[A-Za-z0-9_./-]*' \
 			"$docs/$file" | cut -c 2- | sort -u)
 		while read -r path; do
 			[ -e "$docs/$(dirname "$file")/$path" ] || found "$file: the link to '$path' is dead"
