@@ -9,7 +9,7 @@ packages_run=(uidmap util-linux)
 packages_rootfs=(debian-archive-keyring mmdebstrap)
 packages_test=(
 	bats binutils bubblewrap clang-format codespell crun git jq libcmocka-dev
-	man-db procps python3 shellcheck strace
+	man-db procps python3 python3-yaml shellcheck strace
 )
 
 # packages_missing NAME...: prints those that are not installed, one a line.

@@ -1,66 +1,41 @@
 # shellcheck shell=bash
-# A pod as the kubelet and an OCI runtime make it: crun, a user namespace 65536 IDs wide, the
-# 14 default capabilities, no_new_privs, a cgroup namespace, /sys/fs/cgroup read-only. The
-# tests of this folder run as root, which plays the node; berth in the pod has nothing of it.
+# The pod of templates/kubernetes, as the kubelet and an OCI runtime make it: tests/vm/bundle and
+# crun. The tests of this folder run as root, which plays the node; berth in the pod has nothing
+# of it.
+
+pod_command=(sleep infinity)
+pod_top=${BATS_TEST_DIRNAME%/tests/*}
 
 # The pod's IDs are the test user's, so that the Debian tree unpacked in them is its image.
-pod_mappings()
+pod_ids()
 {
-	local file=$1 own=$2 first
+	local file=$1 own=$2
 
-	first=$(awk -F: -v user="$BERTH_TEST_USER" '$1 == user { print $2; exit }' "$file")
-	printf '[{"containerID":0,"hostID":%s,"size":1},{"containerID":1,"hostID":%s,"size":65535}]' \
-		"$own" "$first"
+	awk -F: -v user="$BERTH_TEST_USER" -v own="$own" \
+		'$1 == user { print "0:" own ":1,1:" $2 ":65535"; exit }' "$file"
 }
 
-# pod_config JQ: the OCI configuration of a pod with procMount: Unmasked, changed by JQ.
-pod_config()
+# pod_bundle DIR OPTION...: the bundle of the pod that we ship with our seccomp profile, on a
+# node without AppArmor, whose cgroup controllers may be missing. The image is
+# BERTH_TEST_ROOTFS with this berth; no_new_privs is set, which takes more than it gives.
+pod_bundle()
 {
-	local capabilities='["CAP_CHOWN","CAP_DAC_OVERRIDE","CAP_FSETID","CAP_FOWNER","CAP_MKNOD",
-		"CAP_NET_RAW","CAP_SETGID","CAP_SETUID","CAP_SETFCAP","CAP_SETPCAP",
-		"CAP_NET_BIND_SERVICE","CAP_SYS_CHROOT","CAP_KILL","CAP_AUDIT_WRITE"]'
+	local dir=$1
 
-	jq -n --argjson caps "$capabilities" --arg name "$pod" \
-		--argjson uids "$(pod_mappings /etc/subuid "$BERTH_TEST_UID")" \
-		--argjson gids "$(pod_mappings /etc/subgid "$(id -g "$BERTH_TEST_USER")")" \
-		--arg root "$pod_dir/root" --arg berth "$BERTH" --arg lib "$pod_dir/lib" \
-		--arg secret "$pod_dir/secret" --arg ws "$pod_dir/ws" '{
-		ociVersion: "1.0.0",
-		hostname: "pod",
-		process: { terminal: false, user: { uid: 0, gid: 0 }, args: ["sleep", "infinity"],
-			cwd: "/", noNewPrivileges: true,
-			env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-				"LD_LIBRARY_PATH=/usr/local/lib/berth"],
-			capabilities: { bounding: $caps, effective: $caps, permitted: $caps } },
-		root: { path: $root, readonly: false },
-		mounts: [
-			{ destination: "/proc", type: "proc", source: "proc" },
-			{ destination: "/dev", type: "tmpfs", source: "tmpfs",
-			  options: ["nosuid", "strictatime", "mode=755", "size=65536k"] },
-			{ destination: "/dev/pts", type: "devpts", source: "devpts",
-			  options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"] },
-			{ destination: "/dev/shm", type: "tmpfs", source: "shm",
-			  options: ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"] },
-			{ destination: "/dev/mqueue", type: "mqueue", source: "mqueue",
-			  options: ["nosuid", "noexec", "nodev"] },
-			{ destination: "/sys", type: "sysfs", source: "sysfs",
-			  options: ["nosuid", "noexec", "nodev", "ro"] },
-			{ destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup",
-			  options: ["nosuid", "noexec", "nodev", "relatime", "ro"] },
-			{ destination: "/usr/local/bin/berth", type: "bind", source: $berth,
-			  options: ["bind", "ro"] },
-			{ destination: "/usr/local/lib/berth", type: "bind", source: $lib,
-			  options: ["bind", "ro"] },
-			{ destination: "/var/run/secrets/token", type: "bind", source: $secret,
-			  options: ["bind", "ro"] },
-			{ destination: "/etc/hosts", type: "bind", source: $secret,
-			  options: ["bind", "ro"] },
-			{ destination: "/srv/ws", type: "bind", source: $ws, options: ["rbind"] }
-		],
-		linux: { uidMappings: $uids, gidMappings: $gids, cgroupsPath: ("/" + $name),
-			namespaces: [{ type: "pid" }, { type: "network" }, { type: "ipc" },
-				{ type: "uts" }, { type: "mount" }, { type: "cgroup" }, { type: "user" }],
-			maskedPaths: [], readonlyPaths: [] } }' | jq "$1"
+	shift
+	/usr/bin/python3 "$pod_top/tests/vm/bundle" \
+		"$pod_top/templates/kubernetes/workspace.yaml" "$dir" \
+		--seccomp-root "$pod_top/templates/seccomp" --no-controllers \
+		--pod '{ "securityContext": { "appArmorProfile": null },
+			"automountServiceAccountToken": true }' \
+		--container '{ "securityContext": { "allowPrivilegeEscalation": false },
+			"resources": null,
+			"env": [{ "name": "LD_LIBRARY_PATH", "value": "/usr/local/lib/berth" }] }' \
+		--uids "$(pod_ids /etc/subuid "$BERTH_TEST_UID")" \
+		--gids "$(pod_ids /etc/subgid "$(id -g "$BERTH_TEST_USER")")" \
+		--cgroup "/$pod" --rootfs "$dir/root" \
+		--bind "$BERTH:/usr/local/bin/berth:ro" --bind "$dir/lib:/usr/local/lib/berth:ro" \
+		--bind "$dir/ws:/srv/ws" "$@" -- "${pod_command[@]}"
 }
 
 # crun wants to see nothing but cgroup v2, also on a hybrid host.
@@ -74,7 +49,7 @@ pure_crun()
 		exec crun --cgroup-manager=cgroupfs "$@"' sh "$@" 3>&-
 }
 
-# pod_start NAME JQ: makes a pod and waits until it runs.
+# pod_start NAME OPTION...: makes a pod, with these options of bundle, and waits until it runs.
 pod_start()
 {
 	pod=$1-$$
@@ -82,14 +57,13 @@ pod_start()
 	mkdir -p "$pod_dir"/{upper,work,root,lib,ws}
 	chmod 755 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$pod_dir"
 	: >"$pod_dir/stdin"
-	echo "a secret of the pod" >"$pod_dir/secret"
 	ldd "$BERTH" | awk '/libyajl|libcap/ { print $3 }' | xargs -I{} cp -L {} "$pod_dir/lib/"
 	# A container's root is an overlay; its volumes are not.
 	chown "$BERTH_TEST_UID" "$pod_dir/upper" "$pod_dir/work"
 	mount -t overlay -o "lowerdir=$BERTH_TEST_ROOTFS,upperdir=$pod_dir/upper,workdir=$pod_dir/work" \
 		overlay "$pod_dir/root"
 	mount --bind "${BERTH_TEST_POD_WS:-$BERTH_TEST_ROOTFS}" "$pod_dir/ws"
-	pod_config "$2" >"$pod_dir/config.json"
+	pod_bundle "$pod_dir" "${@:2}"
 	pure_crun run --detach --bundle "$pod_dir" "$pod" >"$pod_dir/log" 2>&1 <"$pod_dir/stdin" ||
 		{ cat "$pod_dir/log"; return 1; }
 }

@@ -8,7 +8,7 @@ load pod
 setup_file()
 {
 	probe root tool:crun tool:jq debian
-	pod_start unmasked .
+	pod_start unmasked
 	export pod pod_dir
 }
 
@@ -31,7 +31,7 @@ NoNewPrivs:	1"
 	assert_status 0
 	assert_has "wrote"
 	assert_has "127.0.0.1 localhost"
-	[[ $output != *"a secret of the pod"* ]]
+	[[ $output != *"Kubernetes-managed"* ]]
 	[[ $output != *token* ]]
 	[[ $output != *bin* ]]
 	run pod_exec ls /usr/x /etc/y
