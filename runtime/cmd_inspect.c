@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "cgroups/events.h"
 #include "commands.h"
 #include "control.h"
 #include "entries.h"
@@ -140,6 +141,37 @@ static void put_record(struct json *json, const struct record *r)
 	json_put_string(json, "cgroup", r->cgroup);
 }
 
+/* What the group met; of a group that is there, as of now. */
+static void put_events(struct json *json, const struct record *r, bool alive)
+{
+	struct cgroup_events now = {
+		.oom_kill = (uint64_t)r->oom_kills,
+		.memory_max = (uint64_t)r->memory_max,
+		.pids_max = (uint64_t)r->pids_max,
+		.cpu_us = (uint64_t)r->cpu_wait_us,
+		.memory_us = (uint64_t)r->memory_wait_us,
+		.io_us = (uint64_t)r->io_wait_us,
+	};
+	char path[4096];
+
+	if (alive && r->cgroup[0]) {
+		(void)snprintf(path, sizeof(path), "%s%s", r->cgroup_mount, r->cgroup);
+		cleanup_close int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		if (dir >= 0)
+			cgroup_events_read(dir, &now);
+	}
+	json_key(json, "events");
+	json_object(json);
+	json_put_unsigned(json, "oom_kills", now.oom_kill);
+	json_put_unsigned(json, "memory_max", now.memory_max);
+	json_put_unsigned(json, "pids_max", now.pids_max);
+	json_put_unsigned(json, "cpu_wait_us", now.cpu_us);
+	json_put_unsigned(json, "memory_wait_us", now.memory_us);
+	json_put_unsigned(json, "io_wait_us", now.io_us);
+	json_object_end(json);
+}
+
 static int inspect_one(void *ctx, int state, int entry, const char *name, struct err *err)
 {
 	cleanup_arena struct arena arena = { 0 };
@@ -156,6 +188,7 @@ static int inspect_one(void *ctx, int state, int entry, const char *name, struct
 	init = alive && record.status == STATUS_RUNNING ? record.init : 0;
 	json_object(json);
 	put_record(json, &record);
+	put_events(json, &record, alive);
 	json_put_bool(json, "alive", alive);
 	json_key(json, "pids");
 	json_object(json);

@@ -232,6 +232,22 @@ static void plan_docker_dirs(struct plan *plan, const struct config *config)
 	}
 }
 
+/*
+ * RLIMIT_NPROC of the workspace. Behind pids.max it is a second fence a little further
+ * out, so that the one that counts its refusals is met first.
+ */
+static uint64_t nproc(const struct plan *plan, const struct facts *facts,
+                      const struct limit *pids)
+{
+	const uint64_t further = pids->number + 8;
+
+	for (size_t i = 0; i < plan->n; i++)
+		if (plan->step[i].kind == STEP_CGROUP_LIMIT && !plan->step[i].optional &&
+		    !strcmp(plan->step[i].source, knob_info[KNOB_PIDS].name))
+			return further < facts->nproc_hard ? further : facts->nproc_hard;
+	return pids->number;
+}
+
 static void plan_init_birth(struct plan *plan, const struct config *config,
                             const struct facts *facts)
 {
@@ -249,7 +265,8 @@ static void plan_init_birth(struct plan *plan, const struct config *config,
 				  "their "
 				  "user");
 		s->target = "nproc";
-		s->value = arena_printf(&plan->arena, "%" PRIu64, pids->number);
+		s->value =
+			arena_printf(&plan->arena, "%" PRIu64, nproc(plan, facts, pids));
 	}
 	s = plan_add(plan, ACTOR_WARDEN, STEP_SPAWN, "the workspace");
 	s->target = actor_name[ACTOR_INIT];

@@ -66,6 +66,12 @@ static const struct number_field {
 	NUMBER(created_ms,  INT64_MAX),
 	NUMBER(started_ms,  INT64_MAX),
 	NUMBER(finished_ms, INT64_MAX),
+	NUMBER(oom_kills,   INT64_MAX),
+	NUMBER(memory_max,  INT64_MAX),
+	NUMBER(pids_max,    INT64_MAX),
+	NUMBER(cpu_wait_us, INT64_MAX),
+	NUMBER(memory_wait_us, INT64_MAX),
+	NUMBER(io_wait_us,  INT64_MAX),
 #undef NUMBER
 };
 

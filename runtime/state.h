@@ -28,6 +28,8 @@ extern const char *const status_name[STATUS_MAX];
  * @created_ms, @started_ms, @finished_ms: CLOCK_REALTIME in ms, 0 for not yet; start
  *		leaves @started_ms until init runs again: 0 means that nothing ever ran
  *		here, and then nothing is lost with the entry
+ * @oom_kills, @memory_max, @pids_max, @cpu_wait_us, @memory_wait_us, @io_wait_us: what its
+ *		group met, see struct cgroup_events; as of the last event, and of the end
  * @exit_code:	of the workspace once it has exited, else -1
  * @reason:	why it ended where that is not the exit code ("killed by signal 9"),
  *		or ""
@@ -56,6 +58,7 @@ struct record {
 	enum status status;
 	int64_t supervisor, init;
 	int64_t created_ms, started_ms, finished_ms;
+	int64_t oom_kills, memory_max, pids_max, cpu_wait_us, memory_wait_us, io_wait_us;
 	int exit_code;
 	const char *reason;
 	bool ready;

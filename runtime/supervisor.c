@@ -24,6 +24,7 @@
 #include "pidfd.h"
 #include "stdio.h"
 #include "unshare.h"
+#include "watch.h"
 
 /**
  * struct supervisor - A workspace from the supervisor's side
@@ -31,6 +32,8 @@
  * @status:	init's wait status, once @exited
  * @lost:	the warden died without telling it
  * @stopping:	the end was asked for: no restart
+ * @killed:	by us, with SIGKILL
+ * @reason:	why it ended, where that takes more than a word
  * @resting:	between two starts; nothing of the workspace is left
  * @signals:	signalfd
  * @stop_timer:	armed while a stop waits for its end
@@ -45,11 +48,13 @@ struct supervisor {
 	struct stdio stdio;
 	struct control control;
 	struct logfile log;
+	struct watch watch;
 	sigset_t old_mask;
 	int signals, stop_timer, notify;
 	int ns[NS_MAX];
-	bool exited, lost, stopping, resting;
+	bool exited, lost, stopping, resting, killed;
 	int status;
+	char reason[128];
 };
 
 /* An image that reboots at once would else keep a processor busy outside its limits. */
@@ -70,6 +75,33 @@ static void write_record(struct supervisor *sup)
 
 	if (state_write(sup->ws->entry, &sup->ws->record, &err) < 0)
 		log_warn("%s: %s, going on without it", err.text, strerror(err.code));
+}
+
+static void record_events(struct supervisor *sup)
+{
+	const struct cgroup_events *now = &sup->watch.now;
+	struct record *record = &sup->ws->record;
+
+	record->oom_kills = (int64_t)now->oom_kill;
+	record->memory_max = (int64_t)now->memory_max;
+	record->pids_max = (int64_t)now->pids_max;
+	record->cpu_wait_us = (int64_t)now->cpu_us;
+	record->memory_wait_us = (int64_t)now->memory_us;
+	record->io_wait_us = (int64_t)now->io_us;
+}
+
+/* Nobody reads the standard error of a detached supervisor: its log has it, too. */
+static void on_limit(void *ctx, const char *line)
+{
+	struct supervisor *sup = ctx;
+	char text[320];
+	int len = snprintf(text, sizeof(text), "berth: %s\n", line);
+
+	log_warn("%s", line);
+	logfile_write(&sup->log, text, (size_t)len);
+	record_events(sup);
+	if (!sup->exited)
+		write_record(sup);
 }
 
 static void on_output(void *ctx, const char *data, size_t size)
@@ -106,6 +138,7 @@ static int on_kill(void *ctx, int signal, struct err *err)
 
 	if (sup->resting && signal == SIGKILL)
 		return on_stop(sup, 0, err);
+	sup->killed |= signal == SIGKILL;
 	return pidfd_kill(sup->launch.init_pidfd, signal, err);
 }
 
@@ -130,6 +163,7 @@ static int on_stop_timer(void *ctx, int fd, short revents, struct err *err)
 		return LOOP_GO;
 	if (sup->resting)
 		return LOOP_STOP;
+	sup->killed = true;
 	return pidfd_kill(sup->launch.init_pidfd, SIGKILL, err);
 }
 
@@ -309,6 +343,12 @@ static int serve(struct supervisor *sup, struct err *err)
 		                         .kill = on_kill,
 		                         .stop = on_stop,
 		                         .join = on_join };
+	sup->watch = (struct watch){ .limits = sup->launch.limits,
+		                     .config = sup->ws->config,
+		                     .changed = on_limit,
+		                     .ctx = sup };
+	if (watch_start(&sup->watch, &sup->loop, err) < 0)
+		return -err->code;
 	return control_listen(&sup->control, sup->ws->entry, err);
 }
 
@@ -406,6 +446,7 @@ static void remove_group(struct supervisor *sup)
 
 	if (sup->launch.limits < 0)
 		return;
+	watch_close(&sup->watch);
 	drop_fd(&sup->launch.payload);
 	drop_fd(&sup->launch.limits);
 	/* systemd inside gives groups to its users, whom only their namespace maps. */
@@ -421,6 +462,14 @@ static int judge(struct supervisor *sup)
 
 	if (sup->lost) {
 		record->reason = "the warden was killed";
+		return 128 + SIGKILL;
+	}
+	/* berth's own init ends with 137 when its command was killed. */
+	if (!sup->killed &&
+	    (WIFEXITED(status) ? WEXITSTATUS(status) == 128 + SIGKILL
+	                       : WTERMSIG(status) == SIGKILL) &&
+	    watch_oom(&sup->watch, sup->ws->plan, sup->reason, sizeof(sup->reason))) {
+		record->reason = sup->reason;
 		return 128 + SIGKILL;
 	}
 	if (WIFEXITED(status))
@@ -522,6 +571,8 @@ int supervise(struct workspace *ws, struct err *err)
 		r = start(&sup, err);
 	if (r == 0)
 		r = loop_run(&sup.loop, err);
+	watch_finish(&sup.watch);
+	record_events(&sup);
 	code = r < 0 ? r : judge(&sup);
 
 	/* After SYNC_EXITED init is gone with all below it, and the warden takes its
