@@ -1,8 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # start.sh brings these files together
 # Makes root file systems, once each: the cache key is a hash of this file and the arguments.
 
-rootfs_cache=${BERTH_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/berth}
-
 # What a workspace is made of, besides Debian's minbase.
 rootfs_packages=(
 	systemd systemd-sysv dbus docker.io iproute2 iptables procps ca-certificates
@@ -22,35 +20,13 @@ rootfs_excluded=(
 # rootfs_make KIND: KIND is a Debian suite, or "small". REPLY is the tar afterwards.
 rootfs_make()
 {
-	local kind=$1 key tar lock
+	local make=(rootfs_debian "$1" "${rootfs_packages[@]}")
 
-	key=$(cat "${BASH_SOURCE[0]}" - <<<"$kind $(dpkg --print-architecture)" |
-		sha256sum | cut -c 1-12)
-	tar=$rootfs_cache/$kind-$key.tar
-	mkdir -p "$rootfs_cache"
-
-	# Two scripts started together make it once: the second one waits, then finds it.
-	exec {lock}>"$rootfs_cache/$kind.lock"
-	if ! flock -n "$lock"; then
-		say "another script is making it, waiting"
-		flock "$lock"
-	fi
-	if [ -e "$tar" ]; then
-		say "found in the cache: $tar"
-	else
-		rootfs_partial=$(mktemp "$tar.XXXXXX")
-		at_exit rm -f "$rootfs_partial"
-		if [ "$kind" = small ]; then
-			rootfs_small "$rootfs_partial"
-		else
-			rootfs_debian "$kind" "$rootfs_partial"
-		fi
-		chmod 0644 "$rootfs_partial"
-		mv "$rootfs_partial" "$tar"
-		say "made $tar ($(du -h "$tar" | cut -f 1))"
-	fi
-	exec {lock}>&-
-	REPLY=$tar
+	case $1 in
+	small) make=(rootfs_small) ;;
+	trixie) make+=("${rootfs_packages_trixie[@]}") ;;
+	esac
+	cache_make "$1" .tar "$(cat "${BASH_SOURCE[0]}"; dpkg --print-architecture)" "${make[@]}"
 }
 
 # rootfs_mirror LABEL DEFAULT: where this machine gets Debian (or Debian-Security) from.
@@ -65,15 +41,16 @@ rootfs_mirror()
 	printf '%s' "${uri:-$2}"
 }
 
+# rootfs_debian SUITE PACKAGE... OUT: minbase with these packages as a tar. The array
+# rootfs_options has more options for mmdebstrap, where it is set.
 rootfs_debian()
 {
-	local suite=$1 out=$2 main security path options=() packages=("${rootfs_packages[@]}")
+	local suite=$1 out=${*: -1} main security path options=(${rootfs_options[@]+"${rootfs_options[@]}"})
 
+	shift
+	set -- "${@:1:$#-1}"
 	main=$(rootfs_mirror Debian http://deb.debian.org/debian)
 	security=$(rootfs_mirror Debian-Security http://deb.debian.org/debian-security)
-	if [ "$suite" = trixie ]; then
-		packages+=("${rootfs_packages_trixie[@]}")
-	fi
 	for path in "${rootfs_excluded[@]}"; do
 		options+=("--dpkgopt=path-exclude=$path")
 	done
@@ -86,7 +63,7 @@ rootfs_debian()
 	# The hooks leave out what mmdebstrap copies from this machine; device nodes cannot be
 	# unpacked by a user, and a workspace gets its own.
 	# shellcheck disable=SC2016 # for the hook's shell
-	mmdebstrap --variant=minbase --format=tar --skip=output/dev --include="$(IFS=,; echo "${packages[*]}")" \
+	mmdebstrap --variant=minbase --format=tar --skip=output/dev --include="$(IFS=,; echo "$*")" \
 		--aptopt="$work/apt.conf" "${options[@]}" \
 		--customize-hook='rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap" "$1/etc/resolv.conf"' \
 		--customize-hook='echo workspace >"$1/etc/hostname"' \

@@ -12,6 +12,8 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$top/scripts/lib/packages.sh"
 # shellcheck source=lib/build.sh
 . "$top/scripts/lib/build.sh"
+# shellcheck source=lib/cache.sh
+. "$top/scripts/lib/cache.sh"
 # shellcheck source=lib/rootfs.sh
 . "$top/scripts/lib/rootfs.sh"
 # shellcheck source=lib/user.sh
