@@ -9,7 +9,7 @@ load pod
 setup_file()
 {
 	probe root tool:crun tool:jq debian
-	pod_start containerd
+	pod_start containerd .
 	export pod pod_dir
 	# What containerd would hand to runc, and its default seccomp profile for it.
 	pod_exec sh -c 'containerd >/tmp/containerd.log 2>&1 &

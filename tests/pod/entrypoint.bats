@@ -15,7 +15,7 @@ setup()
 teardown() { pod_stop; }
 
 @test "the manifest's command boots systemd, the probe says ready, SIGTERM ends the pod" {
-	pod_start workspace
+	pod_start workspace .
 	pod_exec timeout 100 berth wait --ready workspace
 	run pod_exec berth exec workspace -- systemctl is-system-running
 	assert_output running

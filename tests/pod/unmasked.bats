@@ -8,7 +8,7 @@ load pod
 setup_file()
 {
 	probe root tool:crun tool:jq debian
-	pod_start unmasked
+	pod_start unmasked .
 	export pod pod_dir
 }
 
