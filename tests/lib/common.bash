@@ -137,6 +137,11 @@ probe_tool()
 	command -v "$1" >/dev/null || fail "'$1' is not installed"
 }
 
+probe_file()
+{
+	[ -r "$1" ] || fail "no file '$1'"
+}
+
 probe_root()
 {
 	[ "$(id -u)" -eq 0 ] || fail "uid $(id -u)"

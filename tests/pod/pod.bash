@@ -91,10 +91,11 @@ pod_stop()
 # are, and /dev/null is the node's.
 pod_exec()
 {
-	local options=()
+	local options
 
-	# As the kubelet's own exec: the container's setting holds for it too.
-	! jq -e .process.noNewPrivileges "$pod_dir/config.json" >/dev/null || options=(--no-new-privs)
+	# As the kubelet's exec has it: the user and the setting of the container.
+	options=(--user "$(jq -r '.process.user | "\(.uid):\(.gid)"' "$pod_dir/config.json")")
+	! jq -e .process.noNewPrivileges "$pod_dir/config.json" >/dev/null || options+=(--no-new-privs)
 	cat | pod_oci exec "${options[@]}" "$pod" "$@" 2> >(cat >&2) | cat
 	return "${PIPESTATUS[1]}"
 }
