@@ -38,6 +38,7 @@ static apply_fn *const apply_fns[STEP_MAX] = {
 	[STEP_PIVOT]         = apply_pivot,
 	[STEP_CONSOLE]       = apply_console,
 	[STEP_NOTIFY]        = apply_notify,
+	[STEP_AIRLOCK]       = apply_airlock,
 	[STEP_SECCOMP]       = apply_seccomp,
 	[STEP_USER]          = apply_user,
 	[STEP_EXEC]          = apply_exec,
@@ -62,6 +63,7 @@ void launch_init(struct launch *launch)
 		.pty_master = -EBADF,
 		.pty_slave = -EBADF,
 		.notify = -EBADF,
+		.airlock = -EBADF,
 	};
 }
 

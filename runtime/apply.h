@@ -21,7 +21,7 @@ apply_fn apply_private, apply_hide, apply_root, apply_mount, apply_bind, apply_d
 /* apply_file.c */
 apply_fn apply_directory, apply_file, apply_link, apply_copy;
 /* apply_inside.c */
-apply_fn apply_console, apply_notify, apply_user, apply_exec;
+apply_fn apply_console, apply_notify, apply_airlock, apply_user, apply_exec;
 
 /**
  * target_open() - Open what a step names in the workspace

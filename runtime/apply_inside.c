@@ -14,6 +14,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "airlock.h"
 #include "apply.h"
 #include "base/fd.h"
 #include "exec.h"
@@ -55,6 +56,13 @@ int apply_notify(struct launch *launch, const struct step *step, struct err *err
 	return 0;
 }
 
+int apply_airlock(struct launch *launch, const struct step *step, struct err *err)
+{
+	(void)step;
+	launch->airlock = airlock_open(err);
+	return launch->airlock < 0 ? -err->code : 0;
+}
+
 /* With INIT_BERTH only the command changes its user, after the fork in apply_exec(). */
 int apply_user(struct launch *launch, const struct step *step, struct err *err)
 {
@@ -81,6 +89,18 @@ static int payload_stdio(const struct launch *launch, struct err *err)
 	                        fd[2] >= 0 ? fd[2] : null, err);
 }
 
+/* Puts the socket where the airlock looks for it. */
+static int place_socket(struct launch *launch, struct err *err)
+{
+	if (launch->airlock == AIRLOCK_SOCKET) {
+		launch->airlock =
+			fcntl(launch->airlock, F_DUPFD_CLOEXEC, AIRLOCK_SOCKET + 1);
+		if (launch->airlock < 0)
+			return err_set(err, errno, "move the airlock's descriptor");
+	}
+	return fd_hand_down(launch->sync.init[1], AIRLOCK_SOCKET, err);
+}
+
 /* From here to execve(): the payload itself. Returns only on failure. */
 static int execute(struct launch *launch, struct err *err)
 {
@@ -105,10 +125,12 @@ static int execute(struct launch *launch, struct err *err)
 			return r;
 	}
 	r = fd_cloexec_all(err);
+	if (r == 0 && launch->airlock >= 0)
+		r = place_socket(launch, err);
 	if (r < 0)
 		return r;
 	return exec_command(plan->command, exec_environment(plan->env, user.home),
-	                    launch->config->workdir, err);
+	                    launch->config->workdir, launch->airlock, err);
 }
 
 int apply_exec(struct launch *launch, const struct step *step, struct err *err)

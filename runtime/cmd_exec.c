@@ -174,7 +174,7 @@ static int on_signal(void *ctx, int fd, short revents, struct err *err)
 static int on_sock(void *ctx, int fd, short revents, struct err *err)
 {
 	struct client *client = ctx;
-	int r = sync_expect_end(fd, err);
+	int r = sync_expect_end(fd, NULL, err);
 
 	(void)revents;
 	loop_remove(&client->loop, fd);
@@ -253,7 +253,7 @@ static int see_off(struct client *client, struct err *err)
 	int r = join_go(&client->joined, err);
 
 	if (r == 0)
-		r = sync_expect_end(client->joined.sock, err);
+		r = sync_expect_end(client->joined.sock, NULL, err);
 	return r < 0 ? r : join_status(&client->joined, err);
 }
 

@@ -1,7 +1,7 @@
 #include "exec.h"
 
 #include <errno.h>
-#include <limits.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -92,38 +92,77 @@ static bool is_absent(int code)
 }
 
 /*
- * Tries each directory of PATH. Return: why the command could not be executed; with
- * ENOENT @ret_there tells of a file that is there, without its interpreter.
+ * The files to try, NULL-terminated, with room for @more words behind: the command itself
+ * where it has a slash, else one in each directory of PATH. NULL where memory ran out.
  */
-static int search(const char *const *argv, char *const *envp, const char *path,
-                  bool *ret_there)
+static const char **candidates(const char *command, const char *path, size_t more,
+                               size_t *ret_n)
 {
-	int why = ENOENT;
+	size_t n = 0, room = more + 2;
+	const char **file;
 
+	for (const char *p = path; *p; p++)
+		room += *p == ':';
+	file = calloc(room, sizeof(*file));
+	if (!file || !*command)
+		return file;
+	*ret_n = 1;
+	file[0] = command;
+	if (strchr(command, '/'))
+		return file;
 	for (;;) {
-		size_t n = strcspn(path, ":");
-		char file[PATH_MAX];
-		/* An empty one is the current directory, as in a shell. */
-		int len = snprintf(file, sizeof(file), "%.*s%s%s", (int)n, path,
-		                   n > 0 ? "/" : "", argv[0]);
+		size_t len = strcspn(path, ":");
+		char *name;
 
-		if (len > 0 && (size_t)len < sizeof(file)) {
-			(void)execve(file, (char *const *)argv, envp);
-			/* EACCES may be a directory of that name: another may do. */
-			if (errno == EACCES)
-				why = EACCES;
-			else if (!is_absent(errno))
-				return errno;
-			else if (access(file, F_OK) == 0)
-				*ret_there = true;
-		}
-		if (path[n] == '\0')
-			return why;
-		path += n + 1;
+		/* An empty one is the current directory, as in a shell. */
+		if (asprintf(&name, "%.*s%s%s", (int)len, path, len > 0 ? "/" : "./",
+		             command) < 0)
+			return NULL;
+		file[n++] = name;
+		*ret_n = n;
+		if (path[len] == '\0')
+			return file;
+		path += len + 1;
 	}
 }
 
-static int explain(const char *command, int why, bool there, struct err *err)
+/* As airlock() does. Return: why none could be executed. */
+static int try_each(const char *const *file, const char *const *argv, char *const *envp,
+                    bool *ret_there)
+{
+	bool only = file[0] && !file[1];
+	int why = ENOENT;
+
+	for (; *file; file++) {
+		int code;
+
+		(void)execve(*file, (char *const *)argv, envp);
+		code = errno;
+		if (is_absent(code) && access(*file, F_OK) == 0)
+			*ret_there = true;
+		if (is_absent(code) && !only)
+			continue;
+		why = code;
+		/* EACCES may be a directory of that name: another may do. */
+		if (why != EACCES)
+			break;
+	}
+	return why;
+}
+
+/* Returns only where there is no airlock to become. */
+static int through(int airlock, const char **file, size_t n, const char *const *argv,
+                   char *const *envp, struct err *err)
+{
+	file[n++] = "";
+	while (*argv)
+		file[n++] = *argv++;
+	(void)execveat(airlock, "", (char *const *)file, envp, AT_EMPTY_PATH);
+	(void)err_set(err, errno, "execute the airlock");
+	return err_step(err, "airlock");
+}
+
+int exec_failed(const char *command, int why, bool there, struct err *err)
 {
 	if (why == ENOENT && !there && !strchr(command, '/')) {
 		(void)err_set(err, why, "find '%s' in the workspace's PATH", command);
@@ -142,14 +181,20 @@ static int explain(const char *command, int why, bool there, struct err *err)
 }
 
 int exec_command(const char *const *argv, char *const *envp, const char *workdir,
-                 struct err *err)
+                 int airlock, struct err *err)
 {
 	const char *command = argv[0] ? argv[0] : "";
-	const char *path;
+	const char *path = envp ? find_variable(envp, "PATH") : NULL;
+	const char **file = NULL;
+	size_t n = 0, words = 1;
 	bool there = false;
-	int r, why = ENOENT;
+	int r, why;
 
-	if (!envp) {
+	while (argv[words - 1])
+		words++;
+	if (envp)
+		file = candidates(command, path ? path : EXEC_PATH, words, &n);
+	if (!file) {
 		(void)err_set(err, ENOMEM, "make the command's environment");
 		return err_step(err, "environment");
 	}
@@ -158,16 +203,10 @@ int exec_command(const char *const *argv, char *const *envp, const char *workdir
 		return r;
 	(void)umask(022);
 	reset_signals();
-
-	path = find_variable(envp, "PATH");
-	if (strchr(command, '/')) {
-		(void)execve(command, (char *const *)argv, envp);
-		why = errno;
-		there = access(command, F_OK) == 0;
-	} else if (*command) {
-		why = search(argv, envp, path ? path : EXEC_PATH, &there);
-	}
-	return explain(command, why, there, err);
+	if (airlock >= 0)
+		return through(airlock, file, n, argv, envp, err);
+	why = try_each(file, argv, envp, &there);
+	return exec_failed(command, why, there, err);
 }
 
 int exec_exit_code(const struct err *err)

@@ -1,6 +1,8 @@
 #ifndef EXEC_H
 #define EXEC_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 /* Where commands are looked for when the environment has no PATH. */
@@ -26,10 +28,23 @@ enum {
 char *const *exec_environment(const char *const *env, const char *home);
 
 /**
+ * exec_failed() - Say why a command could not be executed
+ * @command:	its first word
+ * @why:	errno of execve(2), ENOENT where no directory of PATH has it
+ * @there:	the file is there all the same: its interpreter is missing
+ * @err:	filled in, with the step "exec" and a hint where one is known
+ *
+ * Return: -@why.
+ */
+int exec_failed(const char *command, int why, bool there, struct err *err);
+
+/**
  * exec_command() - Become a command of the workspace
  * @argv:	the command and its words, NULL-terminated
  * @envp:	its environment, from exec_environment()
  * @workdir:	directory to start in, resolved in the current root; NULL for "/"
+ * @airlock:	from airlock_open(): to become that first, with AIRLOCK_SOCKET open; then
+ *		it tells of a command that cannot be executed. -EBADF to do without
  * @err:	filled in
  *
  * Should: look the command up in @envp's PATH; leave it every signal with its default
@@ -43,7 +58,7 @@ char *const *exec_environment(const char *const *env, const char *home);
  * -ENOEXEC; else -errno of chdir(2) or execve(2).
  */
 int exec_command(const char *const *argv, char *const *envp, const char *workdir,
-                 struct err *err);
+                 int airlock, struct err *err);
 
 /**
  * exec_exit_code() - The exit code of berth for a failure

@@ -263,7 +263,7 @@ static int change_user(const struct joining *j, struct err *err)
 		r = tie(j, err);
 	if (r < 0)
 		return r;
-	return exec_command(j->join->command, envp, j->join->workdir, err);
+	return exec_command(j->join->command, envp, j->join->workdir, -EBADF, err);
 }
 
 static int become_command(const struct joining *j, struct err *err)

@@ -34,6 +34,7 @@
  * @nproc:	RLIMIT_NPROC as it was
  * @init:	the warden's child
  * @stdin_to_stderr: what the payload gets as 0, 1 and 2 when it has no pty
+ * @airlock:	what init becomes before the payload, -EBADF where it need not
  * @pty_master, @pty_slave, @notify: made by init, handed to the supervisor
  *
  * The children are cloned, not executed: they start with a copy of the supervisor's.
@@ -57,7 +58,7 @@ struct launch {
 	struct rlimit nproc;
 	pid_t init;
 	int stdin_to_stderr[3];
-	int pty_master, pty_slave, notify;
+	int pty_master, pty_slave, notify, airlock;
 };
 
 /* All descriptors -EBADF. */

@@ -15,16 +15,16 @@ static const struct command {
 	const char *name;
 	command_fn *run;
 	const char *help;
-	bool enters; /* puts a process of ours into a workspace: see seal.h */
+	bool enters; /* puts a process of ours into a running workspace: see seal.h */
 } commands[] = {
-	{ "run", cmd_run, "start a workspace: a command, or a whole system", true },
+	{ "run", cmd_run, "start a workspace: a command, or a whole system", false },
 	{ "exec", cmd_exec, "run a command in a running workspace", true },
 	{ "plan", cmd_plan, "print what run would do, step by step, and touch nothing", false },
 	{ "ps", cmd_ps, "list workspaces", false },
 	{ "inspect", cmd_inspect, "all that is known of workspaces, as JSON", false },
 	{ "logs", cmd_logs, "what a workspace wrote to its console", false },
 	{ "wait", cmd_wait, "wait until a workspace is ready, or has ended", false },
-	{ "start", cmd_start, "start a workspace that was stopped", true },
+	{ "start", cmd_start, "start a workspace that was stopped", false },
 	{ "stop", cmd_stop, "end a workspace politely, then by force", false },
 	{ "kill", cmd_kill, "send a signal to a workspace's init", false },
 	{ "rm", cmd_rm, "remove a workspace that was stopped", false },

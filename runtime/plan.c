@@ -338,6 +338,10 @@ static void plan_inside(struct plan *plan, const struct config *config,
 		s = plan_add(plan, ACTOR_INIT, STEP_NOTIFY, "systemd says READY=1 here");
 		s->target = "/run/host/notify";
 	}
+	if (facts->self_writable)
+		(void)plan_add(plan, ACTOR_INIT, STEP_AIRLOCK,
+		               "a program in sealed memory executes the command, since "
+		               "'#!/proc/self/exe' leads to our own binary");
 	s = plan_add(plan, ACTOR_INIT, STEP_SECCOMP,
 	             "system calls that reach the node, and unknown ones, are refused");
 	s->value = "workspace";

@@ -127,6 +127,7 @@ static const char *describe(struct arena *arena, const struct step *s)
 	case STEP_CGROUP_VIEW:
 	case STEP_PRIVATE:
 	case STEP_LOOPBACK:
+	case STEP_AIRLOCK:
 	case STEP_REROOT:
 	case STEP_PIVOT:
 	case STEP_MAX:

@@ -17,6 +17,7 @@
 #include "base/syscall.h"
 #include "kernel_files.h"
 #include "scope.h"
+#include "seal.h"
 
 /* Undoes \040 and the like (proc(5), mountinfo), in place. */
 static void unescape(char *text)
@@ -388,6 +389,7 @@ int probe_ids(struct arena *arena, struct facts *ret, struct err *err)
 	                  st.st_uid == 0;
 	if (facts.uid != 0 || facts.node_root)
 		probe_lent(arena, &facts);
+	facts.self_writable = seal_needed();
 	facts.clone3 = sys_has_clone3();
 	*ret = facts;
 	return 0;

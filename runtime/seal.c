@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -29,32 +30,47 @@ static bool is_sealed(int fd)
 bool seal_needed(void)
 {
 	cleanup_close int fd = open(SELF, O_RDONLY | O_CLOEXEC);
+	struct statvfs fs;
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (fd < 0 || fstat(fd, &st) < 0 || fstatvfs(fd, &fs) < 0)
 		return true;
-	if (is_sealed(fd))
+	/* A mount that is read-only here is so through /proc/PID/exe, too. */
+	if (is_sealed(fd) || (fs.f_flag & ST_RDONLY))
 		return false;
 	return geteuid() == 0 || st.st_uid == geteuid() || (st.st_mode & 022) != 0;
 }
 
+int seal_new(struct err *err)
+{
+	int fd = memfd_create("berth", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+
+	/* goes when Linux 6.3 (MFD_EXEC) is the baseline */
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create("berth", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd >= 0)
+		return fd;
+	(void)err_set(err, errno, "make a file in memory");
+	if (err->code == EACCES)
+		(void)err_hint(err, "vm.memfd_noexec=2 forbids it: berth needs 0 or 1");
+	return -err->code;
+}
+
+int seal_close(int fd, struct err *err)
+{
+	if (fcntl(fd, F_ADD_SEALS, SEALS) < 0)
+		return err_set(err, errno, "seal the file in memory");
+	return 0;
+}
+
 static int make_copy(int from, struct err *err)
 {
-	cleanup_close int copy =
-		memfd_create("berth", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+	cleanup_close int copy = seal_new(err);
 	struct stat st;
 	off_t at = 0;
 
-	/* goes when Linux 6.3 (MFD_EXEC) is the baseline */
-	if (copy < 0 && errno == EINVAL)
-		copy = memfd_create("berth", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (copy < 0) {
-		(void)err_set(err, errno, "make a file in memory");
-		if (err->code == EACCES)
-			(void)err_hint(err, "vm.memfd_noexec=2 forbids it: berth needs 0 "
-			                    "or 1");
-		return -err->code;
-	}
+	if (copy < 0)
+		return copy;
 	if (fstat(from, &st) < 0)
 		return err_set(err, errno, "look at '%s'", SELF);
 	while (at < st.st_size) {
@@ -68,8 +84,8 @@ static int make_copy(int from, struct err *err)
 			return err_set(err, EIO, "copy '%s' into memory: it is cut short",
 			               SELF);
 	}
-	if (fcntl(copy, F_ADD_SEALS, SEALS) < 0)
-		return err_set(err, errno, "seal the copy in memory");
+	if (seal_close(copy, err) < 0)
+		return -err->code;
 	return take_fd(&copy);
 }
 

@@ -17,6 +17,18 @@
 bool seal_needed(void);
 
 /**
+ * seal_new() - Make an empty file in memory, for a program
+ * @err:	filled in on failure
+ *
+ * Return: a close-on-exec descriptor to write to, owned by the caller; -EACCES where
+ * vm.memfd_noexec is 2; else -errno of memfd_create(2).
+ */
+int seal_new(struct err *err);
+
+/* Make its content final. Return: 0, or -errno of fcntl(2). */
+int seal_close(int fd, struct err *err);
+
+/**
  * seal_self() - Run from a sealed copy in memory
  * @argv:	of main()
  * @err:	filled in on failure, with the step "seal"

@@ -39,6 +39,7 @@ const char *const step_name[STEP_MAX] = {
 	[STEP_PIVOT]         = "pivot",
 	[STEP_CONSOLE]       = "console",
 	[STEP_NOTIFY]        = "notify",
+	[STEP_AIRLOCK]       = "airlock",
 	[STEP_SECCOMP]       = "seccomp",
 	[STEP_USER]          = "user",
 	[STEP_EXEC]          = "exec",

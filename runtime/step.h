@@ -54,6 +54,7 @@ enum step_kind {
 	STEP_PIVOT,    /* - */
 	STEP_CONSOLE,  /* target                a pty of the workspace's devpts */
 	STEP_NOTIFY,   /* target                socket for READY=1 */
+	STEP_AIRLOCK,  /* -                     what stands between us and the command */
 	STEP_SECCOMP,  /* value=filter */
 	STEP_USER,     /* value */
 	STEP_EXEC,     /* value=command */

@@ -17,6 +17,7 @@
 #include "base/syscall.h"
 #include "cgroups/remove.h"
 #include "control.h"
+#include "exec.h"
 #include "join.h"
 #include "launch.h"
 #include "logfile.h"
@@ -318,7 +319,12 @@ static int launch(struct supervisor *sup, struct err *err)
 		return r;
 	sup->stdio.master = l->plan->pty ? fds[0] : -EBADF;
 	sup->notify = l->plan->pty ? fds[1] : fds[0];
-	return join_namespaces(l->init_pidfd, sup->ns, err);
+
+	/* Nothing of the image runs below a warden that still holds the pod's files. */
+	r = patient(sup, l->sync.warden[0], err);
+	if (r == 0)
+		r = sync_expect(l->sync.warden[0], SYNC_CONFINED, NULL, NULL, 0, err);
+	return r < 0 ? r : join_namespaces(l->init_pidfd, sup->ns, err);
 }
 
 static int serve(struct supervisor *sup, struct err *err)
@@ -377,6 +383,7 @@ static int start(struct supervisor *sup, struct err *err)
 {
 	struct workspace *ws = sup->ws;
 	struct launch *l = &sup->launch;
+	int32_t why = 0;
 	pid_t pid;
 	int r;
 
@@ -389,7 +396,10 @@ static int start(struct supervisor *sup, struct err *err)
 	if (r == 0)
 		r = patient(sup, l->sync.init[0], err);
 	if (r == 0)
-		r = sync_expect_end(l->sync.init[0], err);
+		r = sync_expect_end(l->sync.init[0], &why, err);
+	if (r > 0)
+		r = exec_failed(ws->plan->command[0], why & ~SYNC_THERE,
+		                (why & SYNC_THERE) != 0, err);
 	if (r < 0)
 		return r;
 

@@ -8,20 +8,21 @@
 
 /* clang-format off */
 static const char *const sync_name[SYNC_MAX] = {
-	[SYNC_MAPPED] = "mapped",
-	[SYNC_BORN]   = "born",
-	[SYNC_JOINED] = "joined",
-	[SYNC_READY]  = "ready",
-	[SYNC_GO]     = "go",
-	[SYNC_EXITED] = "exited",
-	[SYNC_FAILED] = "failed",
+	[SYNC_MAPPED]     = "mapped",
+	[SYNC_BORN]       = "born",
+	[SYNC_JOINED]     = "joined",
+	[SYNC_READY]      = "ready",
+	[SYNC_CONFINED]   = "confined",
+	[SYNC_GO]         = "go",
+	[SYNC_UNEXECUTED] = "unexecuted",
+	[SYNC_EXITED]     = "exited",
+	[SYNC_FAILED]     = "failed",
 };
 /* clang-format on */
 
 /* One datagram, so that an error never crosses in pieces. */
 struct sync_msg {
-	uint32_t step;
-	int32_t value;
+	struct sync_word word;
 	struct err err;
 };
 
@@ -78,7 +79,7 @@ static int send_msg(int sock, const struct sync_msg *msg, const int *fd, size_t 
 int sync_send(int sock, enum sync_step step, int32_t value, const int *fd, size_t n,
               struct err *err)
 {
-	const struct sync_msg msg = { .step = step, .value = value };
+	const struct sync_msg msg = { .word = { step, value } };
 	int present[SYNC_FDS_MAX];
 	size_t count = 0;
 	int r;
@@ -96,7 +97,7 @@ int sync_send(int sock, enum sync_step step, int32_t value, const int *fd, size_
 
 void sync_fail(int sock, const struct err *why)
 {
-	const struct sync_msg msg = { .step = SYNC_FAILED, .err = *why };
+	const struct sync_msg msg = { .word.step = SYNC_FAILED, .err = *why };
 
 	(void)send_msg(sock, &msg, NULL, 0);
 }
@@ -124,8 +125,8 @@ static int receive(int sock, struct sync_msg *msg, int fd[SYNC_FDS_MAX])
 			memcpy(fd, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
 	if (n == 0)
 		return 0;
-	if (n != sizeof(*msg) || (hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ||
-	    msg->step >= SYNC_MAX) {
+	if ((n != sizeof(*msg) && n != sizeof(msg->word)) ||
+	    (hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || msg->word.step >= SYNC_MAX) {
 		for (size_t i = 0; i < SYNC_FDS_MAX; i++)
 			drop_fd(&fd[i]);
 		return -EPROTO;
@@ -144,7 +145,7 @@ int sync_expect(int sock, enum sync_step want, int32_t *ret_value, int *ret_fd, 
 	int fd[SYNC_FDS_MAX];
 	int r = receive(sock, &msg, fd);
 
-	if (r == 1 && msg.step == want && n <= SYNC_FDS_MAX) {
+	if (r == 1 && msg.word.step == want && n <= SYNC_FDS_MAX) {
 		for (size_t i = 0; i < SYNC_FDS_MAX; i++) {
 			if (i < n)
 				ret_fd[i] = fd[i];
@@ -152,7 +153,7 @@ int sync_expect(int sock, enum sync_step want, int32_t *ret_value, int *ret_fd, 
 				drop_fd(&fd[i]);
 		}
 		if (ret_value)
-			*ret_value = msg.value;
+			*ret_value = msg.word.value;
 		return 0;
 	}
 	for (size_t i = 0; i < SYNC_FDS_MAX; i++)
@@ -161,15 +162,15 @@ int sync_expect(int sock, enum sync_step want, int32_t *ret_value, int *ret_fd, 
 		return err_set(err, -r, "wait for '%s'", sync_name[want]);
 	if (r == 0)
 		return err_set(err, ECONNRESET, "peer died before '%s'", sync_name[want]);
-	if (msg.step == SYNC_FAILED && msg.err.code > 0) {
+	if (msg.word.step == SYNC_FAILED && msg.err.code > 0) {
 		*err = msg.err;
 		return -err->code;
 	}
-	return err_set(err, EPROTO, "got '%s' before '%s'", sync_name[msg.step],
+	return err_set(err, EPROTO, "got '%s' before '%s'", sync_name[msg.word.step],
 	               sync_name[want]);
 }
 
-int sync_expect_end(int sock, struct err *err)
+int sync_expect_end(int sock, int32_t *ret_value, struct err *err)
 {
 	struct sync_msg msg = { 0 };
 	int fd[SYNC_FDS_MAX];
@@ -179,7 +180,11 @@ int sync_expect_end(int sock, struct err *err)
 		drop_fd(&fd[i]);
 	if (r == 0)
 		return 0;
-	if (r == 1 && msg.step == SYNC_FAILED && msg.err.code > 0) {
+	if (r == 1 && msg.word.step == SYNC_UNEXECUTED && ret_value) {
+		*ret_value = msg.word.value;
+		return 1;
+	}
+	if (r == 1 && msg.word.step == SYNC_FAILED && msg.err.code > 0) {
 		*err = msg.err;
 		return -err->code;
 	}

@@ -18,13 +18,27 @@ enum sync_step {
 	              * CLONE_INTO_CGROUP) */
 	SYNC_READY,  /* init to supervisor: nothing of the pod is in sight; the pty's
 	              * master and the notify socket come along */
-	SYNC_GO,     /* supervisor to init: supervision stands, execute */
-	SYNC_EXITED, /* warden to supervisor: init ended, with this wait status */
-	SYNC_FAILED, /* anybody: the error says why */
+	SYNC_CONFINED,   /* warden to supervisor: I hold nothing that I need not */
+	SYNC_GO,         /* supervisor to init: supervision stands, execute */
+	SYNC_UNEXECUTED, /* airlock to supervisor: execve(2) failed with this errno */
+	SYNC_EXITED,     /* warden to supervisor: init ended, with this wait status */
+	SYNC_FAILED,     /* anybody: the error says why */
 	SYNC_MAX,
 };
 
 #define SYNC_FDS_MAX 2
+
+/*
+ * What every message begins with; one without an error or descriptors may end there. The
+ * airlock has no libc to make a longer one with.
+ */
+struct sync_word {
+	uint32_t step;
+	int32_t value;
+};
+
+/* In the value of SYNC_UNEXECUTED: the file is there, and its interpreter is not. */
+#define SYNC_THERE (1 << 16)
 
 /* Three pairs; [0] is the end of whoever is nearer to the pod. */
 struct sync_pairs {
@@ -75,10 +89,12 @@ int sync_expect(int sock, enum sync_step want, int32_t *ret_value, int *ret_fd, 
 /**
  * sync_expect_end() - Wait for the only meaningful end of file: exec has happened
  * @sock:	our end of the pair with init, after SYNC_GO
+ * @ret_value:	of SYNC_UNEXECUTED; NULL where no airlock is on the way
  * @err:	what the peer says went wrong
  *
- * Return: 0 when the close-on-exec descriptor is gone; -EPROTO; or the peer's code.
+ * Return: 0 when the close-on-exec descriptor is gone; 1 for SYNC_UNEXECUTED; -EPROTO;
+ * or the peer's code.
  */
-int sync_expect_end(int sock, struct err *err);
+int sync_expect_end(int sock, int32_t *ret_value, struct err *err);
 
 #endif

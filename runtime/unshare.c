@@ -46,7 +46,7 @@ static int child_main(void *arg)
 
 static int wait_for(pid_t pid, int sock, struct err *err)
 {
-	int r = sync_expect_end(sock, err);
+	int r = sync_expect_end(sock, NULL, err);
 	int status;
 
 	while (waitpid(pid, &status, 0) < 0)

@@ -240,6 +240,8 @@ int warden_main(void *arg)
 	}
 	if (r == 0)
 		r = confine(launch, signals, &err);
+	if (r == 0)
+		r = sync_send(launch->sync.warden[1], SYNC_CONFINED, 0, NULL, 0, &err);
 	if (r < 0) {
 		(void)err_step(&err, "warden");
 		sync_fail(launch->sync.warden[1], &err);

@@ -81,6 +81,14 @@ int fd_cloexec_all(struct err *err)
 	return each_in(3, ~0U, true, err);
 }
 
+int fd_hand_down(int fd, int number, struct err *err)
+{
+	/* Onto itself dup2() changes nothing. */
+	if (fd == number ? fcntl(fd, F_SETFD, 0) < 0 : dup2(fd, number) < 0)
+		return err_set(err, errno, "hand descriptor %d down", number);
+	return 0;
+}
+
 int fd_replace_stdio(int in, int out, int errfd, struct err *err)
 {
 	const int want[3] = { in, out, errfd };

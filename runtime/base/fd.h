@@ -68,6 +68,16 @@ int fd_keep_only(const int *keep, size_t n, struct err *err);
 int fd_cloexec_all(struct err *err);
 
 /**
+ * fd_hand_down() - Leave a descriptor open for the next program, where it looks for it
+ * @fd:		borrowed; what is at @number goes
+ * @number:	where
+ * @err:	filled in on failure
+ *
+ * Return: 0 or -errno of dup2(2).
+ */
+int fd_hand_down(int fd, int number, struct err *err);
+
+/**
  * fd_replace_stdio() - Put descriptors at 0, 1 and 2
  * @in:		becomes standard input; all three are borrowed and may be equal
  * @out:	becomes standard output

@@ -193,3 +193,52 @@ socket.socket(socket.AF_INET, socket.SOCK_STREAM); print("AF_INET")'
 		ls /proc | grep -c "^[0-9]"'
 	[ "${output:-99}" -lt 5 ] || fail "$output"
 }
+
+# as_pod_root ARG...: berth, as root of a pod, whose own file berth is then.
+as_pod_root()
+{
+	in_cgroup unshare --map-auto --map-root-user -m "$BERTH" "$@"
+}
+
+@test "a command that leads the kernel back to its caller meets the airlock, not berth" {
+	local trap=$BATS_TEST_TMPDIR/trap
+
+	printf '#!/proc/self/exe\n' >"$trap"
+	chmod 755 "$trap"
+	# As PID 1 and as its child, by its path and by PATH.
+	for init in none berth; do
+		for command in /mnt/trap trap; do
+			run as_pod_root run --rm --init $init --name "$second" --rootfs "$BERTH_TEST_SMALL:O" \
+				-v "$trap:/mnt/trap" -e PATH=/none:/mnt -- "$command" version
+			assert_status 126
+			assert_output ""
+		done
+	done
+	# Positive control: an interpreter that is none of ours runs.
+	printf '#!/bin/echo\n' >"$trap"
+	run as_pod_root run --rm --name "$second" --rootfs "$BERTH_TEST_SMALL:O" -v "$trap:/mnt/trap" -- /mnt/trap
+	assert_output "/mnt/trap"
+	run as_pod_root run --rm --name "$second" --rootfs "$BERTH_TEST_SMALL:O" -- sh -c 'readlink /proc/$$/exe; ls /proc/$$/fd | wc -l'
+	assert_output $'/bin/busybox\n4'
+}
+
+@test "with the airlock a command that cannot be executed is told as without" {
+	run as_pod_root run --rm --name "$second" --rootfs "$BERTH_TEST_SMALL:O" -- no-such-command
+	assert_status 127
+	assert_has "berth: exec: find 'no-such-command' in the workspace's PATH: No such file or directory"
+	run as_pod_root run --rm --name "$second" --rootfs "$BERTH_TEST_SMALL:O" -- /etc/passwd/x
+	assert_status 127
+	assert_has "berth: exec: execute '/etc/passwd/x': Not a directory"
+	run as_pod_root run --rm --name "$second" --rootfs "$BERTH_TEST_SMALL:O" -- /etc/passwd
+	assert_status 126
+	assert_has "berth: exec: execute '/etc/passwd': Permission denied"
+	printf '#!/no/such\n' >"$BATS_TEST_TMPDIR/lost"
+	chmod 755 "$BATS_TEST_TMPDIR/lost"
+	for init in none berth; do
+		run as_pod_root run --rm --init $init --name "$second" --rootfs "$BERTH_TEST_SMALL:O" \
+			-v "$BATS_TEST_TMPDIR/lost:/bin/lost" -- lost
+		assert_status 127
+		assert_has "execute 'lost': No such file or directory"
+		assert_has "hint: the file is there: what is missing is the interpreter"
+	done
+}

@@ -81,6 +81,7 @@ static const struct plan_case {
 	{ "pod-systemd-masked",      &pod_masked,        { OS } },
 	{ "pod-systemd-missing",     &pod_no_init,       { OS, "--init", "systemd" } },
 	{ "pod-fresh-cgroup",        &pod_fresh_cgroup,  { OS } },
+	{ "pod-read-only",           &pod_read_only,     { OS, "-i", "true" } },
 	{ "pod-no-clone3",           &pod_no_clone3,     { OS, "-i", "true" } },
 	{ "pod-no-cgroup",           &pod_no_cgroup,     { OS, "true" } },
 	{ "pod-no-caps",             &pod_no_caps,       { OS, "true" } },

@@ -121,10 +121,11 @@ const struct facts user_own_in_range = {
 		.mount = "/sys/fs/cgroup", .own = "/", .ours = true, \
 		.controllers = "cpuset cpu io memory hugetlb pids"   \
 	}
-#define POD                                                                      \
-	COMMON, .can_map = true, .no_new_privs = true, .own_uid = POD_MAP,       \
-		.own_gid = POD_MAP, .sys_read_only = true, .oom_score_adj = 975, \
-		.cgroup = POD_CGROUP, .root = { 1, 2, "/sbin/init", 0, true, true }
+#define POD                                                                    \
+	COMMON, .can_map = true, .no_new_privs = true, .self_writable = true,  \
+		.own_uid = POD_MAP, .own_gid = POD_MAP, .sys_read_only = true, \
+		.oom_score_adj = 975, .cgroup = POD_CGROUP,                    \
+		.root = { 1, 2, "/sbin/init", 0, true, true }
 
 const struct facts pod = { POD };
 
@@ -167,6 +168,9 @@ const struct facts pod_in_leaf = {
 
 /* A seccomp profile that answers clone3 with ENOSYS. */
 const struct facts pod_no_clone3 = { POD, .clone3 = false };
+
+/* /usr/bin is read-only there. */
+const struct facts pod_read_only = { POD, .self_writable = false };
 
 const struct facts pod_no_init = { POD, .root = { 1, 2, NULL, 0, false, false } };
 

@@ -10,6 +10,6 @@ extern const struct facts user_session, user_scope, user_no_cgroup, user_root_sc
 	pod_no_cgroup, pod_hidden_cgroup, pod_masked, pod_sys_masked, pod_in_leaf,
 	pod_no_clone3, pod_no_init, pod_no_caps, pod_two_extents, pod_oom_highest,
 	pod_host, pod_host_etc_large, node_root, node_root_no_pids, node_root_lent,
-	node_root_lent_no_clone3;
+	node_root_lent_no_clone3, pod_read_only;
 
 #endif

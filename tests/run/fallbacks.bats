@@ -114,7 +114,7 @@ refused()
 }
 
 @test "a binary that root inside could write to is not started from where it lies" {
-	refused seal "Linux 5.12" memfd_create
-	refused seal "vm.memfd_noexec" memfd_create=EACCES
-	refused seal "Linux 5.12" execveat
+	refused airlock "Linux 5.12" memfd_create
+	refused airlock "vm.memfd_noexec" memfd_create=EACCES
+	refused airlock "Linux 5.12" execveat
 }

@@ -73,7 +73,7 @@ def matters(call, actor):
         return "NULL, 0" != args
     if name in ("unshare", "setns", "mount", "umount2", "pivot_root", "move_mount", "open_tree",
                 "fsopen", "fsconfig", "fsmount", "fspick", "mount_setattr", "sethostname",
-                "setdomainname", "seccomp", "execve"):
+                "setdomainname", "seccomp", "execve", "memfd_create"):
         return True
     if name in ("prlimit64", "setrlimit"):
         return not re.search(r", NULL, \{", args) and not args.endswith("NULL, NULL")
@@ -340,6 +340,7 @@ STEPS = {
     "loopback": lambda e, s: e.eat("ioctl", lambda c: 'ifr_name="lo"' in c.args, "lo up"),
     "oom": lambda e, s: write_to(e, "/oom_score_adj", s["value"]),
     "notify": lambda e, s: e.eat("bind", lambda c: s["target"] in c.args, s["target"]),
+    "airlock": lambda e, s: e.eat("memfd_create", lambda c: True, "a file in memory"),
     "seccomp": lambda e, s: e.eat("seccomp", lambda c: "SECCOMP_SET_MODE_FILTER" in c.args,
                                   "the filter"),
     "user": lambda e, s: None,
@@ -374,8 +375,6 @@ def main():
         mine = [c for c in calls if c.pid == pid and c.number <= last and matters(c, actor)]
         if actor == "supervisor" and mine and mine[0].name == "execve":
             mine = mine[1:]
-            while mine and mine[0].name == "execve":  # the sealed copy of ourselves
-                mine = mine[1:]
         if actor == "warden":  # its own confinement comes after its part of the plan
             mine = [c for c in mine if c.name != "seccomp"]
         eater = Eater(mine)

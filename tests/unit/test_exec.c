@@ -147,7 +147,7 @@ static int execute(const char *root, const struct exec_case *c, struct err *ret_
 	pid = fork();
 	if (pid == 0) {
 		(void)exec_command(argv, exec_environment(env, "/"),
-		                   c->workdir ? workdir : NULL, err);
+		                   c->workdir ? workdir : NULL, -EBADF, err);
 		_exit(0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -180,7 +180,7 @@ static void test_no_memory_for_the_environment(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	assert_int_equal(exec_command(argv, NULL, NULL, &err), -ENOMEM);
+	assert_int_equal(exec_command(argv, NULL, NULL, -EBADF, &err), -ENOMEM);
 	assert_int_equal(exec_exit_code(&err), 125);
 }
 
@@ -211,7 +211,7 @@ static void test_signals_and_umask(void **state)
 		(void)signal(SIGRTMIN + 3, SIG_IGN);
 		(void)sigfillset(&all);
 		(void)sigprocmask(SIG_BLOCK, &all, NULL);
-		(void)exec_command(argv, exec_environment(env, "/"), NULL, &err);
+		(void)exec_command(argv, exec_environment(env, "/"), NULL, -EBADF, &err);
 		_exit(99);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);

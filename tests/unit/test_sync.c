@@ -13,13 +13,15 @@
 
 /* clang-format off */
 static const char *const step_text[SYNC_MAX] = {
-	[SYNC_MAPPED] = "'mapped'",
-	[SYNC_BORN]   = "'born'",
-	[SYNC_JOINED] = "'joined'",
-	[SYNC_READY]  = "'ready'",
-	[SYNC_GO]     = "'go'",
-	[SYNC_EXITED] = "'exited'",
-	[SYNC_FAILED] = "'failed'",
+	[SYNC_MAPPED]     = "'mapped'",
+	[SYNC_BORN]       = "'born'",
+	[SYNC_JOINED]     = "'joined'",
+	[SYNC_READY]      = "'ready'",
+	[SYNC_CONFINED]   = "'confined'",
+	[SYNC_GO]         = "'go'",
+	[SYNC_UNEXECUTED] = "'unexecuted'",
+	[SYNC_EXITED]     = "'exited'",
+	[SYNC_FAILED]     = "'failed'",
 };
 /* clang-format on */
 
@@ -200,6 +202,7 @@ static void test_failed_without_code(void **state)
 {
 	const struct err none = { 0 };
 	struct err err = { 0 };
+	int32_t value = 0;
 	int pair[2];
 
 	(void)state;
@@ -208,7 +211,7 @@ static void test_failed_without_code(void **state)
 	assert_int_equal(sync_expect(pair[1], SYNC_GO, NULL, NULL, 0, &err), -EPROTO);
 	err_clear(&err);
 	sync_fail(pair[0], &none);
-	assert_int_equal(sync_expect_end(pair[1], &err), -EPROTO);
+	assert_int_equal(sync_expect_end(pair[1], &value, &err), -EPROTO);
 	close_pair(pair);
 }
 
@@ -390,11 +393,12 @@ static void test_unexpected_elsewhere(void **state)
 {
 	int before = next_fd(), pair[2], writer[2];
 	struct err err = { 0 };
+	int32_t value = 0;
 
 	(void)state;
 	open_pair(pair);
 	send_pipes(pair[0], SYNC_READY, writer, 2);
-	assert_int_equal(sync_expect_end(pair[1], &err), -EPROTO);
+	assert_int_equal(sync_expect_end(pair[1], &value, &err), -EPROTO);
 	assert_true(is_unread(writer[0]));
 	assert_true(is_unread(writer[1]));
 	(void)close(writer[0]);
@@ -406,18 +410,20 @@ static void test_unexpected_elsewhere(void **state)
 /* Here the end of file is the good news: the descriptor was closed by exec. */
 static void test_expect_end(void **state)
 {
+	const struct sync_word word = { SYNC_UNEXECUTED, ENOENT | SYNC_THERE };
 	struct err err = { 0 }, why = { 0 };
+	int32_t value = 0;
 	int pair[2];
 
 	(void)state;
 	open_pair(pair);
 	drop_fd(&pair[0]);
-	assert_int_equal(sync_expect_end(pair[1], &err), 0);
+	assert_int_equal(sync_expect_end(pair[1], &value, &err), 0);
 	close_pair(pair);
 
 	open_pair(pair);
 	assert_int_equal(sync_send(pair[0], SYNC_READY, 0, NULL, 0, &err), 0);
-	assert_int_equal(sync_expect_end(pair[1], &err), -EPROTO);
+	assert_int_equal(sync_expect_end(pair[1], &value, &err), -EPROTO);
 	close_pair(pair);
 
 	err_clear(&err);
@@ -425,9 +431,16 @@ static void test_expect_end(void **state)
 	(void)err_step(&why, "exec");
 	open_pair(pair);
 	sync_fail(pair[0], &why);
-	assert_int_equal(sync_expect_end(pair[1], &err), -ENOENT);
+	assert_int_equal(sync_expect_end(pair[1], &value, &err), -ENOENT);
 	assert_string_equal(err.text, "find 'nosuch'");
 	assert_string_equal(err.step, "exec");
+	close_pair(pair);
+
+	/* The airlock's short message. */
+	open_pair(pair);
+	assert_int_equal(write(pair[0], &word, sizeof(word)), sizeof(word));
+	assert_int_equal(sync_expect_end(pair[1], &value, &err), 1);
+	assert_int_equal(value, ENOENT | SYNC_THERE);
 	close_pair(pair);
 }
 
