@@ -33,11 +33,12 @@ __berth_value()
 	--net) __berth_reply $'none\nhost' "$4" ;;
 	--format)
 		case $2 in
-		plan) __berth_reply $'text\njson' "$4" ;;
+		plan | check) __berth_reply $'text\njson' "$4" ;;
 		ps) __berth_reply $'table\njson' "$4" ;;
 		*) __berth_reply json "$4" ;;
 		esac
 		;;
+	--require) __berth_reply $'A\nB\nC' "$4" ;;
 	--rootfs)
 		__berth_files -d "$4"
 		[[ host != "$4"* ]] || COMPREPLY+=(host)

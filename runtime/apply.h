@@ -24,6 +24,18 @@ apply_fn apply_directory, apply_file, apply_link, apply_copy;
 apply_fn apply_console, apply_notify, apply_airlock, apply_user, apply_exec;
 
 /**
+ * new_mount() - Make a file system and a detached mount of it
+ * @fstype:	"tmpfs", "proc", ...
+ * @options:	"key=value,flag", or NULL
+ * @flags:	PLAN_READ_ONLY, PLAN_NOSUID, ...
+ * @err:	in the kernel's own words, where it has any
+ *
+ * Return: the mount, owned by the caller; -EPERM where a proc or sysfs in sight is partly
+ * covered; else -errno.
+ */
+int new_mount(const char *fstype, const char *options, uint64_t flags, struct err *err);
+
+/**
  * target_open() - Open what a step names in the workspace
  * @root:	the workspace's root
  * @path:	absolute in the workspace

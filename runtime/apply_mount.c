@@ -73,9 +73,7 @@ static int fs_error(int fs, int code, const char *fstype, struct err *err)
 	return err_set(err, code, "make a '%s'", fstype);
 }
 
-/* A detached mount of a new file system; @options is "key=value,flag" or NULL. */
-static int new_mount(const char *fstype, const char *options, uint64_t flags,
-                     struct err *err)
+int new_mount(const char *fstype, const char *options, uint64_t flags, struct err *err)
 {
 	cleanup_close int fs = fsopen(fstype, FSOPEN_CLOEXEC);
 	char copy[512];

@@ -158,10 +158,12 @@ static bool read_only_at(const struct facts *facts, const char *path)
 
 static void judge_mounts(struct arena *arena, struct facts *facts)
 {
+	const struct mount_fact *proc = whole(facts, "proc");
 	const struct mount_fact *sys = whole(facts, "sysfs");
 	const struct mount_fact *cgroup = NULL;
 
-	facts->proc_masked = !whole(facts, "proc");
+	/* A new one that can be written wants one in sight that can. */
+	facts->proc_masked = !proc || proc->read_only;
 	facts->sys_masked = !sys;
 	facts->sys_read_only = !sys || sys->read_only;
 	facts->ucounts_read_only = read_only_at(facts, "/proc/sys/user");

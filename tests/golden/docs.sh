@@ -151,6 +151,10 @@ check_lists()
 {
 	local name drawn
 
+	same "docs/check-format.md: rows" "$("$berth" check --format json |
+		sed -n '/"checks"/,/^  \]/s/^ *"name": "\(.*\)",$/\1/p' | sort)" \
+		"$(sed -n '/^## Rows/,/^## /s/^| `\([a-z0-9-]*\)`.*/\1/p' "$docs/docs/check-format.md" | sort)"
+
 	same "docs/plan-format.md: kinds" "$(names 'step_name\[STEP_MAX\]' runtime/step.c)" \
 		"$(sed -n '/^## Kinds/,/^## /s/^| `\([a-z-]*\)`.*/\1/p' "$docs/docs/plan-format.md" | sort)"
 	for name in $(names 'sync_name\[SYNC_MAX\]' runtime/sync.c); do
@@ -169,7 +173,7 @@ check_paths()
 	local file path
 
 	for file in README.md HACKING.md docs/kubernetes.md docs/launch.md docs/threat-model.md docs/decisions.md \
-		docs/plan-format.md; do
+		docs/plan-format.md docs/check-format.md; do
 		while read -r path; do
 			compgen -G "$top/${path//NAME/*}*" >/dev/null || found "$file: there is no '$path'"
 		done < <(grep -oE '`(runtime|cgroups|netns|policies|tests|scripts|templates|docs|man|completions)/[A-Za-z0-9_./-]*' \
@@ -232,6 +236,7 @@ if [ $# -eq 0 ] && [ "$failed" -eq 0 ]; then
 		's/\[a-z-\]/[a-z]/g'
 	spoiled 'berth.bash: run --init: missing: systemd' completions/berth.bash 's/--init)/--unit)/'
 	spoiled "plan-format.md: kinds: missing: pivot" docs/plan-format.md '/^| `pivot`/d'
+	spoiled "check-format.md: rows: missing: pivot-root" docs/check-format.md '/^| `pivot-root`/d'
 	spoiled "launch.md: no message [JOINED]" docs/launch.md 's/\[JOINED\]//'
 	spoiled "launch.md: no step 'reroot'" docs/launch.md 's/reroot/root/'
 	spoiled "there is no 'runtime/nowhere.c'" docs/decisions.md '1s,$, `runtime/nowhere.c`,'

@@ -1,7 +1,7 @@
 /*
- * without SYSCALL[=ERRNO]... -- COMMAND [ARG...]
+ * without SYSCALL[=ERRNO|=KILL]... -- COMMAND [ARG...]
  *
- * Runs COMMAND with the named system calls answering ENOSYS, or ERRNO, so that the path for
+ * Runs COMMAND with the named system calls answering ENOSYS, ERRNO or SIGSYS, so that the path for
  * a kernel or a seccomp profile without them is taken. It needs CAP_SYS_ADMIN and leaves
  * no_new_privs alone: a set-user-ID newuidmap below COMMAND still works after the tests
  * have dropped their privileges. With -n it sets no_new_privs instead and needs nothing.
@@ -43,6 +43,8 @@ static void die(const char *what, const char *name, int code)
 
 static uint32_t answer(const char *name)
 {
+	if (strcmp(name, "KILL") == 0)
+		return SCMP_ACT_KILL_PROCESS;
 	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
 		if (strcmp(name, answers[i].name) == 0)
 			return SCMP_ACT_ERRNO(answers[i].code);

@@ -1,0 +1,29 @@
+#ifndef NETNS_TRY_H
+#define NETNS_TRY_H
+
+#include "base/err.h"
+
+/*
+ * Whether an uplink could be built in the network namespace we are in, by trying. Both
+ * leave what they made: for a namespace that goes with its process.
+ */
+
+/**
+ * netns_try_veth() - Make a pair of virtual Ethernet devices
+ * @err:	filled in on failure
+ *
+ * Return: 0; -EPERM without CAP_NET_ADMIN over the namespace; -EOPNOTSUPP where the
+ * kernel has no veth, and may load none; else -errno.
+ */
+int netns_try_veth(struct err *err);
+
+/**
+ * netns_try_nftables() - Make an nftables table
+ * @err:	filled in on failure
+ *
+ * Return: 0; -EPROTONOSUPPORT or -EINVAL where the kernel has no nf_tables; -EPERM as
+ * above; else -errno.
+ */
+int netns_try_nftables(struct err *err);
+
+#endif

@@ -1,0 +1,93 @@
+#include <errno.h>
+#include <string.h>
+
+#include "check.h"
+
+#define UNMASKED "set procMount: Unmasked (with hostUsers: false) in the pod"
+#define APPARMOR \
+	"AppArmor denies mount: set appArmorProfile: Unconfined, or a Localhost profile"
+#define SECCOMP(call)                                                              \
+	"set seccompProfile to one that allows " call " (a Localhost profile, or " \
+	"Unconfined)"
+
+/* What turns a row green; the first line that fits counts. Where none does, it is the hint
+ * of the launch's step that would fail. */
+/* clang-format off */
+static const struct {
+	enum check_id id;
+	int code;        /* 0: any */
+	const char *pod; /* in terms of a pod spec or node */
+	const char *machine; /* NULL: the same */
+} remedies[] = {
+	{ CHECK_PROC, EPERM, UNMASKED,
+	  "something is mounted over parts of /proc: unmount it (findmnt -R /proc)" },
+	{ CHECK_SYSFS, EPERM, UNMASKED,
+	  "something is mounted over parts of /sys: unmount it (findmnt -R /sys)" },
+	{ CHECK_PROC, EACCES, APPARMOR, NULL },
+	{ CHECK_SYSFS, EACCES, APPARMOR, NULL },
+	{ CHECK_SYSFS_RW, 0,
+	  "no field of a pod spec does: /sys is read-only in every unprivileged pod",
+	  "mount /sys read-write" },
+	{ CHECK_IDS, 0, "set hostUsers: false in the pod: the kubelet gives it 65536 IDs",
+	  "lend this user 65536 IDs: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER" },
+	{ CHECK_SUBIDS, 0,
+	  "set hostUsers: false and runAsUser: 0 in the pod, which then needs none",
+	  "usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER" },
+	{ CHECK_HELPERS, ENOENT, "install the package uidmap in the image, or run as root with hostUsers: false",
+	  "install the package uidmap" },
+	{ CHECK_HELPERS, 0,
+	  "run as root with hostUsers: false, which needs no helper; or set allowPrivilegeEscalation: true",
+	  "reinstall the package uidmap, and start berth without no_new_privs" },
+	{ CHECK_SETGROUPS, 0, "set hostUsers: false in the pod",
+	  "lend this user 65536 IDs: with one ID the kernel denies setgroups" },
+	{ CHECK_NO_NEW_PRIVS, 0, "set allowPrivilegeEscalation: true, if sudo inside is wanted",
+	  "start berth without no_new_privs (setpriv --no-new-privs, NoNewPrivileges=), if sudo inside is wanted" },
+	{ CHECK_CLONE3, 0, SECCOMP("clone3"), "Linux 5.3 has it; a seccomp filter may hide it" },
+	{ CHECK_KEYCTL, EDQUOT, "kernel.keys.maxkeys of the node is used up: raise it", NULL },
+	{ CHECK_KEYCTL, 0, SECCOMP("keyctl"), "a seccomp filter around berth refuses it" },
+	{ CHECK_PIVOT, EPERM, SECCOMP("pivot_root"), "a seccomp filter around berth refuses it" },
+	{ CHECK_OVERLAY, ENODEV, "load the module on the node: modprobe overlay", NULL },
+	{ CHECK_OVERLAY_ROOT, 0,
+	  "mount a volume (an emptyDir will do) and give --rootfs and --state directories on it", NULL },
+	{ CHECK_CGROUP2, ENODEV, "boot a kernel with cgroup v2", NULL },
+	{ CHECK_CGROUP_OWN, EAGAIN, "cgroup.max.descendants or cgroup.max.depth is reached: raise it", NULL },
+	{ CHECK_CGROUP_OWN, EOPNOTSUPP, "the group is threaded: start berth in another one", NULL },
+	{ CHECK_CGROUP_OWN, 0,
+	  "use a runtime that hands over the cgroup: crun; containerd 2.1 with cgroup_writable = true; or "
+	  "cgroupOptions.mountMode: Writable",
+	  "log in with a systemd user session, or start under systemd-run --user --scope -p Delegate=yes" },
+	{ CHECK_CGROUP_BIRTH, 0, SECCOMP("clone3"), "Linux 5.7 has it; a seccomp filter may hide clone3" },
+	{ CHECK_CGROUP_KILL, 0, "Linux 5.14 has it; without it processes are killed one by one", NULL },
+	{ CHECK_CONTROLLERS, 0,
+	  "let the node hand the controllers down to its pods (cgroup v2 with the systemd cgroup driver)",
+	  "hand them down: systemctl edit user@.service, [Service] Delegate=cpu cpuset io memory pids hugetlb" },
+	{ CHECK_MANAGER, 0, "pods have none: let the runtime hand over the cgroup",
+	  "install dbus-user-session and log in, or loginctl enable-linger USER" },
+	{ CHECK_UCOUNTS, ENOENT, "boot a kernel with inotify and user namespaces", NULL },
+	{ CHECK_VETH, EPERM, "the network namespace has no CAP_NET_ADMIN: see 'capabilities'", NULL },
+	{ CHECK_VETH, 0, "load the module on the node: modprobe veth", NULL },
+	{ CHECK_NFTABLES, EPERM, "the network namespace has no CAP_NET_ADMIN: see 'capabilities'", NULL },
+	{ CHECK_NFTABLES, 0, "load the module on the node: modprobe nf_tables", NULL },
+	{ CHECK_TUN, 0, NULL, NULL },
+	{ CHECK_FUSE, 0, NULL, NULL },
+};
+/* clang-format on */
+
+const char *check_remedy(enum check_id id, const struct check_result *result, bool pod,
+                         struct arena *arena)
+{
+	struct err err = { .code = result->code };
+
+	if (*result->hint)
+		return arena_dup(arena, result->hint);
+	for (size_t i = 0; i < sizeof(remedies) / sizeof(remedies[0]); i++)
+		if (remedies[i].id == id &&
+		    (!remedies[i].code || remedies[i].code == result->code))
+			return pod || !remedies[i].machine ? remedies[i].pod
+			                                   : remedies[i].machine;
+	if (!checks[id].step)
+		return NULL;
+	(void)err_step(&err, checks[id].step);
+	(void)hint_for(&err);
+	return *err.hint ? arena_dup(arena, err.hint) : NULL;
+}
