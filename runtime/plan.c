@@ -403,7 +403,7 @@ static int choose_init(struct plan *plan, const struct config *config,
 		              "systemd needs %d IDs, and this user has %" PRIu64
 		              " with its own",
 		              IDMAP_FULL, width);
-		(void)err_hint(err, "%s",
+		(void)err_hint(err, "%s" PLAN_SEE_CHECK,
 		               plan->notes_n > 0
 		                       ? plan->notes[0]
 		                       : "lend the user 65536 IDs in /etc/subuid "
@@ -414,7 +414,7 @@ static int choose_init(struct plan *plan, const struct config *config,
 		              "one are covered");
 		(void)err_hint(err,
 		               "set procMount: Unmasked (with hostUsers: false) in the "
-		               "pod");
+		               "pod" PLAN_SEE_CHECK);
 	} else {
 		return 0;
 	}

@@ -114,6 +114,9 @@ const char *plan_no_group(const struct cgroup_facts *cg);
 	"systemd user session, or start under systemd-run --user --scope -p " \
 	"Delegate=yes"
 
+/* Ends the hint of a refusal that is about the pod as a whole. */
+#define PLAN_SEE_CHECK "; 'berth check' tells all that tier A needs"
+
 /* What lies over a directory that the workspace has no use for. */
 #define PLAN_EMPTY_DIRECTORY "/dev/.berth/empty"
 

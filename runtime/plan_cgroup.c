@@ -65,7 +65,7 @@ int plan_cgroup(struct plan *plan, const struct config *config, const struct fac
 	if (!cg->ours && plan->init == INIT_SYSTEMD) {
 		(void)err_set(err, EPERM, "systemd needs a cgroup it can write, and %s",
 		              plan_no_group(cg));
-		(void)err_hint(err, PLAN_NO_GROUP_HINT);
+		(void)err_hint(err, PLAN_NO_GROUP_HINT PLAN_SEE_CHECK);
 		return err_step(err, "cgroup");
 	}
 	if (!cg->ours)
