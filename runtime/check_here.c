@@ -1,10 +1,8 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/keyctl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -137,7 +135,7 @@ int check_keyctl(struct check_env *env, char *detail, struct err *err)
 	(void)env;
 	(void)detail;
 	/* An anonymous one, which ends with us. */
-	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0)
+	if (sys_join_session_keyring() < 0)
 		return err_set(err, errno, "join a session keyring");
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/syscall.h"
 #include "launch.h"
 
 /* Should: hold what the steps need and nothing of the pod beside it. */
@@ -33,8 +34,11 @@ static int prepare(struct launch *launch, struct err *err)
 	r = shed(launch, err);
 	if (r == 0)
 		r = sync_expect(launch->sync.birth[1], SYNC_MAPPED, NULL, NULL, 0, err);
-	if (r == 0)
-		r = apply_until(launch, ACTOR_INIT, STEP_SECCOMP, err);
+	if (r < 0)
+		return r;
+	/* Where keyctl(2) is refused to us, it is to the workspace, too. */
+	(void)sys_join_session_keyring();
+	r = apply_until(launch, ACTOR_INIT, STEP_SECCOMP, err);
 	if (r < 0)
 		return r;
 	drop_fd(&launch->sync.birth[1]);

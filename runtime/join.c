@@ -11,7 +11,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,9 +24,6 @@
 #include "spawn.h"
 #include "sync.h"
 #include "user.h"
-
-/* <linux/keyctl.h>, which libkeyutils' header stands in for. */
-#define KEYCTL_JOIN_SESSION_KEYRING 1
 
 /* What the two processes of a start know. */
 struct joining {
@@ -249,9 +245,8 @@ static int change_user(const struct joining *j, struct err *err)
 		return r;
 	envp = exec_environment(j->join->env, user.home);
 	user_take_stdio(&user);
-	/* The caller's keys are not for the workspace; where keyctl(2) is refused to us,
-	 * it is to the workspace too. */
-	(void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
+	/* Where keyctl(2) is refused to us, it is to the workspace, too. */
+	(void)sys_join_session_keyring();
 	/* Before the user: it takes CAP_SYS_ADMIN, or no_new_privs, which breaks sudo. */
 	r = filter ? seccomp_load(filter, err) : err_set(err, ENOENT, "find the filter");
 	if (r < 0)

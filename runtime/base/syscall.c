@@ -1,6 +1,7 @@
 #include "base/syscall.h"
 
 #include <errno.h>
+#include <linux/keyctl.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -55,6 +56,11 @@ int sys_signal_default(int sig)
 int sys_pidfd_send_signal(int pidfd, int sig)
 {
 	return (int)syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0);
+}
+
+int sys_join_session_keyring(void)
+{
+	return (int)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
 }
 
 int sys_pivot_root(const char *new_root, const char *put_old)

@@ -26,6 +26,8 @@ int sys_pidfd_send_signal(int pidfd, int sig);
 /* rt_sigaction(2) to SIG_DFL, also for the two signals that the C library keeps to
  * itself: make(1) leaves them ignored, and what is ignored stays so through execve(). */
 int sys_signal_default(int sig);
+/* A session keyring of our own, empty: the caller's keys are not for the workspace. */
+int sys_join_session_keyring(void);
 int sys_pivot_root(const char *new_root, const char *put_old);
 
 #endif

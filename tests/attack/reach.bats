@@ -242,3 +242,12 @@ as_pod_root()
 		assert_has "hint: the file is there: what is missing is the interpreter"
 	done
 }
+
+@test "the caller's keys stay outside" {
+	probe tool:strace
+	# Inside nothing shows a keyring, so the proof is the call that leaves the caller's.
+	in_cgroup unshare --map-auto --map-root-user -m strace -f -e trace=keyctl -o "$BATS_TEST_TMPDIR/trace" \
+		"$BERTH" run --rm --name "$second" --rootfs "$BERTH_TEST_SMALL:O" -- true
+	run grep -c 'keyctl(KEYCTL_JOIN_SESSION_KEYRING, NULL) = [1-9]' "$BATS_TEST_TMPDIR/trace"
+	assert_output 1
+}
