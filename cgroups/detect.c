@@ -38,15 +38,43 @@ static const char *without_leaf(struct arena *arena, const char *own, bool *in_l
 	return slash == own ? "/" : arena_printf(arena, "%.*s", (int)(slash - own), own);
 }
 
-/* Whether systemd gave the group away; true where no systemd runs the machine. */
-static bool delegated(const char *dir)
+/* Whether a group is named as those are that systemd makes (systemd.unit(5)). */
+static bool is_unit(const char *name, size_t len)
 {
+	static const char *const suffix[] = { ".service", ".scope", ".slice" };
+
+	for (size_t i = 0; i < sizeof(suffix) / sizeof(suffix[0]); i++) {
+		size_t n = strlen(suffix[i]);
+
+		if (len > n && !strncmp(name + len - n, suffix[i], n))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Whether systemd gave the group away; true where no systemd runs the machine. What is
+ * given away is a unit's group with all that is made below it.
+ */
+static bool delegated(struct arena *arena, const char *dir)
+{
+	size_t len = strlen(dir);
 	char value[8];
 
 	if (access("/run/systemd/system", F_OK) < 0)
 		return true;
-	return getxattr(dir, "user.delegate", value, sizeof(value)) == 1 &&
-	       value[0] == '1';
+	while (len > 0) {
+		size_t end = len;
+
+		while (len > 0 && dir[len - 1] != '/')
+			len--;
+		if (is_unit(dir + len, end - len))
+			return getxattr(arena_printf(arena, "%.*s", (int)end, dir),
+			                "user.delegate", value, sizeof(value)) == 1 &&
+			       value[0] == '1';
+		len -= len > 0;
+	}
+	return false;
 }
 
 void cgroup_detect(const char *mount, const char *root, bool read_only, const char *scope,
@@ -55,7 +83,8 @@ void cgroup_detect(const char *mount, const char *root, bool read_only, const ch
 	struct err err = { 0 };
 	const char *own = own_path(arena);
 	const char *dir, *procs, *control;
-	char controllers[512];
+	char controllers[512], type[32];
+	bool typed;
 	struct stat st;
 	size_t len;
 
@@ -78,8 +107,12 @@ void cgroup_detect(const char *mount, const char *root, bool read_only, const ch
 		ret->controllers = arena_dup(arena, controllers);
 	}
 
-	ret->managed =
-		!delegated(dir) && !(scope && !strcmp(strrchr(ret->own, '/') + 1, scope));
+	/* The root of the whole hierarchy has no type: it belongs to the node. */
+	typed = file_read(AT_FDCWD, arena_printf(arena, "%s/cgroup.type", dir), type,
+	                  sizeof(type), &err) > 0;
+	ret->threaded = typed && strcmp(type, "domain\n") != 0;
+	ret->managed = !delegated(arena, dir) &&
+	               !(scope && !strcmp(strrchr(ret->own, '/') + 1, scope));
 	if (read_only) {
 		/* Whether a mount of our own would be writable is the owner's
 		 * question then: access(2) only says EROFS. It will begin where
@@ -87,14 +120,13 @@ void cgroup_detect(const char *mount, const char *root, bool read_only, const ch
 		ret->own = own;
 		ret->in_leaf = false;
 		ret->fresh = st.st_uid == geteuid();
-		ret->ours = ret->fresh && !ret->managed;
+		ret->ours = ret->fresh && !ret->managed && !ret->threaded;
 		return;
 	}
 	procs = arena_printf(arena, "%s/cgroup.procs", dir);
 	control = arena_printf(arena, "%s/cgroup.subtree_control", dir);
-	/* The root of the whole hierarchy has no cgroup.type: it belongs to the node. */
-	ret->ours = !ret->managed && faccessat(AT_FDCWD, dir, W_OK, AT_EACCESS) == 0 &&
+	ret->ours = !ret->managed && typed && !ret->threaded &&
+	            faccessat(AT_FDCWD, dir, W_OK, AT_EACCESS) == 0 &&
 	            faccessat(AT_FDCWD, procs, W_OK, AT_EACCESS) == 0 &&
-	            faccessat(AT_FDCWD, control, W_OK, AT_EACCESS) == 0 &&
-	            access(arena_printf(arena, "%s/cgroup.type", dir), F_OK) == 0;
+	            faccessat(AT_FDCWD, control, W_OK, AT_EACCESS) == 0;
 }

@@ -15,11 +15,12 @@
  * @ours:	processes may be moved and controllers enabled in @own
  * @fresh:	@mount is read-only, but a mount of our own would not be
  * @managed:	systemd runs this machine and did not delegate @own to us
+ * @threaded:	@own is not of type "domain": no group of processes can be made below it
  * @controllers: what @own has to give, as in cgroup.controllers: "cpu memory pids"
  */
 struct cgroup_facts {
 	const char *mount, *own;
-	bool in_leaf, ours, fresh, managed;
+	bool in_leaf, ours, fresh, managed, threaded;
 	const char *controllers;
 };
 
@@ -38,7 +39,8 @@ struct cgroup_facts {
  *
  * Reads /proc/self/cgroup and asks the kernel by faccessat(2) and the group's
  * owner, changes nothing. Where systemd runs the machine a group counts as ours
- * only with its "user.delegate" attribute (systemd.resource-control(5), Delegate=).
+ * only where the unit it is in has the "user.delegate" attribute
+ * (systemd.resource-control(5), Delegate=).
  */
 void cgroup_detect(const char *mount, const char *root, bool read_only, const char *scope,
                    struct arena *arena, struct cgroup_facts *ret);

@@ -11,12 +11,16 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/file.h"
 
-#define TRIES_MAX 20
+/* Passes over our group: at once first, then with time for what dies to be gone. */
+#define TRIES_MAX 60
+#define TRIES_AT_ONCE 5
+#define PAUSE_MS 10
 
 int cgroup_open(const char *mount, const char *own, struct err *err)
 {
@@ -143,10 +147,13 @@ int cgroup_empty_into(int dir, const char *leaf, struct err *err)
 	if (fd < 0)
 		return err_set(err, errno, "open the group '%s'", leaf);
 	for (int i = 0; i < TRIES_MAX; i++) {
+		const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000L };
 		int moved = move_all(dir, fd, err);
 
 		if (moved <= 0)
 			return moved;
+		if (i >= TRIES_AT_ONCE)
+			(void)nanosleep(&pause, NULL);
 	}
 	return err_set(err, EBUSY, "empty our own group: new processes keep coming");
 }
