@@ -6,6 +6,7 @@
 
 #include "apply.h"
 #include "base/fd.h"
+#include "cgroups/detect.h"
 #include "cgroups/limit.h"
 #include "cgroups/remove.h"
 #include "cgroups/tree.h"
@@ -35,11 +36,24 @@ int apply_cgroup_leaf(struct launch *launch, const struct step *step, struct err
 	return r < 0 ? r : cgroup_empty_into(launch->cgroup, step->target, err);
 }
 
+#define ENABLE_TRIES 20
+
+/* A process that came to our group since it was emptied, or was born in it, is in the way. */
 int apply_cgroup_enable(struct launch *launch, const struct step *step, struct err *err)
 {
 	int r = base(launch, err);
 
-	return r < 0 ? r : cgroup_enable(launch->cgroup, step->target, step->value, err);
+	if (r < 0)
+		return r;
+	for (int i = 0;; i++) {
+		r = cgroup_enable(launch->cgroup, step->target, step->value, err);
+		if (r != -EBUSY || strcmp(step->target, ".") != 0 || i == ENABLE_TRIES)
+			return r;
+		err_clear(err);
+		r = cgroup_empty_into(launch->cgroup, CGROUP_LEAF, err);
+		if (r < 0)
+			return r;
+	}
 }
 
 struct group {

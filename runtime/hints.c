@@ -30,6 +30,8 @@ static const struct {
 	{ "cgroup-view", EACCES,
 	  "AppArmor denies mount: set appArmorProfile: Unconfined, or a Localhost "
 	  "profile" },
+	{ "spawn", ENOENT,
+	  "somebody removed the workspace's cgroup while it was made: try again" },
 	{ "spawn", EAGAIN, "pids.max of the pod, or RLIMIT_NPROC, is used up: raise it" },
 	{ "map", EPERM,
 	  "newuidmap and newgidmap need their setuid bit and lines for this user in "
@@ -57,6 +59,9 @@ static const struct {
 	  "a directory on a volume" },
 	{ "overlay", EPERM, "overlay in a user namespace needs Linux 5.11" },
 	{ "cgroup-leaf", EBUSY, "stop what keeps forking in the pod, and try again" },
+	{ "cgroup-enable", EBUSY, "stop what keeps forking in the pod, and try again" },
+	{ "cgroup-leaf", EAGAIN,
+	  "cgroup.max.descendants or cgroup.max.depth is reached" },
 	{ "cgroup-make", EAGAIN,
 	  "cgroup.max.descendants or cgroup.max.depth is reached" },
 	{ "cgroup-limit", ENOENT,
@@ -79,6 +84,7 @@ static const struct {
 	{ NULL, EPERM,
 	  "a seccomp or AppArmor profile around berth refuses a system call: set "
 	  "seccompProfile and appArmorProfile to ones that allow it" },
+	{ NULL, EAGAIN, "pids.max of the pod, or RLIMIT_NPROC, is used up: raise it" },
 	{ NULL, EMFILE, "this user's limit of open files is used up: raise ulimit -n" },
 	{ NULL, ENOMEM, "memory is used up, or the pod's limit of it: raise that" },
 	{ NULL, ENOSPC, "the disk is full: make room, or put --state on another one" },

@@ -241,10 +241,8 @@ static uint64_t nproc(const struct plan *plan, const struct facts *facts,
 {
 	const uint64_t further = pids->number + 8;
 
-	for (size_t i = 0; i < plan->n; i++)
-		if (plan->step[i].kind == STEP_CGROUP_LIMIT && !plan->step[i].optional &&
-		    !strcmp(plan->step[i].source, knob_info[KNOB_PIDS].name))
-			return further < facts->nproc_hard ? further : facts->nproc_hard;
+	if (plan_has_limit(plan, KNOB_PIDS))
+		return further < facts->nproc_hard ? further : facts->nproc_hard;
 	return pids->number;
 }
 

@@ -128,6 +128,10 @@ int plan_cgroup(struct plan *plan, const struct config *config, const struct fac
 /* @group: where the workspace's limits are held, NULL where there is none. */
 int plan_limits(struct plan *plan, const struct config *config, const struct facts *facts,
                 const char *group, struct err *err);
+/* What programs inside read of the limits that have their steps. */
+void plan_shown_limits(struct plan *plan, const struct config *config,
+                       const char *payload);
+bool plan_has_limit(const struct plan *plan, enum knob knob);
 int plan_host_root(struct plan *plan, const struct config *config,
                    const struct facts *facts, struct err *err);
 void plan_layered_root(struct plan *plan, const struct config *config);

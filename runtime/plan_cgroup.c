@@ -106,6 +106,7 @@ int plan_cgroup(struct plan *plan, const struct config *config, const struct fac
 	s = plan_add(plan, ACTOR_SUPERVISOR, STEP_CGROUP_MAKE,
 	             "the workspace is born in it and sees it as the root");
 	s->target = payload;
+	plan_shown_limits(plan, config, payload);
 	if (plan->become_root) {
 		s = plan_add(plan, ACTOR_SUPERVISOR, STEP_CGROUP_OWN,
 		             "delegated: root inside makes groups below it");

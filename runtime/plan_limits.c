@@ -39,9 +39,10 @@ void plan_enforced(struct plan *plan, const char *name, const char *text, const 
 
 const char *plan_no_group(const struct cgroup_facts *cg)
 {
-	return !cg->mount ? "no cgroup2 hierarchy is mounted"
-	       : cg->own  ? "our own group is not delegated to us"
-	                  : "our own group is out of sight";
+	return !cg->mount     ? "no cgroup2 hierarchy is mounted"
+	       : cg->threaded ? "our own group is threaded"
+	       : cg->own      ? "our own group is not delegated to us"
+	                      : "our own group is out of sight";
 }
 
 /* Whether "cpu memory pids" has @name. */
@@ -108,6 +109,42 @@ static int check_device(const struct limit *limit, const struct device_fact *dev
 	              limit->device);
 	return err_hint(err, "name the disk by its numbers, MAJOR:MINOR, as lsblk shows "
 	                     "them on the node");
+}
+
+/* Pages of 64 KiB are the largest. */
+#define BEYOND 65536
+
+void plan_shown_limits(struct plan *plan, const struct config *config,
+                       const char *payload)
+{
+	static const enum knob shown[] = { KNOB_CPUS, KNOB_MEMORY };
+
+	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
+		const struct limit *asked = config_limit(config, shown[i]);
+		struct limit limit;
+
+		if (!asked || !plan_has_limit(plan, shown[i]))
+			continue;
+		limit = *asked;
+		/* Further out, or this one would be met first, and its counters are
+		 * root's inside. */
+		if (shown[i] == KNOB_MEMORY)
+			limit.value = arena_printf(&plan->arena, "%" PRIu64,
+			                           limit.number + BEYOND);
+		add_step(plan, payload, &limit,
+		         "shown, not enforced: JVM, Go and .NET size themselves by what "
+		         "they see here")
+			->optional = true;
+	}
+}
+
+bool plan_has_limit(const struct plan *plan, enum knob knob)
+{
+	for (size_t i = 0; i < plan->n; i++)
+		if (plan->step[i].kind == STEP_CGROUP_LIMIT &&
+		    !strcmp(plan->step[i].source, knob_info[knob].name))
+			return true;
+	return false;
 }
 
 int plan_limits(struct plan *plan, const struct config *config, const struct facts *facts,

@@ -172,7 +172,7 @@ check_paths()
 {
 	local file path
 
-	for file in README.md HACKING.md docs/kubernetes.md docs/launch.md docs/threat-model.md docs/decisions.md \
+	for file in README.md HACKING.md docs/kubernetes.md docs/launch.md docs/limits.md docs/threat-model.md docs/decisions.md \
 		docs/plan-format.md docs/check-format.md; do
 		while read -r path; do
 			compgen -G "$top/${path//NAME/*}*" >/dev/null || found "$file: there is no '$path'"
@@ -195,8 +195,24 @@ check_blocks()
 		"$docs/README.md")
 }
 
+# The table of limits in docs/limits.md: each knob with its file, as cgroups/knobs.c has them.
+check_limits()
+{
+	local name file
+
+	while read -r name file; do
+		grep -qE "^\\| \`--${name}[ \`].*\`${file//%s/2MB}\`" "$docs/docs/limits.md" ||
+			found "docs/limits.md: no row of '--$name' with '$file'"
+		"$berth" run --help | grep -q -e "--$name " || found "run has no --$name"
+	done < <(sed -n '/knob_info\[KNOB_N\] = {/,/^};/p' "$top/cgroups/knobs.c" |
+		sed -n 's/^\t\t\("[a-z]*"\|NULL\), "\([a-z.%]*\)", KNOB.*/\2/p;t
+			s/^\t\t"\([a-z-]*\)", .*/\1/p' |
+		paste -d ' ' - -)
+}
+
 check_all()
 {
+	check_limits
 	check_man
 	check_completion
 	check_hints
@@ -239,6 +255,8 @@ if [ $# -eq 0 ] && [ "$failed" -eq 0 ]; then
 	spoiled "check-format.md: rows: missing: pivot-root" docs/check-format.md '/^| `pivot-root`/d'
 	spoiled "launch.md: no message [JOINED]" docs/launch.md 's/\[JOINED\]//'
 	spoiled "launch.md: no step 'reroot'" docs/launch.md 's/reroot/root/'
+	spoiled "limits.md: no row of '--memory' with 'memory.max'" docs/limits.md \
+		's/`memory.max`, the page/`memory`, the page/; s/| `memory.max` |/| `memory.min` |/'
 	spoiled "there is no 'runtime/nowhere.c'" docs/decisions.md '1s,$, `runtime/nowhere.c`,'
 	spoiled "link to 'nowhere.md'" README.md '1s,$, [x](nowhere.md),'
 	spoiled 'README.md:' README.md 's/<!-- test: try -->//'

@@ -1,5 +1,5 @@
-# Limits of the workspace's group. Those of cpu, memory, io and pids need cgroup v2 alone and are
-# tried in tests/vm/limits.bats; here is what any machine with a delegated group has.
+# Limits of the workspace's group. What needs a controller of cgroup v2 asks for it: the guest of
+# tests/vm has all of them.
 
 bats_require_minimum_version 1.5.0
 load ../lib/common
@@ -14,14 +14,17 @@ setup()
 # A group that the user may write, where one of its own is not made by systemd.
 probe_group() { [ -n "${BERTH_TEST_CGROUP:-}" ] || fail "no delegated group"; }
 
-probe_hugetlb()
+# controller:NAME: our group has it to give; lacks:NAME: it has not.
+probe_controller()
 {
-	probe_group
-	grep -qw hugetlb "$BERTH_TEST_CGROUP/cgroup.controllers" || fail "no hugetlb controller"
+	probe_group || return
+	grep -qw "$1" "$BERTH_TEST_CGROUP/cgroup.controllers" || fail "no $1 controller"
 }
+probe_hugetlb() { probe_controller hugetlb && [ -d /sys/kernel/mm/hugepages/hugepages-2048kB ]; }
+probe_lacks() { probe_group && ! grep -qw "$1" "$BERTH_TEST_CGROUP/cgroup.controllers"; }
 
-# without CONTROLLER: a controller that the group here does not have.
-probe_without() { probe_group; ! grep -qw "$1" "$BERTH_TEST_CGROUP/cgroup.controllers"; }
+# soon COMMAND...: within a time that an emulated machine keeps, too.
+soon() { timeout 20 "$@" || fail "not within 20 s: $*"; }
 
 start() { berth run -d --rm --name "$name" --rootfs "$BERTH_TEST_SMALL" "$@" -- sleep 60; }
 
@@ -99,7 +102,7 @@ group()
 }
 
 @test "a required limit without its controller starts nothing" {
-	probe without:memory
+	probe lacks:memory
 	run -125 --separate-stderr berth run --name "$name" --rootfs "$BERTH_TEST_SMALL" \
 		--memory 512m -- echo started
 	assert_output ""
@@ -109,7 +112,7 @@ group()
 }
 
 @test "a best-effort limit without its controller is said once, and kept" {
-	probe without:memory
+	probe lacks:memory
 	run -0 --separate-stderr berth run --name "$name" --rootfs "$BERTH_TEST_SMALL" \
 		--memory 512m --cpus 1 --best-effort memory,cpus -- echo started
 	assert_output started
@@ -121,10 +124,249 @@ group()
 }
 
 @test "--pids without the controller is held by RLIMIT_NPROC" {
-	probe without:pids
+	probe lacks:pids
 	start --pids 20
 	run berth inspect "$name"
 	assert_has '"pids 20: RLIMIT_NPROC"'
 	run berth exec "$name" -- sh -c 'for i in $(seq 40); do sleep 9 & done; echo all'
 	assert_has "can't fork"
+}
+
+# file NAME: what a file of the limits group says.
+file() { cat "$(group)/$1"; }
+
+@test "every limit is in its file" {
+	for controller in cpu cpuset memory pids io; do probe controller:$controller; done
+	disk=$(cat /sys/block/[vs]da/dev)
+	start --cpus 0.5 --cpu-weight 50 --cpuset 0 --memory 64m --memory-high 60m --swap 0 \
+		--pids 50 --io "$disk:rbps=1m,wiops=100" --io "$disk:wbps=2m" \
+		--max-descendants 10 --max-depth 5
+	assert_equal "$(file cpu.max)" "50000 100000"
+	assert_equal "$(file cpu.weight)" 50
+	assert_equal "$(file cpuset.cpus.effective)" 0
+	assert_equal "$(file memory.max)" 67108864
+	assert_equal "$(file memory.high)" 62914560
+	assert_equal "$(file memory.swap.max)" 0
+	assert_equal "$(file pids.max)" 50
+	assert_equal "$(file io.max)" "$disk rbps=1048576 wbps=2097152 riops=max wiops=100"
+	assert_equal "$(file cgroup.max.descendants)" 10
+	assert_equal "$(file cgroup.max.depth)" 5
+	run berth inspect "$name"
+	assert_has '"memory 64m: memory.max = 67108864"'
+	run berth exec "$name" -- nproc
+	assert_output 1
+	# By these the JVM and its like size themselves.
+	run berth exec "$name" -- sh -c 'cat /sys/fs/cgroup/cpu.max /sys/fs/cgroup/memory.max'
+	assert_output "50000 100000"$'\n'$((67108864 + 65536))
+}
+
+@test "out of memory: the limit and the process are the reason, the exit status stays 137" {
+	probe controller:memory
+	run -137 --separate-stderr berth run --name "$name" --rootfs "$BERTH_TEST_SMALL" --init none \
+		--memory 64m --swap 0 -- dd if=/dev/zero of=/dev/null bs=268435456 count=1
+	run berth inspect "$name"
+	assert_has "\"reason\": \"OOM-killed at memory.max 64 MiB: process 'dd'\""
+	assert_has '"oom_kills": 1'
+}
+
+@test "out of memory under berth's init: what is known is the command" {
+	probe controller:memory
+	run -137 berth run --name "$name" --rootfs "$BERTH_TEST_SMALL" --memory 64m --swap 0 -- \
+		dd if=/dev/zero of=/dev/null bs=268435456 count=1
+	run berth inspect "$name"
+	assert_has "\"reason\": \"OOM-killed at memory.max 64 MiB: command 'dd'\""
+}
+
+@test "a process that is killed for memory is told, also where the command goes on" {
+	probe controller:memory
+	run -3 --separate-stderr berth run --name "$name" --rootfs "$BERTH_TEST_SMALL" \
+		--memory 64m --swap 0 -- sh -c 'dd if=/dev/zero of=/dev/null bs=268435456 count=1; exit 3'
+	[[ $stderr == *"1 of the workspace's processes OOM-killed at memory.max 64 MiB"* ]]
+	run berth logs "$name"
+	assert_has "OOM-killed at memory.max 64 MiB"
+	run berth inspect "$name"
+	assert_has '"reason": ""'
+	assert_has '"oom_kills": 1'
+}
+
+@test "the limit of a group inside is not taken for ours" {
+	probe controller:memory
+	run -137 berth run --name "$name" --rootfs "$BERTH_TEST_SMALL" --init none --memory 512m -- sh -c '
+		mkdir /sys/fs/cgroup/main /sys/fs/cgroup/sub
+		echo 1 >/sys/fs/cgroup/main/cgroup.procs
+		echo +memory >/sys/fs/cgroup/cgroup.subtree_control
+		echo 32m >/sys/fs/cgroup/sub/memory.max
+		echo 0 >/sys/fs/cgroup/sub/memory.swap.max
+		echo 1 >/sys/fs/cgroup/sub/cgroup.procs
+		exec dd if=/dev/zero of=/dev/null bs=268435456 count=1'
+	run berth inspect "$name"
+	assert_has '"reason": "OOM-killed by a limit inside, or the pod'
+}
+
+@test "root inside writes its own memory.max, and still dies at ours" {
+	probe controller:memory
+	run -137 berth run --name "$name" --rootfs "$BERTH_TEST_SMALL" --memory 64m --swap 0 -- sh -c '
+		echo max >/sys/fs/cgroup/memory.max
+		exec dd if=/dev/zero of=/dev/null bs=268435456 count=1'
+	run berth inspect "$name"
+	assert_has "OOM-killed at memory.max 64 MiB"
+}
+
+@test "SIGKILL by berth kill is no lack of memory" {
+	probe controller:memory
+	berth run -d --name "$name" --rootfs "$BERTH_TEST_SMALL" --memory 64m --swap 0 -- sh -c '
+		dd if=/dev/zero of=/dev/null bs=268435456 count=1; sleep 60'
+	oom() { [[ $(file memory.events) == *"oom_kill 1"* ]]; }
+	wait_until 30 oom
+	berth kill "$name"
+	berth wait --exit "$name" || :
+	run berth inspect "$name"
+	assert_has '"reason": "killed by signal 9"'
+}
+
+@test "a fork bomb meets pids.max, is told, and the supervisor answers" {
+	probe controller:pids
+	berth run -d --name "$name" --rootfs "$BERTH_TEST_SMALL" --pids 40 -- \
+		sh -c 'b() { b | b & }; b; sleep 60'
+	full() { [[ $(file pids.events) != "max 0" ]]; }
+	wait_until 60 full
+	run -0 soon "$BERTH" inspect "$name"
+	assert_has '"alive": true'
+	run grep -oE '"pids_max": [1-9]' <<<"$output"
+	assert_status 0
+	told() { berth logs "$name" | grep -q 'the workspace reached pids.max 40'; }
+	wait_until 30 told
+	soon "$BERTH" stop -t 1 "$name"
+	assert_equal "$(find "$BERTH_TEST_CGROUP" -name "berth-$name")" ""
+}
+
+@test "one who takes memory without end leaves the supervisor alone" {
+	probe controller:memory
+	berth run -d --name "$name" --rootfs "$BERTH_TEST_SMALL" --memory 32m --swap 0 -- \
+		sh -c 'while :; do dd if=/dev/zero of=/dev/null bs=67108864 count=1; done'
+	some() { berth inspect "$name" | grep -qE '"oom_kills": ([2-9]|[1-9][0-9])'; }
+	wait_until 60 some
+	soon "$BERTH" stop -t 1 "$name"
+	run berth logs "$name"
+	# Bounded: a line for each pause, and not for each victim.
+	[ "$(grep -c 'OOM-killed' <<<"$output")" -lt 10 ]
+}
+
+@test "50 000 cgroups inside: 4096, and the supervisor takes them away" {
+	probe group
+	berth run -d --name "$name" --rootfs "$BERTH_TEST_SMALL" -- \
+		sh -c 'cd /sys/fs/cgroup && mkdir $(seq 50000) 2>/dev/null; touch /tmp/done; sleep 60'
+	there() { [ "$(file cgroup.stat | sed -n 's/^nr_descendants //p')" -eq 4096 ]; }
+	wait_until 60 there
+	run -0 soon "$BERTH" inspect "$name"
+	soon "$BERTH" stop -t 1 "$name"
+	assert_equal "$(find "$BERTH_TEST_CGROUP" -name "berth-$name")" ""
+}
+
+@test "a CPU that is not there is no limit" {
+	probe controller:cpuset
+	run -125 --separate-stderr berth run --name "$name" --rootfs "$BERTH_TEST_SMALL" --cpuset 500 -- true
+	[[ $stderr == *"cgroup-limit: "*"500"* && $stderr == *"hint: "* ]]
+	assert_equal "$(find "$BERTH_TEST_CGROUP" -name "berth-$name")" ""
+}
+
+@test "--io of a device that is none" {
+	probe controller:io
+	run -125 --separate-stderr berth run --name "$name" --rootfs "$BERTH_TEST_SMALL" \
+		--io 4094:0:rbps=1m -- true
+	[[ $stderr == *"cgroup-limit: "*"4094:0"*"hint: --io takes a whole disk"* ]]
+	run -125 --separate-stderr berth run --name "$name" --rootfs "$BERTH_TEST_SMALL" \
+		--io /dev/null:rbps=1m -- true
+	[[ $stderr == *"'/dev/null' is no block device"* ]]
+}
+
+# A group of our own to spoil, and a shell in it: in_spoiled COMMANDS COMMAND...
+in_spoiled()
+{
+	local spoil=$1
+
+	shift
+	(
+		group=$BERTH_TEST_CGROUP/$test_prefix-$BASHPID
+		mkdir "$group"
+		echo "$BASHPID" >"$group/cgroup.procs"
+		cd "$group" || exit
+		eval "$spoil"
+		exec "$@" 3>&-
+	)
+}
+
+# Nothing of the workspace is left: neither groups nor an entry.
+nothing_left()
+{
+	assert_equal "$(find "$BERTH_TEST_CGROUP" -name "berth-$name")" ""
+	run -125 berth inspect "$name"
+}
+
+@test "cgroup.max.descendants of the pod is used up" {
+	probe group
+	for room in 0 1 2; do
+		run -125 --separate-stderr in_spoiled "echo $room >cgroup.max.descendants" \
+			"$BERTH" run --name "$name" --rootfs "$BERTH_TEST_SMALL" -i -- true
+		[[ $stderr == *"hint: cgroup.max.descendants or cgroup.max.depth is reached"* ]]
+		nothing_left
+	done
+	run -0 in_spoiled "echo 3 >cgroup.max.descendants" \
+		"$BERTH" run --name "$name" --rm --rootfs "$BERTH_TEST_SMALL" -i -- true
+}
+
+@test "a threaded group is none to build in: said where it is needed" {
+	probe group
+	threaded='mkdir t; echo threaded >t/cgroup.type; echo $BASHPID >t/cgroup.procs'
+	run -0 in_spoiled "$threaded" "$BERTH" run --name "$name" --rm --rootfs "$BERTH_TEST_SMALL" -i -- true
+	if [ -S "${XDG_RUNTIME_DIR:-}/systemd/private" ]; then
+		# The user's manager has a better one.
+		run -0 in_spoiled "$threaded" \
+			"$BERTH" run --name "$name" --rm --rootfs "$BERTH_TEST_SMALL" --max-depth 3 -- true
+		nothing_left
+		return
+	fi
+	run -125 --separate-stderr in_spoiled "$threaded" \
+		"$BERTH" run --name "$name" --rootfs "$BERTH_TEST_SMALL" --max-depth 3 -- true
+	[[ $stderr == *"--max-depth 3: our own group is threaded"* && $stderr == *"hint: "* ]]
+	nothing_left
+}
+
+@test "processes that are born in our group while it is emptied are in nobody's way" {
+	probe group
+	storm='for i in 1 2 3; do (while :; do /bin/true; done) >/dev/null 2>&1 3>&- & done'
+	run in_spoiled "$storm" "$BERTH" run --name "$name" --rm --rootfs "$BERTH_TEST_SMALL" -i -- true
+	for group in "$BERTH_TEST_CGROUP/$test_prefix"-*; do echo 1 >"$group/cgroup.kill"; done
+	assert_status 0
+	nothing_left
+}
+
+@test "a pod whose pids.max leaves no room" {
+	probe controller:pids
+	for room in 1 2 3; do
+		run -125 --separate-stderr in_spoiled "echo $room >pids.max" \
+			"$BERTH" run --name "$name" --rootfs "$BERTH_TEST_SMALL" -- true
+		[[ $stderr == *"hint: "*"pids.max"* ]]
+		nothing_left
+	done
+	run -0 in_spoiled "echo 20 >pids.max" \
+		"$BERTH" run --name "$name" --rm --rootfs "$BERTH_TEST_SMALL" -- true
+}
+
+@test "the group is removed under us during the launch" {
+	probe group tool:strace
+	# A tracer and newuidmap do not go together: one ID, then.
+	in_spoiled : setpriv --no-new-privs strace -f -qq -o /dev/null -e trace=clone3 -e inject=clone3:delay_enter=3000000 \
+		"$BERTH" run --name "$name" --rootfs "$BERTH_TEST_SMALL" -i -- true 2>"$BATS_TEST_TMPDIR/told" &
+	pid=$!
+	made() { group=$(find "$BERTH_TEST_CGROUP" -name payload -path "*/berth-$name/*") && [ -n "$group" ]; }
+	wait_until 20 made
+	rmdir "$group"
+	status=0
+	wait "$pid" || status=$?
+	assert_status 125
+	run cat "$BATS_TEST_TMPDIR/told"
+	assert_has "berth: spawn: "
+	assert_has "hint: "
+	nothing_left
 }
