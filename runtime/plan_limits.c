@@ -60,6 +60,45 @@ static bool has_word(const char *words, const char *name)
 	return false;
 }
 
+/* Whether a controller is mounted as cgroup v1: then cgroup v2 does not have it. */
+static bool on_v1(const struct facts *facts, const char *controller)
+{
+	const char *name = strcmp(controller, "io") ? controller : "blkio";
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < facts->mount_n; i++) {
+		const char *p = strrchr(facts->mount[i].point, '/');
+
+		/* Mounted as "/sys/fs/cgroup/cpu,cpuacct". */
+		if (strcmp(facts->mount[i].fstype, "cgroup") != 0)
+			continue;
+		for (; p; p = strchr(p, ',')) {
+			p++;
+			if (!strncmp(p, name, len) && (p[len] == ',' || p[len] == '\0'))
+				return true;
+		}
+	}
+	return false;
+}
+
+static const char *no_controller(struct plan *plan, const struct facts *facts,
+                                 const char *controller, const char **remedy)
+{
+	if (on_v1(facts, controller)) {
+		*remedy = "start the node with cgroup v2 alone (cgroup_no_v1=all)";
+		return arena_printf(&plan->arena,
+		                    "the controller '%s' is mounted as cgroup v1 here, "
+		                    "where berth writes no limits",
+		                    controller);
+	}
+	*remedy = "enable it above: with systemd by Delegate= of user@.service; in a "
+		  "pod the node decides";
+	return arena_printf(&plan->arena,
+	                    "the controller '%s' is not handed down to our own group "
+	                    "'%s'",
+	                    controller, facts->cgroup.own);
+}
+
 /* "8:0 rbps=1048576": the device as the kernel wants it. */
 static const char *limit_value(struct plan *plan, const struct limit *limit,
                                const struct device_fact *device)
@@ -165,14 +204,7 @@ int plan_limits(struct plan *plan, const struct config *config, const struct fac
 			why = plan_no_group(cg);
 		} else if (info->controller &&
 		           !has_word(cg->controllers, info->controller)) {
-			why = arena_printf(arena,
-			                   "the controller '%s' is not handed down to "
-			                   "our own group '%s'",
-			                   info->controller, cg->own);
-			remedy =
-				"enable it above: with systemd by Delegate= of "
-				"user@.service, and with cgroup v2 alone, not beside v1; "
-				"in a pod the node decides";
+			why = no_controller(plan, facts, info->controller, &remedy);
 		}
 		if (why && limit.knob == KNOB_PIDS) {
 			/* What RLIMIT_NPROC does is planned with the workspace's birth. */

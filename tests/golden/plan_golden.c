@@ -110,6 +110,8 @@ static const struct plan_case {
 	{ "node-root",               &node_root,         { OS, "true" } },
 	{ "node-root-systemd",       &node_root,         { OS } },
 	{ "node-root-pids",          &node_root_no_pids, { OS, "--pids", "512", "true" } },
+	{ "hybrid-best-effort",      &node_root_no_pids, { OS, "--cpus", "1", "--io", "8:0:rbps=1m", "--hugetlb", "2m:4m", "--memory",
+	                                                   "1g", "--best-effort", "cpus,io,memory", "true" } },
 	{ "node-root-lent",          &node_root_lent,    { OS, "-i", "--pids", "512", "true" } },
 	{ "node-root-lent-no-clone3", &node_root_lent_no_clone3, { OS, "-i", "true" } },
 	/* Options that contradict each other are refused before anything is looked at. */

@@ -197,7 +197,17 @@ const struct facts pod_oom_highest = { POD, .oom_score_adj = 1000 };
 		}
 
 const struct facts node_root = { NODE_ROOT };
-/* As on a machine that has its controllers beside cgroup v2. */
+/* A machine that has its controllers beside cgroup v2. */
+static const struct mount_fact hybrid_mounts[] = {
+	{ "/", "/", "ext4", false },
+	{ "/proc", "/", "proc", false },
+	{ "/sys", "/", "sysfs", false },
+	{ "/sys/fs/cgroup/cpu,cpuacct", "/", "cgroup", false },
+	{ "/sys/fs/cgroup/pids", "/", "cgroup", false },
+	{ "/sys/fs/cgroup/blkio", "/", "cgroup", false },
+	{ "/sys/fs/cgroup/unified", "/", "cgroup2", false },
+};
+
 const struct facts node_root_no_pids = {
 	NODE_ROOT,
 	.subuid = LENT,
@@ -206,6 +216,8 @@ const struct facts node_root_no_pids = {
 	            .own = "/berth",
 	            .ours = true,
 	            .controllers = "hugetlb" },
+	.mount = hybrid_mounts,
+	.mount_n = N_ELEMENTS(hybrid_mounts),
 };
 const struct facts node_root_lent = { NODE_ROOT, .subuid = LENT, .subgid = LENT };
 const struct facts node_root_lent_no_clone3 = {
