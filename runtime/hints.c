@@ -26,7 +26,9 @@ static const struct {
 	{ "cgroup-view", ENOSPC, NO_MORE_USERNS },
 	{ "spawn", ENOSYS,
 	  "the pod's seccomp profile hides clone: set one that allows it" },
-	{ "spawn", EACCES, "the cgroup is not delegated to us: see berth plan" },
+	{ "spawn", EACCES,
+	  "AppArmor denies user namespaces: set appArmorProfile: Unconfined, or a "
+	  "Localhost profile; or the cgroup is not delegated to us: see berth plan" },
 	{ "cgroup-view", EACCES,
 	  "AppArmor denies mount: set appArmorProfile: Unconfined, or a Localhost "
 	  "profile" },

@@ -44,10 +44,11 @@ int plan_ids(struct plan *plan, const struct config *config, const struct facts 
 		/* Root inside would own what the node's root owns: /proc/sys above all. */
 		if (facts->subuid.n == 0 || facts->subgid.n == 0 || !facts->can_map) {
 			(void)err_set(err, EPERM, "started as this machine's own root");
-			(void)err_hint(err,
-			               "run as an ordinary user with subordinate IDs, or "
-			               "lend root some: add 'root:100000:65536' to "
-			               "/etc/subuid and /etc/subgid");
+			(void)err_hint(
+				err, "in a pod set hostUsers: false; elsewhere run as an "
+				     "ordinary user with subordinate IDs; or lend root "
+				     "some: add 'root:100000:65536' to /etc/subuid and "
+				     "/etc/subgid");
 			return err_step(err, "ids");
 		}
 		plan->outer_uid = shifted(&facts->subuid);
