@@ -43,7 +43,8 @@ same() { assert_equal "$(jq -S "$1" "$ours")" "$(jq -S "$1" "$theirs")"; }
 made() { assert_equal "$(jq -c "$1" "$ours")" "$2"; }
 
 @test "bundle: the default pod is containerd's default" {
-	bundle "$command" --seccomp-default --runtime-default "$BATS_FILE_TMPDIR/default.json"
+	bundle "$command" --pod '{ "hostUsers": null }' --seccomp-default \
+		--runtime-default "$BATS_FILE_TMPDIR/default.json"
 	same '.process.capabilities | map_values(sort)'
 	# The CRI leaves /run out, and adds what kubelet mounts and the cgroup.
 	same '[.mounts[] | select(.type != "bind" and .type != "cgroup" and .destination != "/run")]'
@@ -113,7 +114,7 @@ made() { assert_equal "$(jq -c "$1" "$ours")" "$2"; }
 		'{ "securityContext": { "runAsNonRoot": true } }' \
 		'{ "securityContext": { "privileged": true } }' \
 		'{ "resources": { "limits": { "memory": "4x" } } }'; do
-		run bundle "$command" --container "$wrong"
+		run bundle "$command" --pod '{ "hostUsers": null }' --container "$wrong"
 		assert_status 1
 		assert_has "bundle: "
 	done

@@ -28,19 +28,23 @@ pod_ids()
 # cgroup controllers may be missing. The image is $pod_image with this berth.
 pod_bundle()
 {
-	local dir=$1 node=()
+	local dir=$1 node=() group=/$pod
 
 	shift
+	! pod_by_systemd || group=system.slice:pod:$pod
 	grep -qw memory "/sys/fs/cgroup/cgroup.controllers" 2>/dev/null || node=(--no-controllers)
 	/usr/bin/python3 "$pod_top/tests/vm/bundle" \
 		"$pod_top/templates/kubernetes/$pod_manifest" "$dir" \
 		--seccomp-root "$pod_top/templates/seccomp" "${node[@]}" \
 		--uids "$(pod_ids /etc/subuid "$BERTH_TEST_UID")" \
 		--gids "$(pod_ids /etc/subgid "$(id -g "$BERTH_TEST_USER")")" \
-		--cgroup "/$pod" --rootfs "$dir/root" --env LD_LIBRARY_PATH=/usr/local/lib/berth \
+		--cgroup "$group" --rootfs "$dir/root" --env LD_LIBRARY_PATH=/usr/local/lib/berth \
 		--bind "$BERTH:/usr/local/bin/berth:ro" --bind "$dir/lib:/usr/local/lib/berth:ro" \
 		--bind "$dir/ws:/srv/ws" "${pod_options[@]}" "$@" -- "${pod_command[@]}"
 }
+
+# runc gives a cgroup to the pod's root with the systemd driver only, which is the kubelet's default.
+pod_by_systemd() { [ "$pod_runtime" = runc ] && [ -d /run/systemd/system ]; }
 
 # The runtime wants to see nothing but cgroup v2, also on a hybrid host.
 pod_oci()
@@ -48,6 +52,7 @@ pod_oci()
 	local runtime=("$pod_runtime")
 
 	[ "$pod_runtime" != crun ] || runtime+=(--cgroup-manager=cgroupfs)
+	! pod_by_systemd || runtime+=(--systemd-cgroup)
 	# shellcheck disable=SC2016 # for the inner shell
 	unshare -m sh -c '
 		if [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; then

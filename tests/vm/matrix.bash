@@ -1,0 +1,104 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # shared with matrix.bats and pod.bash
+# The rows of matrix.bats: a pod, the tier that berth check has to say, what it has to lack.
+
+# Unlike tests/pod, nothing is changed of the manifest but what a row changes.
+matrix_setup()
+{
+	common_setup
+	probe root tool:crun tool:jq debian
+	pod_options=()
+	report=
+}
+
+# For pods without a user namespace: an image that root owns.
+on_the_node() { pod_image=${BERTH_TEST_TREE:-$BERTH_TEST_ROOTFS}; }
+
+# row TIER OPTION...: makes the pod and asks berth check, whose report is in $report then.
+row()
+{
+	local tier=$1 require=()
+
+	shift
+	pod_stop
+	pod_start "row$((++row_count))" . "$@"
+	[ "$tier" = D ] || require=(--require "$tier")
+	report=$(pod_exec berth check --format json "${require[@]}") ||
+		fail "expected tier $tier:" $'\n'"$(report_text)"
+	[ "$(jq -r .tier <<<"$report")" = "$tier" ] ||
+		fail "expected tier $tier:" $'\n'"$(report_text)"
+}
+
+report_text()
+{
+	jq -r '.tier, (.checks[] | select(.result == "no" or .result == "untried")
+		| "\(.name): \(.result) \(.needed_for // "-"): \(.detail) > \(.remedy)")' <<<"$report" ||
+		echo "$report"
+}
+
+field() { jq -r --arg name "$1" ".checks[] | select(.name == \$name) | .$2" <<<"$report"; }
+
+# lacks NAME...: these rows, of those that a tier needs, say no; the others yes or untried.
+lacks()
+{
+	assert_equal "$(jq -r '.checks[] | select(.needed_for and .result == "no") | .name' <<<"$report" |
+		sort | paste -sd' ')" "$(printf '%s\n' "$@" | sort | paste -sd' ')"
+}
+
+# remedy NAME TEXT: what that row says to change.
+remedy()
+{
+	assert_equal "$(field "$1" result)" no
+	[[ $(field "$1" remedy) == *"$2"* ]] || fail "the remedy of $1: $(field "$1" remedy)"
+}
+
+# mended NAME...: after the remedy these rows say yes.
+mended()
+{
+	local name
+
+	for name; do
+		[ "$(field "$name" result)" = yes ] || fail "$name:" $'\n'"$(report_text)"
+	done
+}
+
+# What berth run does there.
+
+command_runs()
+{
+	run pod_exec berth run --rm -- id -u
+	assert_status 0
+	assert_equal "${lines[-1]}" 0
+}
+
+# nothing_runs STEP HINT: neither a command nor a system, for this reason.
+nothing_runs()
+{
+	run pod_exec berth run --rm -- true
+	assert_status 125
+	assert_has "berth: $1: "
+	assert_has "hint: "
+	assert_has "$2"
+}
+
+# no_system HINT
+no_system()
+{
+	run pod_exec berth run --rm --rootfs /srv/ws --init systemd
+	assert_status 125
+	assert_has "hint: "
+	assert_has "$1"
+}
+
+# The default seccomp profile of the containerd in the image, as it hands it to the runtime.
+containerd_profile()
+{
+	local pod pod_dir
+
+	pod_start containerd . --pod "$no_profiles"
+	pod_exec sh -c 'containerd >/tmp/containerd.log 2>&1 &
+		for i in $(seq 300); do ctr version >/dev/null 2>&1 && break; sleep 0.2; done
+		ctr container create --seccomp --rootfs / spec true &&
+		ctr container info spec' | jq -e .Spec.linux.seccomp
+	pod_stop >&2
+}

@@ -1,0 +1,252 @@
+#!/usr/bin/env bats
+# Which pod is which tier, and that the remedies of berth check turn the row they stand in.
+# Each pod is one of templates/kubernetes with one thing changed, made by tests/vm/bundle and crun
+# or runc. docs/kubernetes.md has the same as a table.
+# bats file_tags=debian
+# shellcheck disable=SC2034 # pod.bash and matrix.bash use our variables
+
+load ../lib/common
+load ../pod/pod
+load matrix
+
+export BATS_TEST_TIMEOUT=900 # emulated
+
+row_count=0
+host_users='{ "hostUsers": null }'
+unmasked='{ "securityContext": { "procMount": "Unmasked" } }'
+no_profiles='{ "securityContext": null }'
+no_apparmor='{ "securityContext": { "appArmorProfile": null } }'
+
+setup()    { matrix_setup; }
+teardown() { pod_stop; }
+
+@test "matrix: the default pod, step by step to tier A (crun)" {
+	pod_manifest=command.yaml
+	on_the_node
+	row D --pod "$host_users"
+	remedy id-maps "hostUsers: false"
+	nothing_runs ids "hostUsers: false"
+
+	# The other remedy: IDs for root, in the image.
+	echo root:100000:65536 >subid
+	row C --pod "$host_users" --bind "$PWD/subid:/etc/subuid:ro" --bind "$PWD/subid:/etc/subgid:ro"
+	mended id-maps ids
+	command_runs
+
+	pod_image=$BERTH_TEST_ROOTFS
+	row C
+	mended id-maps ids
+	lacks proc sysfs ucounts
+	remedy proc "procMount: Unmasked"
+	remedy ucounts "procMount: Unmasked"
+	command_runs
+	no_system "procMount: Unmasked"
+
+	row A --container "$unmasked"
+	mended proc ucounts cgroup
+	lacks
+}
+
+@test "matrix: the default pod, step by step to tier A (runc)" {
+	probe tool:runc
+	pod_runtime=runc
+	pod_manifest=command.yaml
+	on_the_node
+	row D --pod "$host_users"
+	remedy id-maps "hostUsers: false"
+
+	pod_image=$BERTH_TEST_ROOTFS
+	row C
+	lacks cgroup proc sysfs ucounts
+	command_runs
+	no_system "procMount: Unmasked"
+
+	row B --container "$unmasked"
+	lacks cgroup
+	remedy cgroup cgroup_writable
+	command_runs
+	no_system cgroup
+
+	row A --cgroup-writable --container "$unmasked"
+	mended cgroup
+}
+
+@test "matrix: the manifest of tier B as it is is tier B with runc" {
+	probe tool:runc
+	pod_runtime=runc
+	pod_manifest=workspace-runc.yaml
+	row B
+	lacks cgroup
+}
+
+@test "matrix: the manifest of tier A as it is, with both profiles on the node" {
+	probe tool:apparmor_parser tool:runc
+	apparmor_parser -r "$pod_top/templates/apparmor/berth"
+	for pod_runtime in crun runc; do
+		row A --apparmor-default unused --cgroup-writable
+		lacks
+		mended user-namespace proc cgroup seccomp
+		assert_equal "$(field apparmor detail)" "berth (enforce)"
+		assert_equal "$(field sudo result)" yes
+	done
+}
+
+@test "matrix: allowPrivilegeEscalation: false is tier A, without sudo" {
+	row A --pod "$no_profiles" --container '{ "securityContext": { "allowPrivilegeEscalation": false } }'
+	remedy sudo allowPrivilegeEscalation
+	command_runs
+	row A --pod "$no_profiles"
+	mended sudo
+}
+
+@test "matrix: seccomp RuntimeDefault of containerd is tier D, our profile tier A" {
+	containerd_profile >default.json
+	row D --pod '{ "securityContext": { "appArmorProfile": null,
+		"seccompProfile": { "type": "RuntimeDefault" } } }' --runtime-default default.json
+	lacks cgroup user-namespace
+	remedy user-namespace seccompProfile
+	nothing_runs spawn seccompProfile
+
+	# The kubelet's seccompDefault is the same for a pod that says nothing.
+	row D --pod "$no_profiles" --seccomp-default --runtime-default default.json
+	row A --pod '{ "securityContext": { "appArmorProfile": null,
+		"seccompProfile": { "type": "Unconfined" } } }' --seccomp-default --runtime-default default.json
+	mended user-namespace keyctl
+	row A --pod "$no_apparmor" --seccomp-default --runtime-default default.json
+	mended user-namespace
+}
+
+@test "matrix: seccomp RuntimeDefault of CRI-O and podman knows namespaces, but no sethostname" {
+	probe file:/usr/share/containers/seccomp.json
+	pod_start crio . --pod '{ "securityContext": { "appArmorProfile": null,
+		"seccompProfile": { "type": "RuntimeDefault" } } }' \
+		--runtime-default /usr/share/containers/seccomp.json
+	run pod_exec unshare -Ur true
+	assert_status 0
+	nothing_runs hostname seccompProfile
+	row A --pod "$no_apparmor" --seccomp-default --runtime-default /usr/share/containers/seccomp.json
+	command_runs
+}
+
+@test "matrix: uid 1000 has one ID: tier C, tier A as root" {
+	row C --pod "$no_profiles" --container '{ "securityContext": { "runAsUser": 1000, "runAsGroup": 1000 } }'
+	lacks cgroup ids setgroups
+	remedy subordinate-ids "runAsUser: 0"
+	command_runs
+
+	row A --pod "$no_profiles"
+	mended ids setgroups
+}
+
+@test "matrix: user.max_user_namespaces is 0 on the node: tier D until it is not" {
+	local before
+
+	before=$(sysctl -n user.max_user_namespaces)
+	# A pod that is there already keeps its own user namespace.
+	pod_start node . --pod "$no_profiles"
+	pid=$(pod_oci state "$pod" | jq .pid)
+	nsenter -t "$pid" -U -m sh -c 'echo 0 >/proc/sys/user/max_user_namespaces'
+	report=$(pod_exec berth check --format json)
+	assert_equal "$(jq -r .tier <<<"$report")" D
+	remedy user-namespace max_user_namespaces
+	nothing_runs spawn max_user_namespaces
+	nsenter -t "$pid" -U -m sh -c "echo $before >/proc/sys/user/max_user_namespaces"
+	run pod_exec berth check --require A
+	assert_status 0
+}
+
+@test "matrix: capabilities: CRI-O's default lacks SETFCAP: tier D until it is added" {
+	local crio=CHOWN,DAC_OVERRIDE,FSETID,FOWNER,SETGID,SETUID,SETPCAP,NET_BIND_SERVICE,KILL
+
+	row D --pod "$no_profiles" --capabilities "$crio"
+	lacks id-maps
+	remedy id-maps SETFCAP
+	nothing_runs map SETFCAP
+	row A --pod "$no_profiles" --capabilities "$crio" \
+		--container '{ "securityContext": { "capabilities": { "add": ["SETFCAP"] } } }'
+	mended id-maps
+	command_runs
+}
+
+@test "matrix: a memory limit and a pids limit of the pod are kept, and said" {
+	probe file:/sys/fs/cgroup/cgroup.controllers
+	row A --pod "$no_profiles" --pids 100 --container '{ "resources": { "limits": { "memory": "512Mi" } } }'
+	run pod_exec cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/pids.max
+	assert_output $'536870912\n100'
+	command_runs
+	run pod_exec berth run --rm --rootfs host --pids 50 -- true
+	assert_status 0
+
+	# Too few for berth itself: that is said, and nothing is left.
+	row A --pod "$no_profiles" --pids 12
+	run pod_exec berth run --rm -- sh -c 'for i in $(seq 30); do sleep 60 & done; wait'
+	[ "$status" -ne 0 ]
+	run pod_exec berth ps -aq
+	assert_output ""
+}
+
+@test "matrix: a read-only root file system is tier A with volumes at /run and for --state" {
+	row A --pod '{ "securityContext": null, "volumes": [{ "name": "state", "emptyDir": {} },
+			{ "name": "run", "emptyDir": {} }] }' \
+		--container '{ "securityContext": { "readOnlyRootFilesystem": true },
+			"volumeMounts": [{ "name": "state", "mountPath": "/var/lib/workspace" },
+				{ "name": "run", "mountPath": "/run" }] }'
+	command_runs
+	run pod_exec touch /x
+	[ "$status" -ne 0 ]
+}
+
+@test "matrix: AppArmor's default profile refuses, ours and Unconfined are tier A" {
+	probe tool:apparmor_parser tool:podman
+	local default
+
+	apparmor_parser -r "$pod_top/templates/apparmor/berth"
+	# podman loads its own, which is that of moby and containerd, when it starts a container.
+	podman run --rm --network none --rootfs "$BERTH_TEST_SMALL:O" true
+	default=$(sed -n 's/^\(containers-default-[^ ]*\) (enforce)$/\1/p' \
+		/sys/kernel/security/apparmor/profiles)
+
+	row D --pod "$no_profiles" --apparmor-default "$default"
+	assert_equal "$(field apparmor detail)" "$default (enforce)"
+	remedy user-namespace appArmorProfile
+	nothing_runs spawn appArmorProfile
+
+	row A --pod '{ "securityContext": { "appArmorProfile": { "type": "Unconfined" } } }' \
+		--apparmor-default "$default"
+	assert_equal "$(field apparmor detail)" unconfined
+	command_runs
+	row A --apparmor-default "$default"
+	command_runs
+}
+
+# A whole system in the pod that stands: systemd, dockerd, its limits.
+whole_system()
+{
+	pod_exec berth run --name ws --rootfs /srv/ws -d
+	pod_exec timeout 600 berth wait --ready ws
+	run pod_exec berth exec ws -- systemctl is-system-running
+	assert_output running
+	pod_exec berth exec -i ws -- docker import - small <"$BERTH_TEST_SMALL_TAR"
+	run pod_exec berth exec ws -- docker run --rm -m 64m --cpus 0.5 small \
+		cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max
+	assert_output $'67108864\n50000 100000'
+	run pod_exec berth exec ws -- docker info --format '{{.Driver}} {{.CgroupVersion}} {{.Warnings}}'
+	assert_output "overlay2 2 []"
+	pod_exec berth stop ws
+	run pod_exec berth wait --exit ws
+	assert_output 0
+}
+
+@test "matrix: tier A is a whole system (crun)" {
+	probe file:/sys/fs/cgroup/cgroup.controllers
+	row A --pod "$no_apparmor"
+	whole_system
+}
+
+@test "matrix: tier A is a whole system (runc, writable cgroup, no_new_privs)" {
+	probe tool:runc file:/sys/fs/cgroup/cgroup.controllers
+	pod_runtime=runc
+	row A --pod "$no_apparmor" --cgroup-writable \
+		--container '{ "securityContext": { "allowPrivilegeEscalation": false } }'
+	whole_system
+}
