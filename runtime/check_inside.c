@@ -132,6 +132,9 @@ int check_overlay(struct check_env *env, char *detail, struct err *err)
 	mnt = new_mount("tmpfs", "mode=0755", PLAN_NODEV, err);
 	if (mnt < 0)
 		return mnt;
+	/* Before 6.15 a layer has to lie on a mount of our own namespace. */
+	if (move_mount(mnt, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return err_set(err, errno, "move_mount");
 	fs = fsopen("overlay", FSOPEN_CLOEXEC);
 	if (fs < 0)
 		return err_set(err, errno, "open an 'overlay' file system");

@@ -53,8 +53,11 @@ static int level_main(void *arg)
 	drop_fd(&sync->warden[0]);
 	if (sync_expect(sync->warden[1], SYNC_MAPPED, NULL, NULL, 0, &err) < 0)
 		return 1;
-	if (env->plan->become_root && (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0))
-		return 1;
+	if (env->plan->become_root) {
+		if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+			return 1;
+		(void)prctl(PR_SET_DUMPABLE, 1); /* as the warden, to write maps */
+	}
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	env->launch.proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	check_place(env, PLACE_L1);

@@ -230,8 +230,9 @@ whole_system()
 	run pod_exec berth exec ws -- docker run --rm -m 64m --cpus 0.5 small \
 		cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max
 	assert_output $'67108864\n50000 100000'
-	run pod_exec berth exec ws -- docker info --format '{{.Driver}} {{.CgroupVersion}} {{.Warnings}}'
-	assert_output "overlay2 2 []"
+	run pod_exec berth exec ws -- docker info --format \
+		'{{.Driver}} {{.CgroupVersion}} {{.MemoryLimit}} {{.CPUCfsQuota}} {{.PidsLimit}} {{.CPUSet}}'
+	assert_output "overlay2 2 true true true true"
 	pod_exec berth stop ws
 	run pod_exec berth wait --exit ws
 	assert_output 0
