@@ -564,3 +564,38 @@ int json_get_number(const struct json_value *object, const char *key, int64_t mi
 	*ret = number;
 	return 0;
 }
+
+/* Not deeper than JSON_DEPTH_MAX, which json_parse() saw to. */
+void json_copy(struct json *json, const struct json_value *value)
+{
+	switch (value->type) {
+	case JSON_BOOL:
+		json_bool(json, value->boolean);
+		return;
+	case JSON_NUMBER:
+		if (json)
+			check(json, yajl_gen_number(json->gen, value->text,
+			                            strlen(value->text)));
+		return;
+	case JSON_STRING:
+		json_string(json, value->text);
+		return;
+	case JSON_ARRAY:
+		json_array(json);
+		for (const struct json_value *v = value->first; v; v = v->next)
+			json_copy(json, v);
+		json_array_end(json);
+		return;
+	case JSON_OBJECT:
+		json_object(json);
+		for (const struct json_value *v = value->first; v; v = v->next) {
+			json_key(json, v->key);
+			json_copy(json, v);
+		}
+		json_object_end(json);
+		return;
+	case JSON_NULL:
+	case JSON_TYPE_MAX:
+		json_null(json);
+	}
+}

@@ -140,6 +140,13 @@ int json_get_number(const struct json_value *object, const char *key, int64_t mi
                     int64_t max, int64_t *ret, struct err *err);
 
 /**
+ * json_copy() - Write a value that was read
+ * @json:	the document being written
+ * @value:	with all that is in it; numbers as they were written
+ */
+void json_copy(struct json *json, const struct json_value *value);
+
+/**
  * json_utf8() - Length of the UTF-8 character at the start of a text
  * @text:	at least one byte
  * @size:	of @text, bytes
