@@ -30,6 +30,7 @@ static apply_fn *const apply_fns[STEP_MAX] = {
 	[STEP_FILE]          = apply_file,
 	[STEP_LINK]          = apply_link,
 	[STEP_COPY]          = apply_copy,
+	[STEP_WRAPPER]       = apply_wrapper,
 	[STEP_UNSHARE]       = apply_unshare,
 	[STEP_HOSTNAME]      = apply_hostname,
 	[STEP_LOOPBACK]      = apply_loopback,
@@ -41,6 +42,9 @@ static apply_fn *const apply_fns[STEP_MAX] = {
 	[STEP_AIRLOCK]       = apply_airlock,
 	[STEP_SECCOMP]       = apply_seccomp,
 	[STEP_USER]          = apply_user,
+	[STEP_GROUP]         = apply_group,
+	[STEP_SERVICE]       = apply_service,
+	[STEP_SUPERVISE]     = apply_supervise,
 	[STEP_EXEC]          = apply_exec,
 };
 /* clang-format on */
@@ -64,6 +68,7 @@ void launch_init(struct launch *launch)
 		.pty_slave = -EBADF,
 		.notify = -EBADF,
 		.airlock = -EBADF,
+		.service = { -EBADF, -EBADF, -EBADF, -EBADF },
 	};
 }
 

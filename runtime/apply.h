@@ -22,6 +22,17 @@ apply_fn apply_private, apply_hide, apply_root, apply_mount, apply_bind, apply_d
 apply_fn apply_directory, apply_file, apply_link, apply_copy;
 /* apply_inside.c */
 apply_fn apply_console, apply_notify, apply_airlock, apply_user, apply_exec;
+/* apply_services.c */
+apply_fn apply_wrapper, apply_group, apply_service, apply_supervise;
+
+/* Attach a detached mount. @path is for @err. Return: 0 or -errno. */
+int mount_attach(int tree, int target, const char *path, struct err *err);
+
+/* The payload's standard streams: its pty, its pipes, or /dev/null. */
+int payload_stdio(const struct launch *launch, struct err *err);
+
+/* What is in one open file to another. Return: 0 or -errno. */
+int copy_content(int from, int to);
 
 /**
  * new_mount() - Make a file system and a detached mount of it

@@ -65,7 +65,7 @@ int apply_link(struct launch *launch, const struct step *step, struct err *err)
 	return 0;
 }
 
-static int copy_content(int from, int to)
+int copy_content(int from, int to)
 {
 	ssize_t n;
 

@@ -74,7 +74,7 @@ int apply_user(struct launch *launch, const struct step *step, struct err *err)
 	return user_become(&user, err);
 }
 
-static int payload_stdio(const struct launch *launch, struct err *err)
+int payload_stdio(const struct launch *launch, struct err *err)
 {
 	cleanup_close int null = -EBADF;
 	const int *fd = launch->stdin_to_stderr;

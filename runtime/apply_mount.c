@@ -40,7 +40,7 @@ static int set_attributes(int tree, uint64_t flags, const char *what, struct err
 	return 0;
 }
 
-static int attach(int tree, int target, const char *path, struct err *err)
+int mount_attach(int tree, int target, const char *path, struct err *err)
 {
 	if (move_mount(tree, "", target, "",
 	               MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
@@ -136,7 +136,7 @@ int apply_hide(struct launch *launch, const struct step *step, struct err *err)
 		                     "this volume out");
 	}
 	mnt = new_mount("tmpfs", "mode=0755", step->flags, err);
-	return mnt < 0 ? mnt : attach(mnt, records, launch->stage, err);
+	return mnt < 0 ? mnt : mount_attach(mnt, records, launch->stage, err);
 }
 
 /* Opens a path of the pod and checks that it is what the plan was made for. */
@@ -173,7 +173,7 @@ static int mount_of_own(int dir, const char *name, uint64_t flags, int *ret,
 		return tree;
 	r = set_attributes(tree, flags, name, err);
 	if (r == 0)
-		r = attach(tree, dir, name, err);
+		r = mount_attach(tree, dir, name, err);
 	if (r == 0)
 		*ret = take_fd(&tree);
 	return r;
@@ -197,7 +197,7 @@ static int root_in_memory(struct launch *launch, struct err *err)
 	stage = open(launch->stage, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (stage < 0)
 		return err_set(err, errno, "open '%s'", launch->stage);
-	r = attach(mnt, stage, launch->stage, err);
+	r = mount_attach(mnt, stage, launch->stage, err);
 	if (r < 0)
 		return r;
 	root = make_directories(mnt, "root", err);
@@ -247,7 +247,7 @@ int apply_root(struct launch *launch, const struct step *step, struct err *err)
 		return tree;
 	r = set_attributes(tree, step->flags, step->source, err);
 	if (r == 0)
-		r = attach(tree, dir, step->source, err);
+		r = mount_attach(tree, dir, step->source, err);
 	if (r == 0)
 		launch->root = take_fd(&tree);
 	return r;
@@ -263,7 +263,7 @@ int apply_mount(struct launch *launch, const struct step *step, struct err *err)
 	target = target_open(launch->root, step->target, S_IFDIR, err);
 	if (target < 0)
 		return target;
-	return attach(mnt, target, step->target, err);
+	return mount_attach(mnt, target, step->target, err);
 }
 
 static const struct source_fact *known_source(const struct launch *launch,
@@ -311,7 +311,7 @@ int apply_bind(struct launch *launch, const struct step *step, struct err *err)
 	                     S_ISDIR(st.st_mode) ? S_IFDIR : S_IFREG, err);
 	if (target < 0)
 		return target;
-	return attach(tree, target, step->target, err);
+	return mount_attach(tree, target, step->target, err);
 }
 
 int apply_device(struct launch *launch, const struct step *step, struct err *err)
@@ -330,7 +330,7 @@ int apply_device(struct launch *launch, const struct step *step, struct err *err
 	target = target_open(launch->root, step->target, S_IFREG, err);
 	if (target < 0)
 		return target;
-	return attach(tree, target, step->target, err);
+	return mount_attach(tree, target, step->target, err);
 }
 
 static int set_layer(int fs, const char *key, int fd, struct err *err)
@@ -402,7 +402,7 @@ int apply_overlay(struct launch *launch, const struct step *step, struct err *er
 	if (target < 0)
 		return err->code ? -err->code
 		                 : err_set(err, errno, "duplicate a descriptor");
-	r = attach(mnt, target, step->target, err);
+	r = mount_attach(mnt, target, step->target, err);
 	if (r == 0 && whole) {
 		drop_fd(&launch->root);
 		launch->root = take_fd(&mnt);
@@ -425,7 +425,7 @@ int apply_reroot(struct launch *launch, const struct step *step, struct err *err
 	tree = clone_tree(here, true, "the root", err);
 	if (tree < 0)
 		return tree;
-	r = attach(tree, here, "the root", err);
+	r = mount_attach(tree, here, "the root", err);
 	if (r < 0)
 		return r;
 	drop_fd(&launch->root);

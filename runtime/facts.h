@@ -61,6 +61,9 @@ struct device_fact {
  *		it), NULL where it has none
  * @owner:	uid of the directory
  * @has_resolv_conf, @has_hostname: it has these files in /etc
+ * @has_dockerd, @has_containerd, @has_crun: it has these programs where commands are
+ *		looked up; not asked for where a command is to run
+ * @has_daemon_json: it has a configuration of dockerd's
  */
 struct root_fact {
 	dev_t dev;
@@ -68,6 +71,7 @@ struct root_fact {
 	const char *init;
 	uid_t owner;
 	bool has_resolv_conf, has_hostname;
+	bool has_dockerd, has_containerd, has_crun, has_daemon_json;
 };
 
 /**

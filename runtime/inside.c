@@ -53,7 +53,10 @@ static int prepare(struct launch *launch, struct err *err)
 	drop_fd(&launch->notify);
 	/* While the supervisor gets ready itself: the kernel compiles the filter, which takes
 	 * as long. Not the change of user, after which our files in /proc are not ours. */
-	r = apply_until(launch, ACTOR_INIT, launch->config->user ? STEP_USER : STEP_EXEC,
+	r = apply_until(launch, ACTOR_INIT,
+	                launch->plan->service_n > 0 ? STEP_SUPERVISE
+	                : launch->config->user      ? STEP_USER
+	                                            : STEP_EXEC,
 	                err);
 	if (r < 0)
 		return r;

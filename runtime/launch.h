@@ -36,6 +36,7 @@
  * @stdin_to_stderr: what the payload gets as 0, 1 and 2 when it has no pty
  * @airlock:	what init becomes before the payload, -EBADF where it need not
  * @pty_master, @pty_slave, @notify: made by init, handed to the supervisor
+ * @service:	sockets at which services say READY=1, init's own
  *
  * The children are cloned, not executed: they start with a copy of the supervisor's.
  * Descriptors are owned by the process that holds them, -EBADF when not there.
@@ -59,6 +60,7 @@ struct launch {
 	pid_t init;
 	int stdin_to_stderr[3];
 	int pty_master, pty_slave, notify, airlock;
+	int service[SERVICES_MAX];
 };
 
 /* All descriptors -EBADF. */

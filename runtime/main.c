@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "commands.h"
 #include "exec.h"
+#include "oci_wrapper.h"
 #include "seal.h"
 
 /* clang-format off */
@@ -60,6 +61,8 @@ int main(int argc, char **argv)
 	int r;
 
 	fill_stdio();
+	if (oci_wrapper_called(argv[0]))
+		return oci_wrapper_main(argc, argv);
 	/* Ignored by the caller, it would take the exit status of our children along. */
 	(void)signal(SIGCHLD, SIG_DFL);
 	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {

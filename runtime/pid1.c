@@ -55,6 +55,12 @@ static void forget_words(void)
 	(void)snprintf((char *)begin, end - begin, "berth-init");
 }
 
+void pid1_disguise(void)
+{
+	forget_words();
+	(void)prctl(PR_SET_NAME, "berth-init");
+}
+
 int pid1_run(pid_t child)
 {
 	struct err ignored = { 0 };
@@ -62,8 +68,7 @@ int pid1_run(pid_t child)
 	sigset_t all;
 	int status = 0, null;
 
-	forget_words();
-	(void)prctl(PR_SET_NAME, "berth-init");
+	pid1_disguise();
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_BLOCK, &all, NULL);
 

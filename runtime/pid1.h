@@ -15,4 +15,7 @@
  */
 int pid1_run(pid_t child);
 
+/* What PID 1 of ours does first: neither its words nor its name tell of the caller. */
+void pid1_disguise(void);
+
 #endif

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "exec.h"
 #include "ns.h"
 
 const char *const init_mode_name[INIT_MODE_MAX] = {
@@ -17,8 +18,6 @@ const char *const net_mode_name[NET_MODE_MAX] = {
 	[NET_NONE] = "none",
 	[NET_HOST] = "host",
 };
-
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 struct step *plan_add(struct plan *plan, enum actor actor, enum step_kind kind,
                       const char *why)
@@ -211,27 +210,6 @@ static int plan_volumes(struct plan *plan, const struct config *config, struct e
 	return 0;
 }
 
-/* What overlay2 inside cannot lie on: overlay on overlay is EINVAL. */
-static void plan_docker_dirs(struct plan *plan, const struct config *config)
-{
-	static const char *const dirs[] = { "/var/lib/docker", "/var/lib/containerd",
-		                            "/var/lib/containers" };
-
-	if (plan->init != INIT_SYSTEMD)
-		return;
-	if (!config->overlay && strcmp(config->rootfs, "host") != 0)
-		return;
-	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
-		struct step *s = plan_add(plan, ACTOR_WARDEN, STEP_BIND,
-		                          "image layers need a file system of their own: "
-		                          "overlay on overlay is refused by the kernel");
-
-		s->source = arena_printf(&plan->arena, "volume%s", dirs[i]);
-		s->target = dirs[i];
-		s->via = "store";
-	}
-}
-
 /*
  * RLIMIT_NPROC of the workspace. Behind pids.max it is a second fence a little further
  * out, so that the one that counts its refusals is met first.
@@ -332,14 +310,19 @@ static void plan_inside(struct plan *plan, const struct config *config,
 			"other end");
 		s->target = "/dev/console";
 	}
-	if (plan->init == INIT_SYSTEMD) {
-		s = plan_add(plan, ACTOR_INIT, STEP_NOTIFY, "systemd says READY=1 here");
-		s->target = "/run/host/notify";
+	if (plan->init == INIT_SYSTEMD || plan->service_n > 0) {
+		s = plan_add(plan, ACTOR_INIT, STEP_NOTIFY,
+		             plan->init == INIT_SYSTEMD
+		                     ? "systemd says READY=1 here"
+		                     : "our init says READY=1 here, when all services "
+		                       "are ready");
+		s->target = PLAN_NOTIFY;
 	}
 	if (facts->self_writable)
 		(void)plan_add(plan, ACTOR_INIT, STEP_AIRLOCK,
 		               "a program in sealed memory executes the command, since "
 		               "'#!/proc/self/exe' leads to our own binary");
+	plan_services(plan);
 	s = plan_add(plan, ACTOR_INIT, STEP_SECCOMP,
 	             "system calls that reach the node, and unknown ones, are refused");
 	s->value = "workspace";
@@ -367,11 +350,17 @@ static int choose_init(struct plan *plan, const struct config *config,
 	uint64_t width = idmap_width(&plan->outer_uid);
 	bool foreign = host && !idmap_covers_outside(&plan->outer_uid, facts->root.owner);
 	enum init_mode init = config->init;
+	/* Where systemd would need a group that nobody gives. */
+	bool instead = init == INIT_AUTO && !config->command && !facts->cgroup.ours &&
+	               !facts->user_manager && facts->root.init && facts->root.has_crun &&
+	               plan_docker_possible(plan, facts);
 
 	if (init == INIT_AUTO)
-		init = config->command || foreign || !facts->root.init ? INIT_BERTH
-		                                                       : INIT_SYSTEMD;
+		init = config->command || foreign || !facts->root.init || instead
+		               ? INIT_BERTH
+		               : INIT_SYSTEMD;
 	plan->init = init;
+	plan_choose_services(plan, config, facts, instead);
 	if (foreign)
 		plan_note(plan, "the host's files belong to IDs that this user was not "
 		                "lent: they "
@@ -381,6 +370,13 @@ static int choose_init(struct plan *plan, const struct config *config,
 			plan,
 			"parts of /proc are covered here, so the workspace has none: set "
 			"procMount: Unmasked (with hostUsers: false) in the pod");
+	if (plan->service_n > 0 && config->user) {
+		(void)err_set(err, EINVAL,
+		              "-u '%s' without a command: the services run as root",
+		              config->user);
+		(void)err_hint(err, "leave -u out, and give it to berth exec");
+		return err_step(err, "init");
+	}
 	if (init != INIT_SYSTEMD)
 		return 0;
 
@@ -419,6 +415,28 @@ static int choose_init(struct plan *plan, const struct config *config,
 	return err_step(err, "init");
 }
 
+/* What ps and inspect show in place of a command. */
+static const char *const *service_names(struct plan *plan)
+{
+	const char **names =
+		arena_alloc(&plan->arena, (plan->service_n + 1) * sizeof(*names));
+
+	for (size_t i = 0; names && i < plan->service_n; i++)
+		names[i] = plan->service[i].name;
+	return names;
+}
+
+/* The PATH there is, with the wrapper's directory first. */
+static const char *wrapped_path(struct arena *arena, const char *const *env)
+{
+	const char *path = EXEC_PATH;
+
+	for (; *env; env++)
+		if (!strncmp(*env, "PATH=", 5))
+			path = *env + 5;
+	return arena_printf(arena, "PATH=" PLAN_WRAPPER ":%s", path);
+}
+
 /* What runs, and with which environment. */
 static void plan_command(struct plan *plan, const struct config *config,
                          const struct facts *facts)
@@ -431,17 +449,25 @@ static void plan_command(struct plan *plan, const struct config *config,
 
 	if (!env || !command)
 		return;
-	env[n++] = "PATH=" DEFAULT_PATH;
+	env[n++] = "PATH=" EXEC_PATH;
 	env[n++] = "container=berth";
 	env[n++] = arena_printf(arena, "HOSTNAME=%s", config->hostname);
 	if (plan->init == INIT_SYSTEMD)
-		env[n++] = "NOTIFY_SOCKET=/run/host/notify";
+		env[n++] = "NOTIFY_SOCKET=" PLAN_NOTIFY;
 	if (plan->pty)
 		env[n++] = "TERM=xterm";
 	/* Last, so that the user's word counts: exec_environment() lets later ones win. */
 	for (size_t i = 0; i < config->env_n; i++)
 		env[n++] = config->env[i];
 	plan->env = env;
+	if (plan->service_n > 0) {
+		env[n] = wrapped_path(arena, env);
+		plan->command = service_names(plan);
+		(void)plan_add(plan, ACTOR_INIT, STEP_SUPERVISE,
+		               "as PID 1: started in order, and again when one ends; "
+		               "stopped in the reverse order");
+		return;
+	}
 
 	if (plan->init == INIT_SYSTEMD)
 		command[0] = facts->root.init;
@@ -481,6 +507,7 @@ int plan_build(const struct config *config, const struct facts *facts, struct pl
 		plan_docker_dirs(&plan, config);
 		plan_dev(&plan);
 		plan_pod_files(&plan, config, facts);
+		plan_wrapper(&plan, config, facts);
 		r = plan_volumes(&plan, config, err);
 	}
 	if (r == 0) {

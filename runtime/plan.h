@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "config.h"
 #include "facts.h"
+#include "services.h"
 #include "step.h"
 
 /**
@@ -36,7 +37,9 @@ struct plan_limit {
  * @deny_setgroups: one ID by an unprivileged writer (user_namespaces(7))
  * @become_root: L1's root is not our own uid; the warden has to change its IDs
  * @cgroup:	our own group below the hierarchy, NULL where there is none of ours
- * @command:	what is executed, NULL-terminated
+ * @service, @service_n: what our own init keeps running where there is no command
+ * @command:	what is executed, NULL-terminated; the services' names where
+ *		those run
  * @env:	its environment, "K=V", NULL-terminated
  * @pty:	the workspace gets a pty: /dev/console, and stdin to stderr
  * @limit:	what becomes of the limits
@@ -51,6 +54,8 @@ struct plan {
 	struct idmap outer_uid, outer_gid, inner_uid, inner_gid;
 	bool by_helper, deny_setgroups, become_root;
 	const char *cgroup;
+	const struct service *service;
+	size_t service_n;
 	const char *const *command;
 	const char *const *env;
 	bool pty;
@@ -120,6 +125,12 @@ const char *plan_no_group(const struct cgroup_facts *cg);
 /* What lies over a directory that the workspace has no use for. */
 #define PLAN_EMPTY_DIRECTORY "/dev/.berth/empty"
 
+/* Where systemd, or our own init, reports READY=1. */
+#define PLAN_NOTIFY "/run/host/notify"
+
+/* Directory of the OCI wrapper, which comes first in dockerd's PATH. */
+#define PLAN_WRAPPER "/dev/.berth/oci"
+
 /* The parts. */
 int plan_ids(struct plan *plan, const struct config *config, const struct facts *facts,
              struct err *err);
@@ -135,6 +146,14 @@ bool plan_has_limit(const struct plan *plan, enum knob knob);
 int plan_host_root(struct plan *plan, const struct config *config,
                    const struct facts *facts, struct err *err);
 void plan_layered_root(struct plan *plan, const struct config *config);
+/* plan_docker.c: whether dockerd can run here, without systemd */
+bool plan_docker_possible(const struct plan *plan, const struct facts *facts);
+void plan_choose_services(struct plan *plan, const struct config *config,
+                          const struct facts *facts, bool instead);
+void plan_docker_dirs(struct plan *plan, const struct config *config);
+void plan_wrapper(struct plan *plan, const struct config *config,
+                  const struct facts *facts);
+void plan_services(struct plan *plan);
 void plan_dev(struct plan *plan);
 void plan_pod_files(struct plan *plan, const struct config *config,
                     const struct facts *facts);

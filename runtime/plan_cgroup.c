@@ -26,15 +26,15 @@ static const char *enabling(struct arena *arena, const char *controllers)
  */
 static bool wants_group(const struct plan *plan, const struct config *config)
 {
-	return plan->init == INIT_SYSTEMD || config->detach || config->interactive ||
-	       config->tty || config->limit_n > 0;
+	return plan->init == INIT_SYSTEMD || plan->service_n > 0 || config->detach ||
+	       config->interactive || config->tty || config->limit_n > 0;
 }
 
 /* Whether it is worth another start to get a group: RLIMIT_NPROC needs none. */
 static bool needs_group(const struct plan *plan, const struct config *config,
                         const struct facts *facts)
 {
-	bool needs = plan->init == INIT_SYSTEMD;
+	bool needs = plan->init == INIT_SYSTEMD || plan->service_n > 0;
 
 	for (size_t i = 0; i < config->limit_n; i++)
 		needs |= config->limit[i].knob != KNOB_PIDS || facts->node_root;
@@ -65,6 +65,12 @@ int plan_cgroup(struct plan *plan, const struct config *config, const struct fac
 	if (!cg->ours && plan->init == INIT_SYSTEMD) {
 		(void)err_set(err, EPERM, "systemd needs a cgroup it can write, and %s",
 		              plan_no_group(cg));
+		if (config->init == INIT_AUTO && plan_docker_possible(plan, facts))
+			(void)err_hint(err,
+			               "install crun in the image, and berth's own init "
+			               "runs dockerd without a cgroup; or use a runtime "
+			               "that hands over the cgroup (crun, or containerd "
+			               "2.1 with cgroup_writable)");
 		(void)err_hint(err, PLAN_NO_GROUP_HINT PLAN_SEE_CHECK);
 		return err_step(err, "cgroup");
 	}

@@ -73,6 +73,10 @@ void plan_kernel_mounts(struct plan *plan, const struct config *config,
 	if (plan->cgroup)
 		(void)mount(plan, "cgroup2", "/sys/fs/cgroup", NULL, safe,
 		            "starts at the payload group");
+	else if (plan->service_n > 0)
+		(void)mount(plan, "cgroup2", "/sys/fs/cgroup", NULL,
+		            safe | PLAN_READ_ONLY,
+		            "dockerd looks for it; nothing in it can be written here");
 	(void)mount(plan, "devpts", "/dev/pts",
 	            gid5 ? "newinstance,ptmxmode=0666,mode=0620,gid=5"
 	                 : "newinstance,ptmxmode=0666,mode=0620",
@@ -85,16 +89,28 @@ void plan_kernel_mounts(struct plan *plan, const struct config *config,
 static void plan_run(struct plan *plan)
 {
 	struct step *s =
-		plan_add(plan, ACTOR_WARDEN, STEP_MOUNT, "systemd wants it empty");
+		plan_add(plan, ACTOR_WARDEN, STEP_MOUNT,
+	                 plan->init == INIT_SYSTEMD
+	                         ? "systemd wants it empty"
+	                         : "what daemons left there at the last start would "
+	                           "mislead them");
 
 	s->via = "tmpfs";
 	s->target = "/run";
 	s->value = "mode=0755";
 	s->flags = PLAN_NOSUID | PLAN_NODEV;
 	s = plan_add(plan, ACTOR_WARDEN, STEP_DIRECTORY,
-	             "what the launcher tells systemd");
+	             plan->init == INIT_SYSTEMD ? "what the launcher tells systemd"
+	                                        : "what the launcher tells init");
 	s->target = "/run/host";
 	s->number = 0755;
+	if (plan->service_n > 0) {
+		s = plan_add(plan, ACTOR_WARDEN, STEP_DIRECTORY,
+		             "sockets at which services say that they are ready");
+		s->target = "/run/berth";
+		s->number = 0700;
+		return;
+	}
 	s = plan_add(plan, ACTOR_WARDEN, STEP_FILE, "systemd-detect-virt reads it");
 	s->target = "/run/host/container-manager";
 	s->value = "berth\n";
@@ -124,7 +140,7 @@ void plan_pod_files(struct plan *plan, const struct config *config,
 {
 	struct step *s;
 
-	if (plan->init == INIT_SYSTEMD)
+	if (plan->init == INIT_SYSTEMD || plan->service_n > 0)
 		plan_run(plan);
 	if (strcmp(config->rootfs, "host") != 0 && facts->root.has_hostname)
 		plan_own_name(plan, config);

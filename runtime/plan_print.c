@@ -106,6 +106,9 @@ static const char *describe(struct arena *arena, const struct step *s)
 		                    value);
 	case STEP_LINK:
 		return arena_printf(arena, "%s to %s", target, value);
+	case STEP_SERVICE:
+		return arena_printf(arena, "%s: %s%s%s", target, value,
+		                    s->via ? ", after " : "", s->via ? s->via : "");
 	case STEP_UNSHARE:
 		return arena_printf(arena, "namespaces %s", flags);
 	case STEP_HIDE:
@@ -123,6 +126,8 @@ static const char *describe(struct arena *arena, const struct step *s)
 	case STEP_COPY:
 	case STEP_CONSOLE:
 	case STEP_NOTIFY:
+	case STEP_WRAPPER:
+	case STEP_GROUP:
 		return target;
 	case STEP_CGROUP_VIEW:
 	case STEP_PRIVATE:
@@ -130,6 +135,7 @@ static const char *describe(struct arena *arena, const struct step *s)
 	case STEP_AIRLOCK:
 	case STEP_REROOT:
 	case STEP_PIVOT:
+	case STEP_SUPERVISE:
 	case STEP_MAX:
 		break;
 	}

@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/number.h"
 #include "base/syscall.h"
+#include "exec.h"
 #include "kernel_files.h"
 #include "scope.h"
 #include "seal.h"
@@ -293,6 +294,34 @@ static bool is_file(int root, const char *path)
 	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 }
 
+/* Whether the image has @name where commands are looked up. */
+static bool has_program(int root, const char *name)
+{
+	const char *path = EXEC_PATH;
+
+	for (;; path++) {
+		size_t n = strcspn(path, ":");
+		char file[128];
+
+		(void)snprintf(file, sizeof(file), "%.*s/%s", (int)n, path, name);
+		if (in_image(root, file))
+			return true;
+		path += n;
+		if (*path == '\0')
+			return false;
+	}
+}
+
+static void probe_docker(int root, struct root_fact *ret)
+{
+	ret->has_dockerd = has_program(root, "dockerd");
+	if (!ret->has_dockerd)
+		return;
+	ret->has_containerd = has_program(root, "containerd");
+	ret->has_crun = has_program(root, "crun");
+	ret->has_daemon_json = in_image(root, "/etc/docker/daemon.json");
+}
+
 static int probe_root(const struct config *config, struct facts *facts, struct err *err)
 {
 	const char *path = strcmp(config->rootfs, "host") ? config->rootfs : "/";
@@ -317,6 +346,8 @@ static int probe_root(const struct config *config, struct facts *facts, struct e
 		                           : "/usr/lib/systemd/systemd";
 	facts->root.has_resolv_conf = is_file(root, "/etc/resolv.conf");
 	facts->root.has_hostname = is_file(root, "/etc/hostname");
+	if (!config->command)
+		probe_docker(root, &facts->root);
 	return 0;
 }
 

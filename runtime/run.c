@@ -341,7 +341,9 @@ int run(const struct config *wanted, bool again, struct err *err)
 	if (plan.n > 0 && plan.step[0].kind == STEP_SCOPE)
 		return enter_scope(&config, again, &arena, err);
 	if (config.stop_timeout_s == LIMIT_UNSET)
-		config.stop_timeout_s = plan.init == INIT_SYSTEMD ? 90 : 10;
+		config.stop_timeout_s = plan.init == INIT_SYSTEMD ? 90
+		                        : plan.service_n > 0      ? 30
+		                                                  : 10;
 	for (size_t i = 0; i < plan.notes_n; i++)
 		log_warn("%s", plan.notes[i]);
 	return config.detach

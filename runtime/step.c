@@ -31,6 +31,7 @@ const char *const step_name[STEP_MAX] = {
 	[STEP_FILE]          = "file",
 	[STEP_LINK]          = "link",
 	[STEP_COPY]          = "copy",
+	[STEP_WRAPPER]       = "wrapper",
 	[STEP_UNSHARE]       = "unshare",
 	[STEP_HOSTNAME]      = "hostname",
 	[STEP_LOOPBACK]      = "loopback",
@@ -42,6 +43,9 @@ const char *const step_name[STEP_MAX] = {
 	[STEP_AIRLOCK]       = "airlock",
 	[STEP_SECCOMP]       = "seccomp",
 	[STEP_USER]          = "user",
+	[STEP_GROUP]         = "group",
+	[STEP_SERVICE]       = "service",
+	[STEP_SUPERVISE]     = "supervise",
 	[STEP_EXEC]          = "exec",
 };
 /* clang-format on */

@@ -45,6 +45,7 @@ enum step_kind {
 	STEP_FILE,      /* target number=mode value=content */
 	STEP_LINK,      /* target value=content */
 	STEP_COPY,      /* target source */
+	STEP_WRAPPER,   /* target                berth as OCI runtime, under its names */
 	/* init */
 	STEP_UNSHARE,  /* flags=namespaces */
 	STEP_HOSTNAME, /* value */
@@ -57,7 +58,10 @@ enum step_kind {
 	STEP_AIRLOCK,  /* -                     what stands between us and the command */
 	STEP_SECCOMP,  /* value=filter */
 	STEP_USER,     /* value */
-	STEP_EXEC,     /* value=command */
+	STEP_GROUP,   /* target                a group of its own below the workspace's */
+	STEP_SERVICE, /* target=name value=command source=notify socket via=needs */
+	STEP_SUPERVISE, /* -                    runs the services, for good */
+	STEP_EXEC,      /* value=command */
 	STEP_MAX,
 };
 

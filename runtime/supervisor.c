@@ -181,9 +181,11 @@ static int on_signal(void *ctx, int fd, short revents, struct err *err)
 			stdio_winch(&sup->stdio);
 		else if (signal == SIGCHLD)
 			continue; /* the warden's end comes by its socket */
-		else if ((sup->resting || sup->ws->plan->init == INIT_SYSTEMD) &&
+		else if ((sup->resting || sup->ws->plan->init == INIT_SYSTEMD ||
+		          sup->ws->plan->service_n > 0) &&
 		         (signal == SIGTERM || signal == SIGINT || signal == SIGHUP))
-			/* To systemd these mean other things than to a user. */
+			/* To systemd these mean other things than to a user; daemons get
+			 * their time, and no more. */
 			r = on_stop(sup, CONTROL_DEFAULT_TIMEOUT, err);
 		else
 			r = pidfd_kill(sup->launch.init_pidfd, signal, err);
@@ -209,7 +211,7 @@ static int on_warden(void *ctx, int fd, short revents, struct err *err)
 	return LOOP_STOP;
 }
 
-/* systemd's messages, sd_notify(3): only about itself, so anybody inside may lie. */
+/* init's messages, sd_notify(3): only about itself, so anybody inside may lie. */
 static int on_notify(void *ctx, int fd, short revents, struct err *err)
 {
 	struct supervisor *sup = ctx;
@@ -411,7 +413,7 @@ static int start(struct supervisor *sup, struct err *err)
 	ws->record.init = pid > 0 ? pid : 0;
 	ws->record.status = STATUS_RUNNING;
 	ws->record.started_ms = now_ms();
-	ws->record.ready = ws->plan->init != INIT_SYSTEMD;
+	ws->record.ready = ws->plan->init != INIT_SYSTEMD && ws->plan->service_n == 0;
 	r = state_write(ws->entry, &ws->record, err);
 	if (r < 0)
 		return r;
@@ -566,7 +568,8 @@ int supervise(struct workspace *ws, struct err *err)
 		                    .interactive = ws->config->interactive &&
 		                                   (ws->config->tty || !ws->plan->pty),
 		                    .tty = ws->plan->pty,
-		                    .lasting = ws->plan->init == INIT_SYSTEMD,
+		                    .lasting = ws->plan->init == INIT_SYSTEMD ||
+		                               ws->plan->service_n > 0,
 		                    .tee = on_output,
 		                    .tee_ctx = &sup.log,
 		                    .master = -EBADF };

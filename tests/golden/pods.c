@@ -166,6 +166,41 @@ const struct facts pod_in_leaf = {
 	            .controllers = "cpu memory pids" },
 };
 
+/* Images with dockerd. The last two: a pod without a cgroup, which most are. */
+#define DOCKER(owner, crun, json)                                              \
+	{                                                                      \
+		1, 2, "/sbin/init", owner, true, true, true, true, crun, json, \
+	}
+
+const struct facts user_docker = {
+	USER,
+	.cgroup = SCOPE,
+	.root = DOCKER(1000, true, false),
+};
+const struct facts user_docker_session = {
+	USER,
+	.cgroup = SESSION,
+	.user_manager = true,
+	.root = DOCKER(1000, true, false),
+};
+const struct facts pod_docker = { POD, .root = DOCKER(0, false, true) };
+const struct facts pod_docker_masked = {
+	POD,
+	.proc_masked = true,
+	.sys_masked = true,
+	.root = DOCKER(0, true, false),
+};
+const struct facts pod_docker_no_cgroup = {
+	POD,
+	.cgroup = { .mount = "/sys/fs/cgroup", .own = "/", .controllers = "" },
+	.root = DOCKER(0, true, false),
+};
+const struct facts pod_docker_no_crun = {
+	POD,
+	.cgroup = { .mount = "/sys/fs/cgroup", .own = "/", .controllers = "" },
+	.root = DOCKER(0, false, false),
+};
+
 /* A seccomp profile that answers clone3 with ENOSYS. */
 const struct facts pod_no_clone3 = { POD, .clone3 = false };
 

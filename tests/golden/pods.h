@@ -9,7 +9,8 @@ extern const struct facts user_session, user_scope, user_no_cgroup, user_root_sc
 	user_own_in_range, user_host, user_host_one_id, pod, pod_fresh_cgroup,
 	pod_no_cgroup, pod_hidden_cgroup, pod_masked, pod_sys_masked, pod_in_leaf,
 	pod_no_clone3, pod_no_init, pod_no_caps, pod_two_extents, pod_oom_highest,
-	pod_host, pod_host_etc_large, node_root, node_root_no_pids, node_root_lent,
-	node_root_lent_no_clone3, pod_read_only;
+	user_docker, user_docker_session, pod_docker, pod_docker_masked,
+	pod_docker_no_cgroup, pod_docker_no_crun, pod_host, pod_host_etc_large, node_root,
+	node_root_no_pids, node_root_lent, node_root_lent_no_clone3, pod_read_only;
 
 #endif
