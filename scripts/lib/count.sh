@@ -16,8 +16,8 @@ count()
 # lines PATTERN FILE: how many lines of FILE match.
 lines() { grep -cE "$1" "$2" || [ $? -eq 1 ]; }
 
-# count_tap FILE STATUS: the tests in what bats --formatter tap printed, and a failure more
-# if it ended badly though no test failed or not all of the plan was run.
+# count_tap FILE STATUS: the tests in what bats --formatter tap printed, maybe several times, and
+# a failure more if it ended badly though no test failed or not all of the plans was run.
 count_tap()
 {
 	local ok not_ok skip plan
@@ -25,7 +25,7 @@ count_tap()
 	skip=$(lines '^ok .* # skip' "$1")
 	ok=$(($(lines '^ok ' "$1") - skip))
 	not_ok=$(lines '^not ok ' "$1")
-	plan=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$1")
+	plan=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$1" | awk '{ n += $1 } END { if (NR) print n }')
 	if [ "${plan:-x}" != $((ok + not_ok + skip)) ]; then
 		say "bats planned ${plan:-nothing} and ran $((ok + not_ok + skip))"
 		not_ok=$((not_ok + 1))

@@ -69,7 +69,7 @@ vm_start()
 		console=ttyS0 quiet panic=-1 init=/sbin/init
 		systemd.show_status=no systemd.log_level=warning systemd.default_timeout_start_sec=300
 		mitigations=off nokaslr init_on_alloc=0 audit=0 nowatchdog no_timer_check tsc=reliable
-		random.trust_cpu=on cgroup_no_v1=all
+		random.trust_cpu=on cgroup_no_v1=all lsm=lockdown,capability,landlock,yama,apparmor
 	)
 
 	if [ "$3" = kvm ]; then cpu=host; else cpu+=,la57=off; fi

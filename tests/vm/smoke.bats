@@ -26,10 +26,10 @@ teardown() { :; } # nothing is one test's own
 
 inside() { as_user "$BERTH" exec -i "$ws" -- "$@"; }
 
-@test "cgroup v2 alone, and the user has all that systemd hands down" {
+@test "cgroup v2 alone, and the user has every controller" {
 	run stat -f -c %T /sys/fs/cgroup
 	assert_output cgroup2fs
-	for controller in cpuset cpu io memory pids; do
+	for controller in cpuset cpu io memory hugetlb pids misc; do
 		run cat "$BERTH_TEST_CGROUP/cgroup.subtree_control"
 		assert_has "$controller"
 	done
