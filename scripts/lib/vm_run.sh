@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034,SC2154 # start.sh brings these files together
+# shellcheck shell=bash disable=SC2034,SC2054,SC2154 # start.sh brings these files together
 # Runs tests in the guest that vm_image.sh makes.
 
 vm_pid=
