@@ -23,7 +23,8 @@ const char *const tier_name[TIER_MAX] = { "A", "B", "C", "D" };
 const char *const tier_meaning[TIER_MAX] = {
 	[TIER_A] = "everything: systemd, dockerd, and the limits that hold below",
 	[TIER_B] =
-		"commands with 65536 IDs; without a writable cgroup there is no systemd",
+		"commands with 65536 IDs, and dockerd under berth's own init; without a "
+		"writable cgroup there is no systemd",
 	[TIER_C] = "one command or shell under berth's init; no dockerd, no systemd",
 	[TIER_D] = "nothing can be started",
 };

@@ -242,18 +242,35 @@ static void test_join(void **state)
 	assert_int_equal(fcntl(fd[CONTROL_INIT], F_GETFD), -1);
 }
 
-/* Asks in a child and reports by exit status: 100 + exit code, or the errno. */
+/*
+ * Asks in a child, which reports by exit status: 100 + exit code, or the errno. It has asked
+ * when this returns: what the server is told next comes after the question.
+ */
 static pid_t ask_in_child(const struct server *server, enum control_verb verb)
 {
-	pid_t child = fork();
+	const struct control_request request = { .verb = verb };
+	int asked[2];
+	char byte;
+	pid_t child;
 
+	assert_int_equal(pipe2(asked, O_CLOEXEC), 0);
+	child = fork();
 	if (child == 0) {
 		struct control_reply reply;
 		struct err err = { 0 };
-		int r = ask(server, verb, 0, 0, &reply, NULL, &err);
+		int sock, r;
 
+		/* Or the server would never see the end of its orders. */
+		(void)close(server->orders);
+		sock = control_send(server->entry, &request, &err);
+		(void)close(asked[0]);
+		(void)close(asked[1]);
+		r = sock < 0 ? sock : control_receive(sock, &reply, NULL, &err);
 		_exit(r < 0 ? -r : 100 + reply.exit_code);
 	}
+	assert_int_equal(close(asked[1]), 0);
+	assert_int_equal(read(asked[0], &byte, 1), 0);
+	assert_int_equal(close(asked[0]), 0);
 	return child;
 }
 
@@ -275,7 +292,6 @@ static void test_waiters(void **state)
 		ready[i] = ask_in_child(server, CONTROL_READY);
 		ended[i] = ask_in_child(server, CONTROL_EXIT);
 	}
-	(void)usleep(50000);
 	order(server, 'r');
 	for (size_t i = 0; i < N_ELEMENTS(ready); i++)
 		assert_int_equal(status_of(ready[i]), 100);
@@ -290,7 +306,6 @@ static void test_never_ready(void **state)
 {
 	pid_t ready = ask_in_child(*state, CONTROL_READY);
 
-	(void)usleep(20000);
 	order(*state, 'e');
 	assert_int_equal(status_of(ready), ECANCELED);
 }
@@ -302,7 +317,6 @@ static void test_killed_server(void **state)
 	struct err err = { 0 };
 	pid_t ended = ask_in_child(server, CONTROL_EXIT);
 
-	(void)usleep(20000);
 	assert_int_equal(kill(server->pid, SIGKILL), 0);
 	assert_int_equal(status_of(ended), ECONNRESET);
 	assert_int_equal(waitpid(server->pid, NULL, 0), server->pid);
