@@ -38,7 +38,7 @@ keep()
 
 @test "groups nested deeper than any program needs go at the end" {
 	probe cgroup
-	options=(--init berth)
+	options=(--init berth --max-depth 400)
 	keep sleep 1000
 	run berth exec "$ws" -- sh -c 'cd /sys/fs/cgroup && mkdir -p w/1/x w/2/x w/3 &&
 		for i in $(seq 300); do mkdir d && cd d || exit; done'

@@ -119,7 +119,7 @@ tree()
 	for option in --watches --inotify-instances; do
 		world 'mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys' \
 			"$BERTH" run --name "$name" --rootfs "$small" "$option" 10 -- true
-		told ucount "$option: /proc/sys/user is read-only" "procMount: Unmasked"
+		told ucount "$option 10: /proc/sys/user is read-only here" "procMount: Unmasked"
 	done
 }
 

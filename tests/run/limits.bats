@@ -356,7 +356,7 @@ nothing_left()
 @test "the group is removed under us during the launch" {
 	probe group tool:strace
 	# A tracer and newuidmap do not go together: one ID, then.
-	in_spoiled : setpriv --no-new-privs strace -f -qq -o /dev/null -e trace=clone3 -e inject=clone3:delay_enter=3000000 \
+	ASAN_OPTIONS=detect_leaks=0 in_spoiled : setpriv --no-new-privs strace -f -qq -o /dev/null -e trace=clone3 -e inject=clone3:delay_enter=3000000 \
 		"$BERTH" run --name "$name" --rootfs "$BERTH_TEST_SMALL" -i -- true 2>"$BATS_TEST_TMPDIR/told" &
 	pid=$!
 	made() { group=$(find "$BERTH_TEST_CGROUP" -name payload -path "*/berth-$name/*") && [ -n "$group" ]; }

@@ -326,6 +326,7 @@ STEPS = {
     "console": step_console, "exec": step_exec,
     "cgroup-make": lambda e, s: e.eat("mkdirat", lambda c: c.texts()[0] == s["target"],
                                       f"the group {s['target']}"),
+    "cgroup-limit": lambda e, s: write_to(e, "/" + s["target"], s["value"]),
     "cgroup-join": lambda e, s: e.eat(
         "write", lambda c: c.path().endswith("/" + s["target"] + "/cgroup.procs"),
         f"init moved to {s['target']}"),
