@@ -21,7 +21,7 @@ cache_make()
 		flock "$lock"
 	fi
 	if [ -e "$target" ]; then
-		touch "$target"
+		touch "$target" 2>/dev/null || true # somebody else's cache
 		say "found in the cache: $target"
 	else
 		find "$cache" -mindepth 1 -maxdepth 1 -name "$name-*$suffix" -mtime +7 -exec rm -rf {} +
