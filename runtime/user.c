@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -256,7 +257,12 @@ static int become(const struct user *user, struct err *err)
 
 int user_become(const struct user *user, struct err *err)
 {
-	return become(user, err) < 0 ? err_step(err, "user") : 0;
+	int r = become(user, err);
+
+	/* commit_creds() made us what fs.suid_dumpable says, and with 1 root inside could
+	 * look into us, or into berth's init, whose memory we share: to our own file. */
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	return r < 0 ? err_step(err, "user") : 0;
 }
 
 void user_take_stdio(const struct user *user)
