@@ -1,0 +1,59 @@
+#ifndef NETNS_QDISC_H
+#define NETNS_QDISC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "netns/netlink.h"
+
+/**
+ * struct shape - How a rate is kept on an interface
+ * @rate:	bytes a second, headers included
+ * @burst:	bytes that may leave at once
+ * @queue:	bytes that may wait; more are dropped, which is what slows a sender down
+ */
+struct shape {
+	uint64_t rate;
+	uint32_t burst, queue;
+};
+
+/**
+ * shape_for() - Burst and queue of a rate, for low latency
+ * @rate:	bytes a second
+ * @mtu:	of the interface, bytes
+ *
+ * The burst is what the rate sends in 2 ms, but a packet at least: timers are late by
+ * less. The queue is what it sends in 20 ms, but a few packets at least.
+ */
+struct shape shape_for(uint64_t rate, uint32_t mtu);
+
+/**
+ * qdisc_tbf() - Shape what leaves an interface (tc-tbf(8))
+ * @batch:	where the message goes
+ * @index:	the interface; an earlier shape of ours is changed
+ * @shape:	the rate
+ */
+void qdisc_tbf(struct netlink_batch *batch, int index, const struct shape *shape);
+
+/* Fair queues with a bound on their delay, inside qdisc_tbf(); not in every kernel. */
+void qdisc_fq_codel(struct netlink_batch *batch, int index, const struct shape *shape);
+
+/* A place for filters on what enters an interface. */
+void qdisc_ingress(struct netlink_batch *batch, int index);
+
+enum redirect {
+	REDIRECT_U32,      /* tc-u32(8) that matches everything */
+	REDIRECT_MATCHALL, /* tc-matchall(8), newer */
+	REDIRECT_MAX,
+};
+
+/**
+ * qdisc_redirect() - Let all that enters an interface leave another one (tc-mirred(8))
+ * @batch:	where the message goes
+ * @index:	the interface with qdisc_ingress()
+ * @to:		the other one, an ifb: what leaves it is received as if it came from @index
+ * @by:		which classifier
+ */
+void qdisc_redirect(struct netlink_batch *batch, int index, int to, enum redirect by);
+
+#endif
