@@ -31,6 +31,7 @@ static apply_fn *const apply_fns[STEP_MAX] = {
 	[STEP_LINK]          = apply_link,
 	[STEP_COPY]          = apply_copy,
 	[STEP_WRAPPER]       = apply_wrapper,
+	[STEP_HANDOVER]      = apply_handover,
 	[STEP_UNSHARE]       = apply_unshare,
 	[STEP_HOSTNAME]      = apply_hostname,
 	[STEP_LOOPBACK]      = apply_loopback,

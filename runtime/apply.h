@@ -13,8 +13,8 @@ typedef int apply_fn(struct launch *launch, const struct step *step, struct err 
 apply_fn apply_cgroup_view, apply_cgroup_leaf, apply_cgroup_enable, apply_cgroup_make,
 	apply_cgroup_limit, apply_cgroup_own, apply_cgroup_join;
 /* apply_process.c */
-apply_fn apply_spawn, apply_map, apply_ucount, apply_rlimit, apply_unshare,
-	apply_hostname, apply_loopback, apply_oom, apply_seccomp;
+apply_fn apply_spawn, apply_map, apply_ucount, apply_rlimit, apply_handover,
+	apply_unshare, apply_hostname, apply_loopback, apply_oom, apply_seccomp;
 /* apply_mount.c */
 apply_fn apply_private, apply_hide, apply_root, apply_mount, apply_bind, apply_device,
 	apply_overlay, apply_reroot, apply_pivot;

@@ -416,9 +416,7 @@ int apply_reroot(struct launch *launch, const struct step *step, struct err *err
 	int r;
 
 	(void)step;
-	/* The warden stood in the root when it cloned us, so our working directory is
-	 * our namespace's copy of it (fs/namespace.c, copy_mnt_ns()). A descriptor of
-	 * the warden's still refers to the warden's mount. */
+	/* Our own copy of it: enter_root(). */
 	here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (here < 0)
 		return err_set(err, errno, "open the root");

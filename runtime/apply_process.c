@@ -33,9 +33,6 @@ int apply_spawn(struct launch *launch, const struct step *step, struct err *err)
 	};
 	pid_t pid;
 
-	/* init finds its own copy of the root as its working directory: apply_reroot(). */
-	if (!warden && fchdir(launch->root) < 0)
-		return err_set(err, errno, "enter the root");
 	pid = spawn(&spec, warden ? &launch->warden_pidfd : &launch->init_pidfd, err);
 
 	if (pid < 0)
@@ -230,14 +227,42 @@ int apply_rlimit(struct launch *launch, const struct step *step, struct err *err
 	return 0;
 }
 
+int apply_handover(struct launch *launch, const struct step *step, struct err *err)
+{
+	(void)step;
+	return sync_send(launch->sync.birth[0], SYNC_ROOTED, 0, &launch->root, 1, err);
+}
+
+/*
+ * The root that the warden finished becomes our working directory, so that our copy of
+ * its mounts moves us to our own copy of the root (fs/namespace.c, copy_mnt_ns()): a
+ * descriptor of the warden's goes on to mean the warden's mount.
+ */
+static int enter_root(struct launch *launch, struct err *err)
+{
+	cleanup_close int root = -EBADF;
+	int r = sync_expect(launch->sync.birth[1], SYNC_ROOTED, NULL, &root, 1, err);
+
+	if (r == 0 && fchdir(root) < 0)
+		r = err_set(err, errno, "enter the root");
+	return r;
+}
+
 int apply_unshare(struct launch *launch, const struct step *step, struct err *err)
 {
-	int r = sync_expect(launch->sync.init[1], SYNC_JOINED, NULL, NULL, 0, err);
+	const char *what = "cgroup";
+	int r;
 
+	if (step->flags & NS_BIT(NS_MOUNT)) {
+		what = "mount";
+		r = enter_root(launch, err);
+	} else {
+		r = sync_expect(launch->sync.init[1], SYNC_JOINED, NULL, NULL, 0, err);
+	}
 	if (r < 0)
 		return r;
 	if (unshare((int)ns_clone_flags((unsigned int)step->flags)) < 0)
-		return err_set(err, errno, "make a cgroup namespace");
+		return err_set(err, errno, "make a %s namespace", what);
 	return 0;
 }
 

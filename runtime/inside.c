@@ -72,9 +72,9 @@ static int prepare(struct launch *launch, struct err *err)
  * init_main() - L2: from its birth to the execution of the payload
  * @arg:	the struct launch
  *
- * Where we are: own user, mount, PID, IPC, UTS and usually network and cgroup
- * namespaces; PID 1; standing in the workspace's root, with the pod's tree still in
- * sight until STEP_PIVOT; IDs not mapped before SYNC_MAPPED.
+ * Where we are: own user, PID, IPC, UTS and usually network and cgroup namespaces; PID
+ * 1; beside the warden in its mount namespace until STEP_UNSHARE, with the pod's tree
+ * in sight until STEP_PIVOT; IDs not mapped before SYNC_MAPPED.
  *
  * Should: mount what is only convenience (proc, sysfs, devpts), pivot, execute.
  * Mustn't: open anything by a path of the pod, except below @proc; allocate what it
@@ -89,6 +89,8 @@ int init_main(void *arg)
 
 	if (prepare(launch, &err) == 0)
 		(void)apply_until(launch, ACTOR_INIT, STEP_MAX, &err);
-	sync_fail(launch->sync.init[1], &err);
+	/* Else whoever left us alone has said why, and it is not for us to cover that. */
+	if (err.code != ECONNRESET)
+		sync_fail(launch->sync.init[1], &err);
 	return 125;
 }

@@ -244,10 +244,10 @@ static void plan_init_birth(struct plan *plan, const struct config *config,
 		s->value =
 			arena_printf(&plan->arena, "%" PRIu64, nproc(plan, facts, pids));
 	}
-	s = plan_add(plan, ACTOR_WARDEN, STEP_SPAWN, "the workspace");
+	s = plan_add(plan, ACTOR_WARDEN, STEP_SPAWN,
+	             "the workspace; the kernel takes its time for it while we mount");
 	s->target = actor_name[ACTOR_INIT];
-	s->flags = NS_BIT(NS_USER) | NS_BIT(NS_MOUNT) | NS_BIT(NS_PID) | NS_BIT(NS_IPC) |
-	           NS_BIT(NS_UTS);
+	s->flags = NS_BIT(NS_USER) | NS_BIT(NS_PID) | NS_BIT(NS_IPC) | NS_BIT(NS_UTS);
 	if (config->net != NET_HOST)
 		s->flags |= NS_BIT(NS_NET);
 	if (into || !plan->cgroup)
@@ -284,6 +284,8 @@ static void plan_inside(struct plan *plan, const struct config *config,
 	struct arena *arena = &plan->arena;
 	struct step *s;
 
+	(void)plan_add(plan, ACTOR_WARDEN, STEP_HANDOVER,
+	               "the root is whole, and init waits for it");
 	if (facts->oom_score_adj < 1000) {
 		int adj = facts->oom_score_adj + 100;
 
@@ -297,6 +299,9 @@ static void plan_inside(struct plan *plan, const struct config *config,
 	s->value = config->hostname;
 	if (config->net == NET_NONE)
 		(void)plan_add(plan, ACTOR_INIT, STEP_LOOPBACK, "localhost");
+	s = plan_add(plan, ACTOR_INIT, STEP_UNSHARE,
+	             "the warden's mounts as copies that are locked");
+	s->flags = NS_BIT(NS_MOUNT);
 	(void)plan_add(
 		plan, ACTOR_INIT, STEP_REROOT,
 		"the kernel refuses to pivot to a locked mount, but not to its copy");
@@ -501,8 +506,10 @@ int plan_build(const struct config *config, const struct facts *facts, struct pl
 		plan_warden_birth(&plan);
 		r = plan_budgets(&plan, config, facts, err);
 	}
-	if (r == 0)
+	if (r == 0) {
+		plan_init_birth(&plan, config, facts);
 		r = plan_root(&plan, config, facts, err);
+	}
 	if (r == 0) {
 		plan_docker_dirs(&plan, config);
 		plan_dev(&plan);
@@ -511,7 +518,6 @@ int plan_build(const struct config *config, const struct facts *facts, struct pl
 		r = plan_volumes(&plan, config, err);
 	}
 	if (r == 0) {
-		plan_init_birth(&plan, config, facts);
 		plan_inside(&plan, config, facts);
 		plan_command(&plan, config, facts);
 		if (plan.arena.failed)

@@ -133,6 +133,7 @@ static const char *describe(struct arena *arena, const struct step *s)
 	case STEP_PRIVATE:
 	case STEP_LOOPBACK:
 	case STEP_AIRLOCK:
+	case STEP_HANDOVER:
 	case STEP_REROOT:
 	case STEP_PIVOT:
 	case STEP_SUPERVISE:

@@ -32,6 +32,7 @@ const char *const step_name[STEP_MAX] = {
 	[STEP_LINK]          = "link",
 	[STEP_COPY]          = "copy",
 	[STEP_WRAPPER]       = "wrapper",
+	[STEP_HANDOVER]      = "handover",
 	[STEP_UNSHARE]       = "unshare",
 	[STEP_HOSTNAME]      = "hostname",
 	[STEP_LOOPBACK]      = "loopback",

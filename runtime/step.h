@@ -46,6 +46,7 @@ enum step_kind {
 	STEP_LINK,      /* target value=content */
 	STEP_COPY,      /* target source */
 	STEP_WRAPPER,   /* target                berth as OCI runtime, under its names */
+	STEP_HANDOVER,  /* target                the root is whole: init gets it */
 	/* init */
 	STEP_UNSHARE,  /* flags=namespaces */
 	STEP_HOSTNAME, /* value */

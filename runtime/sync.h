@@ -13,6 +13,7 @@
  */
 enum sync_step {
 	SYNC_MAPPED, /* supervisor to warden, warden to init: your ID maps are written */
+	SYNC_ROOTED, /* warden to init: your root stands; it comes along */
 	SYNC_BORN,   /* warden to supervisor: init is born; its pidfd comes along */
 	SYNC_JOINED, /* supervisor to init: you are in your cgroup (only without
 	              * CLONE_INTO_CGROUP) */

@@ -83,11 +83,12 @@ static int build(struct launch *launch, struct err *err)
 	if (r < 0)
 		return r;
 	(void)umask(022);
-	r = apply_until(launch, ACTOR_WARDEN, STEP_MAX, err);
-	if (r < 0)
-		return r;
-	return sync_send(launch->sync.warden[1], SYNC_BORN, 0, &launch->init_pidfd, 1,
-	                 err);
+	/* A kernel takes longer to make init than to do all our mounts: both at once. */
+	r = apply_until(launch, ACTOR_WARDEN, STEP_PRIVATE, err);
+	if (r == 0)
+		r = sync_send(launch->sync.warden[1], SYNC_BORN, 0, &launch->init_pidfd,
+		              1, err);
+	return r < 0 ? r : apply_until(launch, ACTOR_WARDEN, STEP_MAX, err);
 }
 
 /*
