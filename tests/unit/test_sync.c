@@ -14,6 +14,7 @@
 /* clang-format off */
 static const char *const step_text[SYNC_MAX] = {
 	[SYNC_MAPPED]     = "'mapped'",
+	[SYNC_ROOTED]     = "'rooted'",
 	[SYNC_BORN]       = "'born'",
 	[SYNC_JOINED]     = "'joined'",
 	[SYNC_READY]      = "'ready'",
