@@ -1,0 +1,163 @@
+#include "netns/relay.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "netns/relay_internal.h"
+
+#define EVENTS_PER_TURN 256
+#define BREAKING_MS 10 /* until what breaks is looked at again */
+#define EXPIRE_MS 1000
+
+/* Descriptors beside those of connections: pipes, our sockets, flows of UDP. */
+#define OTHER_FILES 128
+
+int relay_watch(struct relay *relay, int fd, struct source *source)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+		                     .data.ptr = source };
+
+	return epoll_ctl(relay->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+static int listen_to(struct relay *relay, int fd, struct source *source,
+                     void (*ready)(struct relay *, struct source *, uint32_t),
+                     struct err *err)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = source };
+
+	source->ready = ready;
+	if (fd >= 0 && epoll_ctl(relay->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
+		return err_set(err, errno, "watch a socket of the gateway");
+	return 0;
+}
+
+/* A connection has a socket on either side, and two pipes of two when it is stuck. */
+static unsigned int connections_max(unsigned int wanted)
+{
+	struct rlimit files;
+	rlim_t possible;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return wanted;
+	files.rlim_cur = files.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &files);
+	(void)getrlimit(RLIMIT_NOFILE, &files);
+	possible = files.rlim_cur > OTHER_FILES ? (files.rlim_cur - OTHER_FILES) / 3 : 1;
+	return possible < wanted ? (unsigned int)possible : wanted;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static int patience(const struct relay *relay)
+{
+	if (!TAILQ_EMPTY(&relay->ready))
+		return 0;
+	if (!TAILQ_EMPTY(&relay->breaking))
+		return BREAKING_MS;
+	if (!TAILQ_EMPTY(&relay->connecting) || !TAILQ_EMPTY(&relay->standing))
+		return EXPIRE_MS;
+	return -1;
+}
+
+/* Those that were ready at the beginning of the turn; others come after the events. */
+static void pump_ready(struct relay *relay)
+{
+	const struct tcp *last = TAILQ_LAST(&relay->ready, tcp_list);
+	struct tcp *tcp;
+
+	while ((tcp = TAILQ_FIRST(&relay->ready))) {
+		const bool end = tcp == last;
+
+		tcp_move(tcp, NULL);
+		tcp_pump(relay, tcp);
+		if (end)
+			return;
+	}
+}
+
+/* Until now an event of this turn might have referred to them. */
+static void bury(struct relay *relay)
+{
+	while (relay->doomed) {
+		struct tcp *tcp = relay->doomed;
+
+		relay->doomed = tcp->doomed;
+		free(tcp);
+	}
+}
+
+static int serve(struct relay *relay, struct err *err)
+{
+	struct epoll_event event[EVENTS_PER_TURN];
+	uint64_t expired = 0;
+
+	for (;;) {
+		int n = epoll_wait(relay->epoll, event, EVENTS_PER_TURN, patience(relay));
+
+		if (n < 0 && errno != EINTR)
+			return err_set(err, errno, "wait for packets");
+		relay->now = now_ms();
+		for (int i = 0; i < n; i++) {
+			struct source *source = event[i].data.ptr;
+
+			source->ready(relay, source, event[i].events);
+		}
+		pump_ready(relay);
+		tcp_finish_breaking(relay);
+		if (relay->now - expired >= EXPIRE_MS) {
+			tcp_expire(relay);
+			expired = relay->now;
+		}
+		bury(relay);
+	}
+}
+
+int relay_main(const struct relay_config *config, const int sockets[RELAY_SOCKETS],
+               struct err *err)
+{
+	struct relay *relay = calloc(1, sizeof(*relay));
+	int r = 0;
+
+	if (!relay)
+		return err_set(err, ENOMEM, "start the relay");
+	relay->config = config;
+	relay->sockets = sockets;
+	TAILQ_INIT(&relay->connecting);
+	TAILQ_INIT(&relay->standing);
+	TAILQ_INIT(&relay->ready);
+	TAILQ_INIT(&relay->starved);
+	TAILQ_INIT(&relay->breaking);
+	relay->connections_max = connections_max(config->connections);
+	pipes_fill(&relay->pipes);
+	if (getrandom(&relay->seed, sizeof(relay->seed), 0) < 0)
+		relay->seed = (uint32_t)now_ms();
+	relay->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (relay->epoll < 0)
+		r = err_set(err, errno, "start the relay");
+	if (r == 0)
+		r = listen_to(relay, sockets[RELAY_QUEUE], &relay->queue, syn_ready, err);
+	if (r == 0)
+		r = listen_to(relay, sockets[RELAY_TCP4], &relay->listen4, tcp_accept,
+		              err);
+	if (r == 0)
+		r = listen_to(relay, sockets[RELAY_TCP6], &relay->listen6, tcp_accept,
+		              err);
+	if (r == 0)
+		r = serve(relay, err);
+	close_fdp(&relay->epoll);
+	free(relay);
+	return r;
+}

@@ -1,0 +1,98 @@
+#ifndef NETNS_RELAY_H
+#define NETNS_RELAY_H
+
+#include <net/if.h>
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "netns/ip.h"
+#include "netns/packet.h"
+
+/*
+ * The relay: what the workspace sends ends in the gateway's kernel and goes on from the
+ * pod's network, by sockets alone (docs/network.md). The warden, in the gateway's network
+ * namespace, calls relay_install() and relay_open() and hands the sockets over; the relay,
+ * which never left the pod's network, confines itself and calls relay_main().
+ */
+
+#define RELAY_NAMESERVERS 3
+
+/**
+ * struct relay_config - What the relay has to know
+ * @ifname:	the gateway's end of the veth
+ * @gateway:	the gateway's addresses, IPv4 and IPv6, where the workspace asks for names;
+ *		the second's family is 0 where there is no IPv6
+ * @workspace:	the only addresses that the workspace may send from, likewise
+ * @mtu:	of the veth
+ * @nameserver:	of the pod, in the order to ask; any address, 127.0.0.53 too
+ * @nameservers: how many there are
+ * @link_local:	whether link-local destinations may be reached, where clouds keep their
+ *		metadata and credentials; fd00:ec2::/32 too
+ * @connections: most TCP connections at a time
+ * @held:	most connections being made at a time
+ * @flows:	most UDP flows at a time
+ *
+ * Plain data: it crosses a clone or a socket as it is.
+ */
+struct relay_config {
+	char ifname[IFNAMSIZ];
+	struct ip gateway[2];
+	struct ip workspace[2];
+	unsigned int mtu;
+	struct endpoint nameserver[RELAY_NAMESERVERS];
+	unsigned int nameservers;
+	bool link_local;
+	unsigned int connections;
+	unsigned int held;
+	unsigned int flows;
+};
+
+/* The sockets of the gateway that the relay serves; -EBADF for IPv6 where there is none. */
+enum relay_socket {
+	RELAY_QUEUE,
+	RELAY_TCP4,
+	RELAY_TCP6,
+	RELAY_SOCKETS,
+};
+
+/**
+ * relay_install() - Put routes and rules into the network namespace we are in
+ * @config:	what for; its interface is there and up
+ * @err:	filled in on failure
+ *
+ * Everything that comes from the workspace is then delivered here, if it is sent from the
+ * workspace's address; TCP waits in the queue. Nothing is forwarded. Rules are the table
+ * "berth_relay" of family inet; the routes are in table 100.
+ *
+ * Return: 0; -ENOENT where the kernel lacks tproxy or both forms of queue; else -errno.
+ */
+int relay_install(const struct relay_config *config, struct err *err);
+
+/**
+ * relay_open() - Make the sockets, in the gateway's network namespace
+ * @config:	as for relay_install()
+ * @ret:	owned by the caller; written on success only
+ * @err:	filled in on failure
+ *
+ * Takes CAP_NET_ADMIN over the namespace.
+ *
+ * Return: 0 or -errno.
+ */
+int relay_open(const struct relay_config *config, int ret[RELAY_SOCKETS],
+               struct err *err);
+
+/**
+ * relay_main() - Serve until the gateway is gone
+ * @config:	borrowed for good
+ * @sockets:	of relay_open(), now the relay's
+ * @err:	filled in on failure
+ *
+ * Where we are: the pod's network, the user namespace that owns the gateway, with
+ * CAP_NET_ADMIN in it; single-threaded. Raises its soft limit of open files.
+ *
+ * Return: only for a reason that ends it: -errno.
+ */
+int relay_main(const struct relay_config *config, const int sockets[RELAY_SOCKETS],
+               struct err *err);
+
+#endif

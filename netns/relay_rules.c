@@ -1,0 +1,238 @@
+#include <netinet/in.h> /* before the kernel's */
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/fib_rules.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "netns/nft.h"
+#include "netns/relay_internal.h"
+#include "netns/route.h"
+
+#define TABLE "berth_relay"
+#define HOLD "hold"
+#define DIVERT "divert"
+/* Router solicitation to neighbour advertisement (RFC 4861). */
+#define ND_FIRST 133
+#define ND_LAST 136
+
+#define LOCAL_TABLE 100
+#define LOCAL_PRIORITY 100
+
+/* Beside ports, rules look at these bytes of TCP and ICMP. */
+#define TCP_FLAGS_OFFSET 13
+#define TCP_SYN 0x02
+#define TCP_SYN_RST_FIN_ACK 0x17
+
+/* What comes in by @ifname is for us, whatever its address. */
+static void deliver_here(struct netlink_batch *batch, unsigned char family,
+                         const char *ifname)
+{
+	const struct route local = { .to = { .family = family },
+		                     .index = LOOPBACK_INDEX,
+		                     .table = LOCAL_TABLE,
+		                     .local = true };
+	const struct fib_rule_hdr body = { .family = family,
+		                           .table = LOCAL_TABLE,
+		                           .action = FR_ACT_TO_TBL };
+	struct nlmsghdr *message;
+
+	route_add(batch, &local);
+	message = netlink_begin(batch, RTM_NEWRULE, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL,
+	                        "deliver here what comes in by '%s'", ifname);
+	memcpy(mnl_nlmsg_put_extra_header(message, sizeof(body)), &body, sizeof(body));
+	mnl_attr_put_strz(message, FRA_IIFNAME, ifname);
+	mnl_attr_put_u32(message, FRA_PRIORITY, LOCAL_PRIORITY);
+	netlink_end(batch, message);
+}
+
+static struct nft_rule from_workspace(const struct relay_config *config,
+                                      const char *chain)
+{
+	struct nft_rule rule = nft_rule(TABLE, chain);
+
+	nft_match_input(&rule, config->ifname);
+	return rule;
+}
+
+/* A sender that the workspace does not have would get answers that are not its own. */
+static void refuse_spoofed(struct netlink_batch *batch, const struct relay_config *config)
+{
+	static const struct ip link_local = { .family = AF_INET6,
+		                              .prefix = 10,
+		                              .byte = { 0xfe, 0x80 } };
+	const struct ip *v4 = &config->workspace[0], *v6 = &config->workspace[1];
+	const uint8_t icmp = IPPROTO_ICMPV6;
+	struct nft_rule rule;
+
+	if (v4->family) {
+		struct ip host = *v4;
+
+		host.prefix = 32;
+		rule = from_workspace(config, HOLD);
+		nft_match_ip(&rule, true, &host, false);
+		nft_count(&rule);
+		nft_verdict(&rule, NF_DROP);
+		nft_add_rule(batch, &rule, "drop spoofed IPv4");
+	}
+	/* Neighbours are found from link-local addresses, and before there are any. */
+	rule = from_workspace(config, HOLD);
+	nft_match_ip(&rule, true, &link_local, true);
+	nft_match_meta(&rule, NFT_META_L4PROTO, &icmp, sizeof(icmp));
+	nft_verdict(&rule, NF_ACCEPT);
+	nft_add_rule(batch, &rule, "let neighbours be found");
+	if (v6->family) {
+		struct ip host = *v6;
+
+		host.prefix = 128;
+		rule = from_workspace(config, HOLD);
+		nft_match_ip(&rule, true, &host, false);
+		nft_count(&rule);
+		nft_verdict(&rule, NF_DROP);
+		nft_add_rule(batch, &rule, "drop spoofed IPv6");
+	}
+}
+
+static void hold(struct netlink_batch *batch, const struct relay_config *config,
+                 bool compat)
+{
+	const uint8_t mask = TCP_SYN_RST_FIN_ACK, syn = TCP_SYN;
+	struct nft_rule rule = from_workspace(config, HOLD);
+
+	nft_match_l4proto(&rule, IPPROTO_TCP);
+	nft_match_payload(&rule, NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS_OFFSET, &mask,
+	                  &syn, sizeof(syn), true);
+	nft_queue(&rule, RELAY_QUEUE_NUMBER, compat);
+	nft_add_rule(batch, &rule,
+	             compat ? "hold SYNs (xt NFQUEUE)" : "hold SYNs (queue)");
+}
+
+/* What the relay's verdict on a SYN was. */
+static void answer(struct netlink_batch *batch)
+{
+	static const struct {
+		uint32_t mark;
+		uint8_t code;
+		const char *what;
+	} unreachable[] = {
+		{ MARK_NO_ROUTE, NFT_REJECT_ICMPX_NO_ROUTE, "answer: no route" },
+		{ MARK_NO_HOST, NFT_REJECT_ICMPX_HOST_UNREACH, "answer: no host" },
+		{ MARK_FORBIDDEN, NFT_REJECT_ICMPX_ADMIN_PROHIBITED,
+		  "answer: forbidden" },
+	};
+	struct nft_rule rule = nft_rule(TABLE, DIVERT);
+
+	nft_match_mark(&rule, MARK_REFUSED);
+	nft_match_l4proto(&rule, IPPROTO_TCP);
+	nft_reject(&rule, NFT_REJECT_TCP_RST, 0);
+	nft_add_rule(batch, &rule, "answer: refused");
+	for (size_t i = 0; i < sizeof(unreachable) / sizeof(unreachable[0]); i++) {
+		rule = nft_rule(TABLE, DIVERT);
+		nft_match_mark(&rule, unreachable[i].mark);
+		nft_reject(&rule, NFT_REJECT_ICMPX_UNREACH, unreachable[i].code);
+		nft_add_rule(batch, &rule, unreachable[i].what);
+	}
+}
+
+static void divert(struct netlink_batch *batch, const struct relay_config *config)
+{
+	struct nft_rule rule = nft_rule(TABLE, DIVERT);
+
+	nft_match_mark(&rule, MARK_STANDS);
+	nft_match_l4proto(&rule, IPPROTO_TCP);
+	nft_tproxy(&rule, RELAY_PORT);
+	nft_verdict(&rule, NF_ACCEPT);
+	nft_add_rule(batch, &rule, "divert connections (tproxy)");
+	answer(batch);
+	rule = from_workspace(config, DIVERT);
+	nft_match_l4proto(&rule, IPPROTO_TCP);
+	nft_verdict(&rule, NF_ACCEPT);
+	nft_add_rule(batch, &rule, "let connections go on");
+	/* The rest is for the gateway itself or for nobody. */
+	for (size_t i = 0; i < 2; i++) {
+		struct ip host = config->gateway[i];
+
+		if (!host.family)
+			continue;
+		host.prefix = host.family == AF_INET ? 32 : 128;
+		rule = from_workspace(config, DIVERT);
+		nft_match_ip(&rule, false, &host, true);
+		nft_match_l4proto(&rule,
+		                  host.family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+		nft_verdict(&rule, NF_ACCEPT);
+		nft_add_rule(batch, &rule, "let the gateway answer");
+	}
+	/* Neighbour discovery of IPv6: messages that no router forwards. */
+	for (uint8_t type = ND_FIRST; type <= ND_LAST; type++) {
+		rule = from_workspace(config, DIVERT);
+		nft_match_l4proto(&rule, IPPROTO_ICMPV6);
+		nft_match_payload(&rule, NFT_PAYLOAD_TRANSPORT_HEADER, 0, NULL, &type,
+		                  sizeof(type), true);
+		nft_verdict(&rule, NF_ACCEPT);
+		nft_add_rule(batch, &rule, "let neighbours be found");
+	}
+	rule = from_workspace(config, DIVERT);
+	nft_count(&rule);
+	nft_verdict(&rule, NF_DROP);
+	nft_add_rule(batch, &rule, "drop the rest");
+}
+
+void relay_rules(struct netlink_batch *batch, const struct relay_config *config,
+                 bool compat)
+{
+	static const struct nft_chain first = { .table = TABLE,
+		                                .name = HOLD,
+		                                .base = true,
+		                                .hook = NF_INET_PRE_ROUTING,
+		                                .priority = -150,
+		                                .policy = NF_ACCEPT };
+	static const struct nft_chain second = { .table = TABLE,
+		                                 .name = DIVERT,
+		                                 .base = true,
+		                                 .hook = NF_INET_PRE_ROUTING,
+		                                 .priority = -140,
+		                                 .policy = NF_ACCEPT };
+
+	nft_begin(batch);
+	nft_add_table(batch, TABLE);
+	/* Two: what the queue lets through goes on with the next base chain. */
+	nft_add_chain(batch, &first);
+	nft_add_chain(batch, &second);
+	refuse_spoofed(batch, config);
+	hold(batch, config, compat);
+	divert(batch, config);
+	nft_end(batch);
+}
+
+int relay_install(const struct relay_config *config, struct err *err)
+{
+	cleanup_close int routes = -EBADF, rules = -EBADF;
+	struct netlink_batch batch;
+	int r;
+
+	routes = netlink_open(NETLINK_ROUTE, err);
+	if (routes < 0)
+		return routes;
+	rules = netlink_open(NETLINK_NETFILTER, err);
+	if (rules < 0)
+		return rules;
+	netlink_batch_init(&batch);
+	deliver_here(&batch, AF_INET, config->ifname);
+	if (config->workspace[1].family)
+		deliver_here(&batch, AF_INET6, config->ifname);
+	r = netlink_commit(routes, &batch, err);
+	if (r < 0)
+		return r;
+	relay_rules(&batch, config, false);
+	r = netlink_commit(rules, &batch, err);
+	if (r != -ENOENT && r != -EOPNOTSUPP)
+		return r;
+	/* No queue of nft's own: CONFIG_NFT_QUEUE is often left out. */
+	err_clear(err);
+	relay_rules(&batch, config, true);
+	return netlink_commit(rules, &batch, err);
+}

@@ -1,0 +1,93 @@
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_queue.h>
+#include <string.h>
+
+#include "netns/relay_internal.h"
+
+/* Packets to look at before others have their turn. */
+#define PACKETS_PER_TURN 64
+
+static struct nlmsghdr *queue_message(void *buffer, uint16_t type)
+{
+	const struct nfgenmsg body = { .nfgen_family = AF_UNSPEC,
+		                       .version = NFNETLINK_V0,
+		                       .res_id = htons(RELAY_QUEUE_NUMBER) };
+	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+
+	message->nlmsg_type = NFNL_SUBSYS_QUEUE << 8 | type;
+	message->nlmsg_flags = NLM_F_REQUEST;
+	memcpy(mnl_nlmsg_put_extra_header(message, sizeof(body)), &body, sizeof(body));
+	return message;
+}
+
+void syn_verdict(struct relay *relay, uint32_t packet, uint32_t mark)
+{
+	_Alignas(NLMSG_ALIGNTO) unsigned char buffer[128];
+	const struct nfqnl_msg_verdict_hdr verdict = {
+		.verdict = htonl(mark ? NF_ACCEPT : NF_DROP),
+		.id = htonl(packet),
+	};
+	struct nlmsghdr *message = queue_message(buffer, NFQNL_MSG_VERDICT);
+
+	mnl_attr_put(message, NFQA_VERDICT_HDR, sizeof(verdict), &verdict);
+	if (mark)
+		mnl_attr_put_u32(message, NFQA_MARK, htonl(mark));
+	/* A verdict that is lost is a SYN that is lost: it will be sent again. */
+	(void)send(relay->sockets[RELAY_QUEUE], message, message->nlmsg_len,
+	           MSG_DONTWAIT);
+}
+
+static void packet(struct relay *relay, const struct nlmsghdr *message)
+{
+	const struct nfqnl_msg_packet_hdr *head = NULL;
+	const void *payload = NULL;
+	const struct nlattr *attr;
+	struct flow flow;
+	size_t n = 0;
+
+	mnl_attr_for_each(attr, message, sizeof(struct nfgenmsg))
+	{
+		if (mnl_attr_get_type(attr) == NFQA_PACKET_HDR &&
+		    mnl_attr_get_payload_len(attr) >= sizeof(*head)) {
+			head = mnl_attr_get_payload(attr);
+		} else if (mnl_attr_get_type(attr) == NFQA_PAYLOAD) {
+			payload = mnl_attr_get_payload(attr);
+			n = mnl_attr_get_payload_len(attr);
+		}
+	}
+	if (!head)
+		return;
+	if (payload && packet_read_syn(payload, n, &flow))
+		tcp_ask(relay, &flow, ntohl(head->packet_id));
+	else
+		syn_verdict(relay, ntohl(head->packet_id), 0);
+}
+
+void syn_ready(struct relay *relay, struct source *source, uint32_t events)
+{
+	_Alignas(NLMSG_ALIGNTO) unsigned char buffer[8192];
+
+	(void)source;
+	(void)events;
+	for (int i = 0; i < PACKETS_PER_TURN; i++) {
+		ssize_t n = recv(relay->sockets[RELAY_QUEUE], buffer, sizeof(buffer),
+		                 MSG_DONTWAIT);
+		const struct nlmsghdr *message = (const struct nlmsghdr *)buffer;
+		int left = (int)n;
+
+		/* ENOBUFS: some were dropped, and will be sent again. */
+		if (n < 0 && errno == ENOBUFS)
+			continue;
+		if (n < 0)
+			return;
+		for (; mnl_nlmsg_ok(message, left);
+		     message = mnl_nlmsg_next(message, &left))
+			if (message->nlmsg_type ==
+			    (NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET))
+				packet(relay, message);
+	}
+}
