@@ -52,7 +52,7 @@ void cgroup_events_read(int dir, struct cgroup_events *ret)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct err ignored = { 0 };
 
-		if (strcmp(last, rows[i].file) != 0 &&
+		if (strcmp(last, rows[i].file) != 0 && dir >= 0 &&
 		    file_read(dir, rows[i].file, text, sizeof(text), &ignored) < 0)
 			text[0] = '\0';
 		last = rows[i].file;

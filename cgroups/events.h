@@ -24,7 +24,7 @@ struct cgroup_events {
 
 /**
  * cgroup_events_read() - Read the counters of a group
- * @dir:	the group
+ * @dir:	the group; negative: there is none
  * @ret:	always filled in
  */
 void cgroup_events_read(int dir, struct cgroup_events *ret);

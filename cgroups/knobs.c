@@ -23,37 +23,48 @@
 const struct knob_info knob_info[KNOB_N] = {
 	[KNOB_CPUS] = {
 		"cpus", "N.N", "CPU time, in CPUs: 1.5 is one and a half",
-		"cpu", "cpu.max", KNOB_CPU_TIME, 1, 8192, "CPUs", false, NULL },
+		"cpu", "cpu.max", KNOB_CPU_TIME, 1, 8192, "CPUs", false, NULL,
+		"cpu", "cpu.cfs_quota_us" },
 	[KNOB_CPU_WEIGHT] = {
 		"cpu-weight", "N", "share of CPU time beside other groups, 1 to 10000 (100)",
-		"cpu", "cpu.weight", KNOB_COUNT, 1, 10000, "", false, NULL },
+		"cpu", "cpu.weight", KNOB_COUNT, 1, 10000, "", false, NULL,
+		"cpu", "cpu.shares" },
 	[KNOB_CPUSET] = {
 		"cpuset", "LIST", "CPUs to run on: 0-3,7",
-		"cpuset", "cpuset.cpus", KNOB_CPU_LIST, 0, CPUS_MAX - 1, "", false, NULL },
+		"cpuset", "cpuset.cpus", KNOB_CPU_LIST, 0, CPUS_MAX - 1, "", false, NULL,
+		"cpuset", "cpuset.cpus" },
 	[KNOB_MEMORY] = {
 		"memory", "SIZE", "memory, the page cache included; above it processes are killed",
-		"memory", "memory.max", KNOB_SIZE, 1024 * KIB, PIB, "bytes", false, NULL },
+		"memory", "memory.max", KNOB_SIZE, 1024 * KIB, PIB, "bytes", false, NULL,
+		"memory", "memory.limit_in_bytes" },
 	[KNOB_MEMORY_HIGH] = {
 		"memory-high", "SIZE", "memory above which processes are slowed down",
-		"memory", "memory.high", KNOB_SIZE, 1024 * KIB, PIB, "bytes", false, NULL },
+		"memory", "memory.high", KNOB_SIZE, 1024 * KIB, PIB, "bytes", false, NULL,
+		"memory", NULL },
 	[KNOB_SWAP] = {
 		"swap", "SIZE", "swap space alone, memory not counted",
-		"memory", "memory.swap.max", KNOB_SIZE, 0, PIB, "bytes", false, NULL },
+		"memory", "memory.swap.max", KNOB_SIZE, 0, PIB, "bytes", false, NULL,
+		"memory", "memory.memsw.limit_in_bytes" },
 	[KNOB_PIDS] = {
 		"pids", "N", "processes and threads, all of the workspace together",
-		"pids", "pids.max", KNOB_COUNT, 1, 4194304, "", false, NULL },
+		"pids", "pids.max", KNOB_COUNT, 1, 4194304, "", false, NULL,
+		"pids", "pids.max" },
 	[KNOB_IO] = {
 		"io", "DEV:KEY=N", "rate of a block device: rbps, wbps (bytes/s), riops, wiops",
-		"io", "io.max", KNOB_DEVICE_RATE, 1, PIB, "bytes/s", true, NULL },
+		"io", "io.max", KNOB_DEVICE_RATE, 1, PIB, "bytes/s", true, NULL,
+		"blkio", "blkio.throttle.%s_device" },
 	[KNOB_HUGETLB] = {
 		"hugetlb", "PAGE:SIZE", "memory in huge pages of that size: 2m:64m",
-		"hugetlb", "hugetlb.%s.max", KNOB_PAGE_SIZE, 0, PIB, "bytes", true, NULL },
+		"hugetlb", "hugetlb.%s.max", KNOB_PAGE_SIZE, 0, PIB, "bytes", true, NULL,
+		"hugetlb", "hugetlb.%s.limit_in_bytes" },
 	[KNOB_MAX_DESCENDANTS] = {
 		"max-descendants", "N", "cgroups inside (4096)",
-		NULL, "cgroup.max.descendants", KNOB_COUNT, 1, 1000000, "", false, "4096" },
+		NULL, "cgroup.max.descendants", KNOB_COUNT, 1, 1000000, "", false, "4096",
+		NULL, NULL },
 	[KNOB_MAX_DEPTH] = {
 		"max-depth", "N", "levels of cgroups inside (32)",
-		NULL, "cgroup.max.depth", KNOB_COUNT, 1, 1000, "", false, "32" },
+		NULL, "cgroup.max.depth", KNOB_COUNT, 1, 1000, "", false, "32",
+		NULL, NULL },
 };
 /* clang-format on */
 

@@ -47,6 +47,8 @@ enum knob_kind {
  * @unit:	"bytes", "CPUs", ... for messages
  * @many:	each occurrence of the option counts, not the last one only
  * @usual:	what is written where the option is not given, NULL for nothing
+ * @controller_v1, @file_v1: the same on cgroup v1, NULL where v1 has no such limit; what
+ *		is written there is knob_v1()'s answer. "%s" in it is a part of the key
  */
 struct knob_info {
 	const char *name, *arg, *help;
@@ -56,6 +58,7 @@ struct knob_info {
 	const char *unit;
 	bool many;
 	const char *usual;
+	const char *controller_v1, *file_v1;
 };
 
 extern const struct knob_info knob_info[KNOB_N];

@@ -14,6 +14,8 @@ static apply_fn *const apply_fns[STEP_MAX] = {
 	[STEP_CGROUP_MAKE]   = apply_cgroup_make,
 	[STEP_CGROUP_LIMIT]  = apply_cgroup_limit,
 	[STEP_CGROUP_OWN]    = apply_cgroup_own,
+	[STEP_CGROUP1_MAKE]  = apply_cgroup1_make,
+	[STEP_CGROUP1_LIMIT] = apply_cgroup1_limit,
 	[STEP_CGROUP_JOIN]   = apply_cgroup_join,
 	[STEP_SPAWN]         = apply_spawn,
 	[STEP_MAP]           = apply_map,
@@ -59,6 +61,9 @@ void launch_init(struct launch *launch)
 		.cgroup = -EBADF,
 		.limits = -EBADF,
 		.payload = -EBADF,
+#define NONE { NULL, -EBADF, -EBADF, -EBADF }
+		.cgroup1 = { NONE, NONE, NONE, NONE, NONE, NONE },
+#undef NONE
 		.warden_pidfd = -EBADF,
 		.init_pidfd = -EBADF,
 		.proc = -EBADF,
@@ -94,7 +99,9 @@ int apply_until(struct launch *launch, enum actor actor, enum step_kind stop,
 			return hint_for(err);
 		}
 		for (size_t i = 0; step->source && i < launch->plan->limit_n; i++)
-			if (launch->plan->limit[i].step == *cursor &&
+			if (launch->plan->limit[i].step >= *cursor &&
+			    launch->plan->limit[i].step <
+			            *cursor + launch->plan->limit[i].steps &&
 			    !strcmp(launch->plan->limit[i].name, step->source))
 				launch->unenforced |= UINT64_C(1) << i;
 		log_warn("%s: %s: %s, going on without it", step_name[step->kind],

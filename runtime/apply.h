@@ -12,6 +12,8 @@ typedef int apply_fn(struct launch *launch, const struct step *step, struct err 
 /* apply_cgroup.c */
 apply_fn apply_cgroup_view, apply_cgroup_leaf, apply_cgroup_enable, apply_cgroup_make,
 	apply_cgroup_limit, apply_cgroup_own, apply_cgroup_join;
+/* apply_cgroup1.c */
+apply_fn apply_cgroup1_make, apply_cgroup1_limit;
 /* apply_process.c */
 apply_fn apply_spawn, apply_map, apply_ucount, apply_rlimit, apply_handover,
 	apply_unshare, apply_hostname, apply_loopback, apply_oom, apply_seccomp;

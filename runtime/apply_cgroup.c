@@ -116,10 +116,12 @@ int apply_cgroup_join(struct launch *launch, const struct step *step, struct err
 	pid_t pid = pidfd_pid(AT_FDCWD, launch->init_pidfd, err);
 	int r;
 
-	(void)step;
 	if (pid < 0)
 		return pid;
-	r = cgroup_attach(launch->payload, pid, err);
+	r = step->target ? cgroup_attach(launch->payload, pid, err) : 0;
+	for (size_t i = 0; r == 0 && i < CGROUP1_MAX; i++)
+		if (launch->cgroup1[i].fact)
+			r = cgroup_attach(launch->cgroup1[i].payload, pid, err);
 	if (r < 0)
 		return r;
 	return sync_send(launch->sync.init[0], SYNC_JOINED, 0, NULL, 0, err);

@@ -261,6 +261,8 @@ int apply_unshare(struct launch *launch, const struct step *step, struct err *er
 	}
 	if (r < 0)
 		return r;
+	if (launch->plan->cgroup1 && setresuid((uid_t)-1, (uid_t)-1, 0) < 0)
+		return err_set(err, errno, "give up the launching user's ID");
 	if (unshare((int)ns_clone_flags((unsigned int)step->flags)) < 0)
 		return err_set(err, errno, "make a %s namespace", what);
 	return 0;

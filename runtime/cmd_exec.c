@@ -302,6 +302,7 @@ static int ask_for(int entry, struct join *join, int ret_fd[CONTROL_FDS], struct
 	join->init = ret_fd[CONTROL_INIT];
 	join->cgroup = ret_fd[CONTROL_CGROUP];
 	memcpy(join->ns, ret_fd + CONTROL_NS, sizeof(join->ns));
+	memcpy(join->cgroup1, ret_fd + CONTROL_CGROUP1, sizeof(join->cgroup1));
 	if (join->init < 0)
 		return err_set(err, EPROTO, "the workspace was started by another berth");
 	return 0;
@@ -339,7 +340,10 @@ static int exec_in(const struct words *words, struct err *err)
 		return err_wrap(err, "join '%s'", words->name);
 	init = join.init;
 	cgroup = join.cgroup;
-	return run_in(&join, words, err);
+	r = run_in(&join, words, err);
+	for (size_t i = 0; i < CGROUP1_MAX; i++)
+		drop_fd(&join.cgroup1[i]);
+	return r;
 }
 
 int cmd_exec(int argc, char **argv, struct err *err)

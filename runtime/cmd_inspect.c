@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "cgroups/events.h"
+#include "cgroups/v1.h"
 #include "commands.h"
 #include "control.h"
 #include "entries.h"
@@ -139,6 +140,21 @@ static void put_record(struct json *json, const struct record *r)
 	json_put_string(json, "upper", r->upper);
 	json_put_string(json, "cgroup_mount", r->cgroup_mount);
 	json_put_string(json, "cgroup", r->cgroup);
+	json_put_strings(json, "cgroup1", r->cgroup1, r->cgroup1_n);
+}
+
+static void add_cgroup1(const char *mount, const char *group, struct cgroup_events *now)
+{
+	char path[4096];
+
+	(void)snprintf(path, sizeof(path), "%s%s", mount, group);
+	cleanup_close int limits = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cleanup_close int payload =
+		limits < 0 ? -EBADF
+			   : openat(limits, "payload", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const struct cgroup1_group here = { .limits = limits, .payload = payload };
+
+	cgroup1_events(&here, now);
 }
 
 /* What the group met; of a group that is there, as of now. */
@@ -154,12 +170,14 @@ static void put_events(struct json *json, const struct record *r, bool alive)
 	};
 	char path[4096];
 
-	if (alive && r->cgroup[0]) {
+	if (alive && (r->cgroup[0] || r->cgroup1_n > 0)) {
 		(void)snprintf(path, sizeof(path), "%s%s", r->cgroup_mount, r->cgroup);
 		cleanup_close int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-		if (dir >= 0)
+		if (dir >= 0 || r->cgroup1_n > 0)
 			cgroup_events_read(dir, &now);
+		for (size_t i = 0; i + 1 < r->cgroup1_n; i += 2)
+			add_cgroup1(r->cgroup1[i], r->cgroup1[i + 1], &now);
 	}
 	json_key(json, "events");
 	json_object(json);

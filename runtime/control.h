@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "cgroups/v1.h"
 #include "loop.h"
 #include "ns.h"
 
@@ -42,7 +43,8 @@ enum control_fd {
 	CONTROL_INIT,   /* pidfd of init */
 	CONTROL_CGROUP, /* directory of the payload's group */
 	CONTROL_NS,     /* the first of the namespaces, by enum ns */
-	CONTROL_FDS = CONTROL_NS + NS_MAX,
+	CONTROL_CGROUP1 = CONTROL_NS + NS_MAX, /* of the payload's on cgroup v1 */
+	CONTROL_FDS = CONTROL_CGROUP1 + CGROUP1_MAX,
 };
 
 /* The answer; descriptors travel beside it for CONTROL_JOIN, those in @fds. */

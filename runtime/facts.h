@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "cgroups/detect.h"
+#include "cgroups/v1.h"
 #include "idmap.h"
 
 /**
@@ -15,10 +16,12 @@
  * @root:	directory of the file system that is mounted there
  * @fstype:	"ext4", "proc", ...
  * @read_only:	by the mount's own flags
+ * @options:	of the file system: "rw,cpu,cpuacct"
  */
 struct mount_fact {
 	const char *point, *root, *fstype;
 	bool read_only;
+	const char *options;
 };
 
 /**
@@ -96,6 +99,8 @@ struct root_fact {
  * @nproc_hard:		RLIMIT_NPROC, UINT64_MAX where unlimited
  * @mount, @mount_n:	the mount table
  * @cgroup:		our own group
+ * @cgroup1, @cgroup1_n: our own groups in cgroup v1; looked for only where there are limits
+ * @cgroup1_writer:	path of berth-cgroup1, NULL where it is not installed
  * @root:		what --rootfs names
  * @tree:		"/" as far as mounts lie below, for --rootfs host only
  * @source:		one for each volume of the config
@@ -115,6 +120,9 @@ struct facts {
 	const struct mount_fact *mount;
 	size_t mount_n;
 	struct cgroup_facts cgroup;
+	const struct cgroup1_fact *cgroup1;
+	size_t cgroup1_n;
+	const char *cgroup1_writer;
 	struct root_fact root;
 	const struct tree_fact *tree;
 	const struct source_fact *source;

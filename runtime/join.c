@@ -28,8 +28,9 @@
 /* What the two processes of a start know. */
 struct joining {
 	const struct join *join;
-	char oom[16]; /* init's oom_score_adj */
-	int group;    /* cgroup.procs of init's group, or -EBADF */
+	char oom[16];            /* init's oom_score_adj */
+	int group;               /* cgroup.procs of init's group, or -EBADF */
+	int group1[CGROUP1_MAX]; /* those of the payload's on cgroup v1 */
 	/* To whoever starts us, one each: neither speaks for the other. */
 	int crosser_sock, sock;
 };
@@ -175,6 +176,16 @@ static int prepare(struct joining *j, struct err *err)
 	if (file_read(AT_FDCWD, path, j->oom, sizeof(j->oom), err) < 0)
 		return -err->code;
 	j->oom[strcspn(j->oom, "\n")] = '\0';
+	for (size_t i = 0; i < CGROUP1_MAX; i++) {
+		if (j->join->cgroup1[i] < 0)
+			continue;
+		j->group1[i] =
+			openat(j->join->cgroup1[i], "cgroup.procs", O_WRONLY | O_CLOEXEC);
+		if (j->group1[i] < 0) {
+			(void)err_set(err, errno, "open 'cgroup.procs' of cgroup v1");
+			return err_step(err, "cgroup");
+		}
+	}
 	if (j->join->cgroup < 0)
 		return 0;
 	j->group = open_group(j->join, init, err);
@@ -341,6 +352,14 @@ static int take_oom_score(const struct joining *j, struct err *err)
 	return r < 0 ? err_step(err, "oom") : 0;
 }
 
+static int join_group(int procs, struct err *err)
+{
+	if (procs < 0 || write(procs, "0", 1) == 1)
+		return 0;
+	(void)err_set(err, errno, "join the workspace's group");
+	return err_step(err, "cgroup");
+}
+
 static int cross(const struct joining *j, struct err *err)
 {
 	/* clone3(2) has no signal to send with CLONE_PARENT, and refuses ours. */
@@ -356,10 +375,10 @@ static int cross(const struct joining *j, struct err *err)
 
 	if (r == 0)
 		r = take_oom_score(j, err);
-	if (r == 0 && j->group >= 0 && write(j->group, "0", 1) < 0) {
-		(void)err_set(err, errno, "join the workspace's group");
-		r = err_step(err, "cgroup");
-	}
+	if (r == 0)
+		r = join_group(j->group, err);
+	for (size_t i = 0; r == 0 && i < CGROUP1_MAX; i++)
+		r = join_group(j->group1[i], err);
 	if (r == 0)
 		r = hide(err);
 	if (r == 0)
@@ -381,11 +400,13 @@ static int crosser(void *arg)
 {
 	const struct joining *j = arg;
 	const struct join *join = j->join;
-	int keep[NS_MAX + 6] = { j->crosser_sock, j->sock,        j->group,
-		                 join->stdio[0],  join->stdio[1], join->stdio[2] };
+	int keep[6 + NS_MAX + CGROUP1_MAX] = { j->crosser_sock, j->sock,
+		                               j->group,        join->stdio[0],
+		                               join->stdio[1],  join->stdio[2] };
 	struct err err = { 0 };
 
 	memcpy(keep + 6, join->ns, sizeof(join->ns));
+	memcpy(keep + 6 + NS_MAX, j->group1, sizeof(j->group1));
 	if (fd_keep_only(keep, sizeof(keep) / sizeof(keep[0]), &err) < 0 ||
 	    cross(j, &err) < 0) {
 		sync_fail(j->crosser_sock, &err);
@@ -423,6 +444,13 @@ static void end(int pidfd)
 		continue;
 }
 
+static void drop_groups(struct joining *j)
+{
+	drop_fd(&j->group);
+	for (size_t i = 0; i < CGROUP1_MAX; i++)
+		drop_fd(&j->group1[i]);
+}
+
 /* Starts the crosser and sees it off; it leaves the joiner's pidfd. */
 static int start(struct joining *j, int sock, int *ret_pidfd, struct err *err)
 {
@@ -433,7 +461,7 @@ static int start(struct joining *j, int sock, int *ret_pidfd, struct err *err)
 
 	drop_fd(&j->crosser_sock);
 	drop_fd(&j->sock);
-	drop_fd(&j->group);
+	drop_groups(j);
 	if (pid < 0)
 		return pid;
 	r = sync_expect(sock, SYNC_BORN, NULL, ret_pidfd, 1, err);
@@ -447,6 +475,9 @@ int join_start(const struct join *join, struct joined *ret, struct err *err)
 	struct joining j = {
 		.join = join, .group = -EBADF, .crosser_sock = -EBADF, .sock = -EBADF
 	};
+
+	for (size_t i = 0; i < CGROUP1_MAX; i++)
+		j.group1[i] = -EBADF;
 	int sock[2] = { -EBADF, -EBADF }, pidfd = -EBADF, master = -EBADF;
 	int r = prepare(&j, err);
 
@@ -466,7 +497,7 @@ int join_start(const struct join *join, struct joined *ret, struct err *err)
 	end(pidfd);
 	drop_fd(&pidfd);
 	drop_fd(&sock[1]);
-	drop_fd(&j.group);
+	drop_groups(&j);
 	drop_fd(&j.crosser_sock);
 	drop_fd(&j.sock);
 	return r;

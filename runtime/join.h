@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "cgroups/v1.h"
 #include "ns.h"
 
 /**
@@ -13,6 +14,7 @@
  * @init:	pidfd of the workspace's init, borrowed
  * @ns:		its namespaces, owned, -EBADF for those that are ours as well
  * @cgroup:	directory of the payload's group, borrowed; -EBADF where there is none
+ * @cgroup1:	likewise on cgroup v1, as far as there are
  * @command:	the command and its words, NULL-terminated
  * @env:	"K=V" each, NULL-terminated
  * @user:	"NAME|UID[:GROUP|GID]", NULL for root
@@ -25,7 +27,7 @@
 struct join {
 	int init;
 	int ns[NS_MAX];
-	int cgroup;
+	int cgroup, cgroup1[CGROUP1_MAX];
 	const char *const *command;
 	const char *const *env;
 	const char *user, *workdir;

@@ -228,6 +228,7 @@ static void plan_init_birth(struct plan *plan, const struct config *config,
                             const struct facts *facts)
 {
 	bool into = plan->cgroup && facts->clone3 && !plan->become_root;
+	bool joins = plan->cgroup1 || (plan->cgroup && !into);
 	const struct limit *pids = config_limit(config, KNOB_PIDS);
 	struct step *s;
 
@@ -250,7 +251,7 @@ static void plan_init_birth(struct plan *plan, const struct config *config,
 	s->flags = NS_BIT(NS_USER) | NS_BIT(NS_PID) | NS_BIT(NS_IPC) | NS_BIT(NS_UTS);
 	if (config->net != NET_HOST)
 		s->flags |= NS_BIT(NS_NET);
-	if (into || !plan->cgroup)
+	if (!joins)
 		s->flags |= NS_BIT(NS_CGROUP);
 	s->number = into;
 	if (pids) {
@@ -265,14 +266,22 @@ static void plan_init_birth(struct plan *plan, const struct config *config,
 	s->source = idmap_text(&plan->arena, &plan->inner_gid);
 	s->via = "write";
 
-	if (plan->cgroup && !into) {
+	if (joins) {
+		const char *payload =
+			arena_printf(&plan->arena, "berth-%s/payload", config->name);
+
 		s = plan_add(
 			plan, ACTOR_SUPERVISOR, STEP_CGROUP_JOIN,
-			facts->clone3
+			plan->cgroup1 ? "nothing can be born into a group of cgroup v1; "
+					"it has run nothing yet"
+			: facts->clone3
 				? "the warden is not the group's owner"
 				: "clone3 is hidden here, so init is moved after its "
 				  "birth");
-		s->target = arena_printf(&plan->arena, "berth-%s/payload", config->name);
+		if (plan->cgroup && !into)
+			s->target = payload;
+		if (plan->cgroup1)
+			s->value = arena_printf(&plan->arena, "%s of cgroup v1", payload);
 		s = plan_add(plan, ACTOR_INIT, STEP_UNSHARE, ns_info[NS_CGROUP].why);
 		s->flags = NS_BIT(NS_CGROUP);
 	}

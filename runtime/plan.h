@@ -15,12 +15,12 @@
  * @name, @text: the option without dashes, and its value
  * @how:	where it is written, or why it is not enforced
  * @enforced:	if its step succeeds
- * @step:	index of that step
+ * @step:	index of that step, the last of @steps
  */
 struct plan_limit {
 	const char *name, *text, *how;
 	bool enforced;
-	size_t step;
+	size_t step, steps;
 };
 
 #define PLAN_LIMITS_MAX 64
@@ -37,6 +37,7 @@ struct plan_limit {
  * @deny_setgroups: one ID by an unprivileged writer (user_namespaces(7))
  * @become_root: L1's root is not our own uid; the warden has to change its IDs
  * @cgroup:	our own group below the hierarchy, NULL where there is none of ours
+ * @cgroup1:	limits are held by cgroup v1, too
  * @service, @service_n: what our own init keeps running where there is no command
  * @command:	what is executed, NULL-terminated; the services' names where
  *		those run
@@ -54,6 +55,7 @@ struct plan {
 	struct idmap outer_uid, outer_gid, inner_uid, inner_gid;
 	bool by_helper, deny_setgroups, become_root;
 	const char *cgroup;
+	bool cgroup1;
 	const struct service *service;
 	size_t service_n;
 	const char *const *command;
@@ -139,6 +141,18 @@ int plan_cgroup(struct plan *plan, const struct config *config, const struct fac
 /* @group: where the workspace's limits are held, NULL where there is none. */
 int plan_limits(struct plan *plan, const struct config *config, const struct facts *facts,
                 const char *group, struct err *err);
+/*
+ * plan_cgroup1.c: the steps of a limit that is held by cgroup v1. Return: how many; 0: why
+ * there are none, and what to do, are filled in.
+ */
+size_t plan_cgroup1_limit(struct plan *plan, const struct config *config,
+                          const struct facts *facts, const struct limit *limit,
+                          const char **ret_how, const char **ret_why,
+                          const char **ret_remedy);
+/* Whether the plan makes groups in this hierarchy. */
+bool plan_cgroup1_uses(const struct plan *plan, const struct cgroup1_fact *fact);
+/* The groups that the workspace's processes are moved to. */
+void plan_cgroup1_payload(struct plan *plan, const struct config *config);
 /* What programs inside read of the limits that have their steps. */
 void plan_shown_limits(struct plan *plan, const struct config *config,
                        const char *payload);

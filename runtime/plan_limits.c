@@ -4,7 +4,8 @@
 
 #include "plan.h"
 
-static void outcome(struct plan *plan, const char *name, const char *text, bool enforced,
+/* @steps: how many were just made for it. */
+static void outcome(struct plan *plan, const char *name, const char *text, size_t steps,
                     const char *how)
 {
 	if (plan->limit_n == PLAN_LIMITS_MAX)
@@ -13,8 +14,9 @@ static void outcome(struct plan *plan, const char *name, const char *text, bool 
 		.name = name,
 		.text = text,
 		.how = how,
-		.enforced = enforced,
-		.step = plan->n - 1, /* the one just made, where there is one */
+		.enforced = steps > 0,
+		.step = plan->n - 1,
+		.steps = steps,
 	};
 }
 
@@ -25,7 +27,7 @@ int plan_unenforced(struct plan *plan, const struct config *config, const char *
 	if (config_best_effort(config, name)) {
 		plan_note(plan, arena_printf(&plan->arena, "--%s %s is not enforced: %s",
 		                             name, text, why));
-		outcome(plan, name, text, false, why);
+		outcome(plan, name, text, 0, why);
 		return 0;
 	}
 	(void)err_set(err, EPERM, "--%s %s: %s", name, text, why);
@@ -34,7 +36,7 @@ int plan_unenforced(struct plan *plan, const struct config *config, const char *
 
 void plan_enforced(struct plan *plan, const char *name, const char *text, const char *how)
 {
-	outcome(plan, name, text, true, how);
+	outcome(plan, name, text, 1, how);
 }
 
 const char *plan_no_group(const struct cgroup_facts *cg)
@@ -60,37 +62,9 @@ static bool has_word(const char *words, const char *name)
 	return false;
 }
 
-/* Whether a controller is mounted as cgroup v1: then cgroup v2 does not have it. */
-static bool on_v1(const struct facts *facts, const char *controller)
-{
-	const char *name = strcmp(controller, "io") ? controller : "blkio";
-	size_t len = strlen(name);
-
-	for (size_t i = 0; i < facts->mount_n; i++) {
-		const char *p = strrchr(facts->mount[i].point, '/');
-
-		/* Mounted as "/sys/fs/cgroup/cpu,cpuacct". */
-		if (strcmp(facts->mount[i].fstype, "cgroup") != 0)
-			continue;
-		for (; p; p = strchr(p, ',')) {
-			p++;
-			if (!strncmp(p, name, len) && (p[len] == ',' || p[len] == '\0'))
-				return true;
-		}
-	}
-	return false;
-}
-
 static const char *no_controller(struct plan *plan, const struct facts *facts,
                                  const char *controller, const char **remedy)
 {
-	if (on_v1(facts, controller)) {
-		*remedy = "start the node with cgroup v2 alone (cgroup_no_v1=all)";
-		return arena_printf(&plan->arena,
-		                    "the controller '%s' is mounted as cgroup v1 here, "
-		                    "where berth writes no limits",
-		                    controller);
-	}
 	*remedy = "enable it above: with systemd by Delegate= of user@.service; in a "
 		  "pod the node decides";
 	return arena_printf(&plan->arena,
@@ -150,6 +124,15 @@ static int check_device(const struct limit *limit, const struct device_fact *dev
 	                     "them on the node");
 }
 
+static bool has_step(const struct plan *plan, enum step_kind kind, enum knob knob)
+{
+	for (size_t i = 0; i < plan->n; i++)
+		if (plan->step[i].kind == kind &&
+		    !strcmp(plan->step[i].source, knob_info[knob].name))
+			return true;
+	return false;
+}
+
 /* Pages of 64 KiB are the largest. */
 #define BEYOND 65536
 
@@ -162,7 +145,7 @@ void plan_shown_limits(struct plan *plan, const struct config *config,
 		const struct limit *asked = config_limit(config, shown[i]);
 		struct limit limit;
 
-		if (!asked || !plan_has_limit(plan, shown[i]))
+		if (!asked || !has_step(plan, STEP_CGROUP_LIMIT, shown[i]))
 			continue;
 		limit = *asked;
 		/* Further out, or this one would be met first, and its counters are
@@ -179,11 +162,8 @@ void plan_shown_limits(struct plan *plan, const struct config *config,
 
 bool plan_has_limit(const struct plan *plan, enum knob knob)
 {
-	for (size_t i = 0; i < plan->n; i++)
-		if (plan->step[i].kind == STEP_CGROUP_LIMIT &&
-		    !strcmp(plan->step[i].source, knob_info[knob].name))
-			return true;
-	return false;
+	return has_step(plan, STEP_CGROUP_LIMIT, knob) ||
+	       has_step(plan, STEP_CGROUP1_LIMIT, knob);
 }
 
 int plan_limits(struct plan *plan, const struct config *config, const struct facts *facts,
@@ -206,6 +186,17 @@ int plan_limits(struct plan *plan, const struct config *config, const struct fac
 		           !has_word(cg->controllers, info->controller)) {
 			why = no_controller(plan, facts, info->controller, &remedy);
 		}
+		limit.value = limit_value(plan, &limit, &facts->device[i]);
+		if (why && info->controller_v1) {
+			const char *how = NULL;
+			size_t steps = plan_cgroup1_limit(plan, config, facts, &limit,
+			                                  &how, &why, &remedy);
+
+			if (steps > 0) {
+				outcome(plan, name, limit.text, steps, how);
+				continue;
+			}
+		}
 		if (why && limit.knob == KNOB_PIDS) {
 			/* What RLIMIT_NPROC does is planned with the workspace's birth. */
 			if (!facts->node_root) {
@@ -224,7 +215,6 @@ int plan_limits(struct plan *plan, const struct config *config, const struct fac
 				return err_step(err, "cgroup");
 			continue;
 		}
-		limit.value = limit_value(plan, &limit, &facts->device[i]);
 		add_step(plan, group, &limit,
 		         "asked for; held a level above the workspace")
 			->optional = config_best_effort(config, name);
@@ -233,5 +223,6 @@ int plan_limits(struct plan *plan, const struct config *config, const struct fac
 	}
 	if (group)
 		plan_usual(plan, config, group);
+	plan_cgroup1_payload(plan, config);
 	return 0;
 }

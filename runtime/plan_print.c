@@ -70,7 +70,10 @@ static const char *describe(struct arena *arena, const struct step *s)
 		return arena_printf(arena, "%s to uid %llu", target,
 		                    (unsigned long long)s->number);
 	case STEP_CGROUP_JOIN:
-		return arena_printf(arena, "init to %s", target);
+		return arena_printf(arena, "init to %s%s%s", target,
+		                    s->target && s->value ? ", and " : "", value);
+	case STEP_CGROUP1_MAKE:
+		return arena_printf(arena, "%s in %s", target, s->source);
 	case STEP_SPAWN:
 		return arena_printf(arena, "%s, namespaces %s%s", target, flags,
 		                    s->number ? ", born in its cgroup" : "");
@@ -79,6 +82,7 @@ static const char *describe(struct arena *arena, const struct step *s)
 		                    flat(arena, s->source),
 		                    strcmp(s->via, "write") ? s->via : "written");
 	case STEP_CGROUP_LIMIT:
+	case STEP_CGROUP1_LIMIT:
 	case STEP_UCOUNT:
 	case STEP_RLIMIT:
 		return arena_printf(arena, "%s = %s", target, value);

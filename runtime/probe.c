@@ -59,6 +59,8 @@ static bool parse_mount(char *line, struct mount_fact *ret)
 		.read_only = !strncmp(field[5], "ro", 2),
 		.fstype = strtok_r(separator + 3, " ", &save),
 	};
+	(void)strtok_r(NULL, " ", &save); /* the device */
+	ret->options = strtok_r(NULL, " ", &save);
 	return ret->fstype != NULL;
 }
 
@@ -174,6 +176,47 @@ static void judge_mounts(struct arena *arena, struct facts *facts)
 	cgroup_detect(cgroup ? cgroup->point : NULL, cgroup ? cgroup->root : "/",
 	              cgroup && cgroup->read_only, scope_entered(), arena,
 	              &facts->cgroup);
+}
+
+/* berth-cgroup1: beside us, or where it is installed. */
+static const char *find_cgroup1_writer(struct arena *arena)
+{
+	static const char installed[] = PKGLIBEXECDIR "/berth-cgroup1";
+	char exe[4096];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	const char *beside;
+
+	exe[n > 0 ? n : 0] = '\0';
+	if (strrchr(exe, '/')) {
+		*strrchr(exe, '/') = '\0';
+		beside = arena_printf(arena, "%s/berth-cgroup1", exe);
+		if (access(beside, X_OK) == 0)
+			return beside;
+	}
+	return access(installed, X_OK) == 0 ? installed : NULL;
+}
+
+/* Costs a look at each hierarchy, on machines that have them. */
+static void probe_cgroup1(struct arena *arena, struct facts *facts)
+{
+	struct cgroup1_fact *fact = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < facts->mount_n && n < CGROUP1_MAX; i++) {
+		const struct mount_fact *m = &facts->mount[i];
+
+		if (strcmp(m->fstype, "cgroup") != 0 || !m->options)
+			continue;
+		if (!fact)
+			fact = arena_alloc(arena, CGROUP1_MAX * sizeof(*fact));
+		if (fact &&
+		    cgroup1_detect(m->point, m->root, m->options, arena, &fact[n]))
+			n++;
+	}
+	facts->cgroup1 = fact;
+	facts->cgroup1_n = n;
+	if (n > 0)
+		facts->cgroup1_writer = find_cgroup1_writer(arena);
 }
 
 static int probe_status(struct facts *facts, struct err *err)
@@ -448,6 +491,8 @@ int probe(const struct config *config, struct arena *arena, struct facts *ret,
 		return r;
 
 	judge_mounts(arena, &facts);
+	if (config->limit_n > 0)
+		probe_cgroup1(arena, &facts);
 	facts.oom_score_adj = (int)kernel_number("/proc/self/oom_score_adj");
 	if (!facts.cgroup.ours)
 		facts.user_manager = scope_available();

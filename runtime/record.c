@@ -200,6 +200,7 @@ static int print_record(FILE *out, const struct record *record)
 	}
 	put_words(json, "args", record->args, record->args_n, &failed);
 	put_words(json, "limits", record->limits, record->limits_n, &failed);
+	put_words(json, "cgroup1", record->cgroup1, record->cgroup1_n, &failed);
 	json_object_end(json);
 	ret = json_close(json);
 	return ret == 0 && failed ? -ENOMEM : ret;
@@ -384,6 +385,12 @@ static int read_record(const char *text, size_t size, const char *name,
 	if (r < 0)
 		return r;
 	r = read_words(root, "limits", arena, &ret->limits, &ret->limits_n, err);
+	/* Of a berth that did not know it: there are none. */
+	if (r == 0 && json_get(root, "cgroup1"))
+		r = read_words(root, "cgroup1", arena, &ret->cgroup1, &ret->cgroup1_n,
+		               err);
+	for (size_t i = 0; r == 0 && i < ret->cgroup1_n; i++)
+		r = check_path("cgroup1", ret->cgroup1[i], err);
 	return r < 0 ? r : read_rest(root, ret, err);
 }
 

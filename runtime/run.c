@@ -105,6 +105,27 @@ static const char *group_path(const struct config *config, const struct plan *pl
 	                    config->name);
 }
 
+/* Likewise on cgroup v1: mount points and groups in turn. */
+static void put_cgroup1(struct record *record, const struct config *config,
+                        const struct plan *plan, const struct facts *facts,
+                        struct arena *arena)
+{
+	const char **path = arena_alloc(arena, 2 * CGROUP1_MAX * sizeof(*path));
+	size_t n = 0;
+
+	for (size_t i = 0; path && plan->cgroup1 && i < facts->cgroup1_n; i++) {
+		const struct cgroup1_fact *fact = &facts->cgroup1[i];
+
+		if (!plan_cgroup1_uses(plan, fact))
+			continue;
+		path[n++] = fact->mount;
+		path[n++] = arena_printf(arena, "%s/berth-%s",
+		                         fact->own[1] ? fact->own : "", config->name);
+	}
+	record->cgroup1 = path;
+	record->cgroup1_n = n;
+}
+
 static struct record first_record(const struct config *config, const struct plan *plan,
                                   const struct facts *facts, const char *upper,
                                   struct arena *arena)
@@ -130,6 +151,7 @@ static struct record first_record(const struct config *config, const struct plan
 	(void)clock_gettime(CLOCK_REALTIME, &ts);
 	record.created_ms = ts.tv_sec * (int64_t)1000 + ts.tv_nsec / 1000000;
 	record.cgroup = group_path(config, plan, facts, arena);
+	put_cgroup1(&record, config, plan, facts, arena);
 	record.args = config_words(config, arena, &record.args_n);
 	return record;
 }
@@ -184,9 +206,11 @@ static int restart(struct workspace *ws, struct err *err)
 		ws->facts = &facts;
 		ws->plan = &plan;
 		ws->record.cgroup = group_path(ws->config, &plan, &facts, &arena);
+		put_cgroup1(&ws->record, ws->config, &plan, &facts, &arena);
 		r = arena.failed ? err_set(err, ENOMEM, "start again")
 		                 : supervise(ws, err);
 		ws->record.cgroup = "";
+		ws->record.cgroup1_n = 0;
 	}
 	return r == SUPERVISE_RESTART ? 0 : r;
 }

@@ -40,6 +40,8 @@ extern const char *const status_name[STATUS_MAX];
  * @hostname:	of the workspace
  * @cgroup:	the workspace's group below the cgroup2 mount, or ""
  * @cgroup_mount: that mount point
+ * @cgroup1:	its groups on cgroup v1, a mount point and the path below it in turn
+ * @cgroup1_n:	length of @cgroup1
  * @upper:	directory of upper layers and volumes to be removed by rm, or ""
  * @upper_made:	that directory was made by this workspace's first launch, so that nothing
  *		in it is older
@@ -70,6 +72,8 @@ struct record {
 	size_t args_n;
 	const char *const *limits;
 	size_t limits_n;
+	const char *const *cgroup1;
+	size_t cgroup1_n;
 	const char *command;
 };
 

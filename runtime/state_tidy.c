@@ -20,31 +20,35 @@
 
 /*
  * Opens the directory that holds a recorded group. The record is not trusted: it has
- * to be below a cgroup2 mount, and the group has to bear a name of ours and be ours.
+ * to be below a mount of cgroups, and the group has to bear a name of ours and be ours.
  */
-static int open_group_parent(const struct record *record, const char **ret_name,
+static int open_group_parent(const char *point, const char *group, const char **ret_name,
                              struct err *err)
 {
-	cleanup_close int mount =
-		open(record->cgroup_mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cleanup_close int mount = open(point, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct open_how how = {
 		.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
 	};
-	const char *slash = strrchr(record->cgroup, '/');
+	const char *slash = strrchr(group, '/');
 	char above[4096];
 	struct statfs fs;
 	struct stat st;
 	int fd;
 
-	if (mount < 0)
-		return err_set(err, errno, "open '%s'", record->cgroup_mount);
-	if (fstatfs(mount, &fs) < 0 || (unsigned long)fs.f_type != CGROUP2_SUPER_MAGIC)
-		return err_set(err, EINVAL, "'%s' is no cgroup2 mount",
-		               record->cgroup_mount);
-	if (snprintf(above, sizeof(above), ".%.*s", (int)(slash - record->cgroup),
-	             record->cgroup) >= (int)sizeof(above))
-		return err_set(err, ENAMETOOLONG, "open cgroup '%s'", record->cgroup);
+	if (mount < 0) {
+		int code = errno;
+		/* A warden that tidies has no file system: there it is for the next one. */
+		cleanup_close int sys = open("/sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		return err_set(err, sys < 0 ? ENXIO : code, "open '%s'", point);
+	}
+	if (fstatfs(mount, &fs) < 0 || ((unsigned long)fs.f_type != CGROUP2_SUPER_MAGIC &&
+	                                (unsigned long)fs.f_type != CGROUP_SUPER_MAGIC))
+		return err_set(err, EINVAL, "'%s' is no mount of cgroups", point);
+	if (snprintf(above, sizeof(above), ".%.*s", (int)(slash - group), group) >=
+	    (int)sizeof(above))
+		return err_set(err, ENAMETOOLONG, "open cgroup '%s'", group);
 	fd = sys_openat2(mount, above, &how);
 	/* FIXME: goes when Linux 5.6 is the baseline. cgroupfs has no links, and
 	 * the record's paths do not climb. */
@@ -56,25 +60,34 @@ static int open_group_parent(const struct record *record, const char **ret_name,
 	if (fstatat(fd, slash + 1, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    st.st_uid != geteuid()) {
 		(void)close(fd);
-		return err_set(err, EPERM, "cgroup '%s' is not ours", record->cgroup);
+		return err_set(err, EPERM, "cgroup '%s' is not ours", group);
 	}
 	*ret_name = slash + 1;
 	return fd;
 }
 
-static int remove_group(const struct record *record, struct err *err)
+static int remove_one_group(const char *mount, const char *group, struct err *err)
 {
 	cleanup_close int parent = -EBADF;
 	const char *name = NULL;
 
-	if (!record->cgroup || *record->cgroup != '/' || !record->cgroup_mount)
+	if (!group || *group != '/' || !mount)
 		return 0;
-	parent = open_group_parent(record, &name, err);
+	parent = open_group_parent(mount, group, &name, err);
 	if (parent == -ENOENT) {
 		err_clear(err);
 		return 0;
 	}
 	return parent < 0 ? parent : cgroup_remove(parent, name, err);
+}
+
+static int remove_group(const struct record *record, struct err *err)
+{
+	int r = remove_one_group(record->cgroup_mount, record->cgroup, err);
+
+	for (size_t i = 0; r == 0 && i + 1 < record->cgroup1_n; i += 2)
+		r = remove_one_group(record->cgroup1[i], record->cgroup1[i + 1], err);
+	return r;
 }
 
 static int remove_upper(const struct record *record, struct err *err)

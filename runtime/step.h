@@ -25,7 +25,9 @@ enum step_kind {
 	STEP_CGROUP_MAKE,   /* target                mkdir */
 	STEP_CGROUP_LIMIT,  /* target=file value source=knob    written, and read back */
 	STEP_CGROUP_OWN,    /* target number=uid     chown */
-	STEP_CGROUP_JOIN, /* target                init is moved there after its birth */
+	STEP_CGROUP1_MAKE,  /* target source=our own group, value=controllers; mkdir */
+	STEP_CGROUP1_LIMIT, /* target=file value source=knob via=our own group; libcgroup */
+	STEP_CGROUP_JOIN,   /* target value=v1's    init is moved there after its birth */
 	/* supervisor and warden */
 	STEP_SPAWN, /* target=actor flags=namespaces number=into the cgroup */
 	STEP_MAP,   /* target=actor value=uids source=gids, via=who writes */

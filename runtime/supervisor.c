@@ -151,6 +151,8 @@ static int on_join(void *ctx, int fd[CONTROL_FDS], struct err *err)
 	fd[CONTROL_INIT] = sup->launch.init_pidfd;
 	fd[CONTROL_CGROUP] = sup->launch.payload;
 	memcpy(fd + CONTROL_NS, sup->ns, sizeof(sup->ns));
+	for (size_t i = 0; i < CGROUP1_MAX; i++)
+		fd[CONTROL_CGROUP1 + i] = sup->launch.cgroup1[i].payload;
 	return 0;
 }
 
@@ -352,6 +354,7 @@ static int serve(struct supervisor *sup, struct err *err)
 		                         .stop = on_stop,
 		                         .join = on_join };
 	sup->watch = (struct watch){ .limits = sup->launch.limits,
+		                     .cgroup1 = sup->launch.cgroup1,
 		                     .config = sup->ws->config,
 		                     .changed = on_limit,
 		                     .ctx = sup };
@@ -452,13 +455,32 @@ static int remove_group_in(void *arg, struct err *err)
 	return cgroup_remove(sup->launch.cgroup, name, err);
 }
 
+/* Root inside cannot give any of these away. */
+static void remove_cgroup1(struct supervisor *sup)
+{
+	char name[sizeof(CGROUP_PREFIX) + STATE_NAME_MAX];
+
+	(void)snprintf(name, sizeof(name), CGROUP_PREFIX "%s", sup->ws->config->name);
+	for (size_t i = 0; i < CGROUP1_MAX; i++) {
+		struct cgroup1_group *group = &sup->launch.cgroup1[i];
+		struct err err = { 0 };
+
+		drop_fd(&group->payload);
+		drop_fd(&group->limits);
+		if (group->own >= 0 && cgroup_remove(group->own, name, &err) < 0)
+			log_warn("%s: %s", err.text, strerror(err.code));
+		drop_fd(&group->own);
+	}
+}
+
 static void remove_group(struct supervisor *sup)
 {
 	struct err err = { 0 };
 
+	watch_close(&sup->watch);
+	remove_cgroup1(sup);
 	if (sup->launch.limits < 0)
 		return;
-	watch_close(&sup->watch);
 	drop_fd(&sup->launch.payload);
 	drop_fd(&sup->launch.limits);
 	/* systemd inside gives groups to its users, whom only their namespace maps. */
@@ -528,6 +550,7 @@ static void finish(struct supervisor *sup, int code)
 	record->finished_ms = now_ms();
 	record->exit_code = code == SUPERVISE_RESTART ? 0 : code;
 	record->cgroup = "";
+	record->cgroup1_n = 0;
 	if (!record->remove)
 		write_record(sup);
 }

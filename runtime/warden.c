@@ -50,7 +50,11 @@ static bool orphaned(int sock)
 static int become(const struct launch *launch, struct err *err)
 {
 	if (launch->plan->become_root) {
-		if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+		/* Who moves init on cgroup v1 has to be one of its uids: the saved one, which
+		 * goes when it was moved (__cgroup1_procs_write()). */
+		uid_t saved = launch->plan->cgroup1 ? (uid_t)-1 : 0;
+
+		if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, saved) < 0)
 			return err_set(err, errno,
 			               "become root of the new user namespace");
 		/* The change cleared it, and then we could not write init's maps:
@@ -85,6 +89,8 @@ static int build(struct launch *launch, struct err *err)
 	(void)umask(022);
 	/* A kernel takes longer to make init than to do all our mounts: both at once. */
 	r = apply_until(launch, ACTOR_WARDEN, STEP_PRIVATE, err);
+	if (r == 0 && launch->plan->cgroup1 && setresuid((uid_t)-1, (uid_t)-1, 0) < 0)
+		r = err_set(err, errno, "give up the launching user's ID");
 	if (r == 0)
 		r = sync_send(launch->sync.warden[1], SYNC_BORN, 0, &launch->init_pidfd,
 		              1, err);

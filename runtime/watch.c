@@ -11,11 +11,21 @@
 
 #define PAUSE_MAX_S 64
 
+/* The file that holds the limit of memory. */
+static const char *memory_file(const struct watch *watch)
+{
+	for (size_t i = 0; i < CGROUP1_MAX; i++)
+		if (watch->cgroup1[i].fact &&
+		    cgroup1_find(watch->cgroup1[i].fact, 1, "memory"))
+			return knob_info[KNOB_MEMORY].file_v1;
+	return knob_info[KNOB_MEMORY].file;
+}
+
 /* "memory.max 512 MiB", in the largest unit that divides it. */
-static void memory_words(const struct config *config, char *ret, size_t size)
+static void memory_words(const struct watch *watch, char *ret, size_t size)
 {
 	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB" };
-	const struct limit *limit = config_limit(config, KNOB_MEMORY);
+	const struct limit *limit = config_limit(watch->config, KNOB_MEMORY);
 	uint64_t number = limit ? limit->number : 0;
 	size_t unit = 0;
 
@@ -23,7 +33,8 @@ static void memory_words(const struct config *config, char *ret, size_t size)
 		number /= 1024;
 		unit++;
 	}
-	(void)snprintf(ret, size, "memory.max %" PRIu64 " %s", number, units[unit]);
+	(void)snprintf(ret, size, "%s %" PRIu64 " %s", memory_file(watch), number,
+	               units[unit]);
 }
 
 /*
@@ -41,8 +52,11 @@ static void look(struct watch *watch)
 	char line[256], limit[64];
 
 	cgroup_events_read(watch->limits, &watch->now);
+	for (size_t i = 0; i < CGROUP1_MAX; i++)
+		if (watch->cgroup1[i].fact)
+			cgroup1_events(&watch->cgroup1[i], &watch->now);
 	if (watch->now.oom_kill > old.oom_kill) {
-		memory_words(watch->config, limit, sizeof(limit));
+		memory_words(watch, limit, sizeof(limit));
 		(void)snprintf(line, sizeof(line),
 		               "memory: %" PRIu64
 		               " of the workspace's processes OOM-killed %s%s",
@@ -124,7 +138,7 @@ int watch_start(struct watch *watch, struct loop *loop, struct err *err)
 
 void watch_finish(struct watch *watch)
 {
-	if (watch->limits >= 0 && watch->loop)
+	if (watch->loop)
 		look(watch);
 }
 
@@ -147,7 +161,7 @@ bool watch_oom(const struct watch *watch, const struct plan *plan, char *ret, si
 
 	if (watch->now.oom_kill == 0)
 		return false;
-	memory_words(watch->config, limit, sizeof(limit));
+	memory_words(watch, limit, sizeof(limit));
 	(void)snprintf(ret, size, "OOM-killed %s%s: %s '%s'",
 	               own_limit(watch) ? "at " : "by a limit inside, or the pod's",
 	               own_limit(watch) ? limit : "",

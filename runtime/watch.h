@@ -2,6 +2,7 @@
 #define WATCH_H
 
 #include "cgroups/events.h"
+#include "cgroups/v1.h"
 #include "config.h"
 #include "loop.h"
 #include "plan.h"
@@ -9,6 +10,8 @@
 /**
  * struct watch - The supervisor's eye on the counters of the workspace's group
  * @limits:	the group, borrowed; negative: there is none, and nothing happens
+ * @cgroup1:	CGROUP1_MAX groups on cgroup v1, borrowed. They tell nobody of a change, so
+ *		they are read whenever @limits are, and at the end
  * @config:	borrowed, for the limits in words
  * @changed:	called when something was killed or refused; @line is for people
  * @ctx:	for @changed
@@ -18,6 +21,7 @@
  */
 struct watch {
 	int limits;
+	const struct cgroup1_group *cgroup1;
 	const struct config *config;
 	void (*changed)(void *ctx, const char *line);
 	void *ctx;

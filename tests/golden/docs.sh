@@ -116,7 +116,7 @@ hints()
 	sed '/^#include/d' "$top/runtime/hints.c" | "${CC:-cc}" -E -P -x c - |
 		sed -n '/hints\[\] = {/,/^};/p' | sed '1d;$d' | tr '\n\t' '  ' |
 		sed 's/ *},/\n/g' |
-		sed -n 's/" *"//g; s/^ *{ *"\{0,1\}\([a-zA-Z-]*\)"\{0,1\}, *\([A-Z]*\), *"\(.*\)" *$/\1\t\2\t\3/p' |
+		sed -n 's/" *"//g; s/^ *{ *"\{0,1\}\([a-zA-Z0-9-]*\)"\{0,1\}, *\([A-Z]*\), *"\(.*\)" *$/\1\t\2\t\3/p' |
 		sed 's/^NULL/any step/'
 }
 
@@ -195,19 +195,25 @@ check_blocks()
 		"$docs/README.md")
 }
 
-# The table of limits in docs/limits.md: each knob with its file, as cgroups/knobs.c has them.
+# The tables of limits in docs/limits.md: each knob with its files, as cgroups/knobs.c has them.
 check_limits()
 {
-	local name file
+	local name file v1
 
-	while read -r name file; do
+	while read -r name file v1; do
 		grep -qE "^\\| \`--${name}[ \`].*\`${file//%s/2MB}\`" "$docs/docs/limits.md" ||
 			found "docs/limits.md: no row of '--$name' with '$file'"
+		v1=${v1//blkio.throttle.%s/blkio.throttle.write_bps}
+		if [[ $v1 == NULL ]]; then
+			grep -qE "\`--${name}\`.* \| none \|" "$docs/docs/limits.md"
+		else
+			grep -qE "^\\| \`--${name}[ \`].*\`${v1//%s/2MB}\`" "$docs/docs/limits.md"
+		fi || found "docs/limits.md: no row of '--$name' with '$v1' of cgroup v1"
 		"$berth" run --help | grep -q -e "--$name " || found "run has no --$name"
 	done < <(sed -n '/knob_info\[KNOB_N\] = {/,/^};/p' "$top/cgroups/knobs.c" |
-		sed -n 's/^\t\t\("[a-z]*"\|NULL\), "\([a-z.%]*\)", KNOB.*/\2/p;t
-			s/^\t\t"\([a-z-]*\)", .*/\1/p' |
-		paste -d ' ' - -)
+		sed -n '/\[KNOB_/,/},$/p' | tr -d '\t' | paste -s -d ' ' |
+		sed 's/ *\[KNOB_/\n/g' |
+		sed -n 's/^[A-Z_]*\] = { "\([a-z-]*\)", .*, "\([a-z.%]*\)", KNOB.*, "\{0,1\}\([a-zA-Z_.%]*\)"\{0,1\} },$/\1 \2 \3/p')
 }
 
 check_all()

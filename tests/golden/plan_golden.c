@@ -125,6 +125,13 @@ static const struct plan_case {
 	{ "node-root-pids",          &node_root_no_pids, { OS, "--pids", "512", "true" } },
 	{ "hybrid-best-effort",      &node_root_no_pids, { OS, "--cpus", "1", "--io", "8:0:rbps=1m", "--hugetlb", "2m:4m", "--memory",
 	                                                   "1g", "--best-effort", "cpus,io,memory", "true" } },
+	{ "hybrid-limits",           &user_hybrid,       { OS, "--cpus", "1.5", "--cpu-weight", "50", "--cpuset", "0-3", "--memory", "512m",
+	                                                   "--swap", "1g", "--pids", "100", "--hugetlb", "2m:4m", "true" } },
+	{ "hybrid-limits-systemd",   &node_root_hybrid,  { OS, "--memory", "512m", "--io", "8:0:rbps=1m,wiops=9,rbps=2m" } },
+	{ "hybrid-io-owned",         &user_hybrid,       { OS, "--io", "8:0:rbps=1m", "true" } },
+	{ "hybrid-not-in-v1",        &user_hybrid,       { OS, "--memory-high", "1g", "--swap", "1g", "--io", "8:0:rbps=1m",
+	                                                   "--best-effort", "memory-high,swap,io", "true" } },
+	{ "hybrid-no-writer",        &user_hybrid_no_writer, { OS, "--memory", "1g", "true" } },
 	{ "node-root-lent",          &node_root_lent,    { OS, "-i", "--pids", "512", "true" } },
 	{ "node-root-lent-no-clone3", &node_root_lent_no_clone3, { OS, "-i", "true" } },
 	/* Options that contradict each other are refused before anything is looked at. */

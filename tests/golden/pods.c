@@ -234,13 +234,19 @@ const struct facts pod_oom_highest = { POD, .oom_score_adj = 1000 };
 const struct facts node_root = { NODE_ROOT };
 /* A machine that has its controllers beside cgroup v2. */
 static const struct mount_fact hybrid_mounts[] = {
-	{ "/", "/", "ext4", false },
-	{ "/proc", "/", "proc", false },
-	{ "/sys", "/", "sysfs", false },
-	{ "/sys/fs/cgroup/cpu,cpuacct", "/", "cgroup", false },
-	{ "/sys/fs/cgroup/pids", "/", "cgroup", false },
-	{ "/sys/fs/cgroup/blkio", "/", "cgroup", false },
-	{ "/sys/fs/cgroup/unified", "/", "cgroup2", false },
+	{ "/", "/", "ext4", false, NULL },
+	{ "/proc", "/", "proc", false, NULL },
+	{ "/sys", "/", "sysfs", false, NULL },
+	{ "/sys/fs/cgroup/cpu,cpuacct", "/", "cgroup", false, NULL },
+	{ "/sys/fs/cgroup/pids", "/", "cgroup", false, NULL },
+	{ "/sys/fs/cgroup/blkio", "/", "cgroup", false, NULL },
+	{ "/sys/fs/cgroup/unified", "/", "cgroup2", false, NULL },
+};
+
+static const struct cgroup1_fact node_cgroup1[] = {
+	{ "cpu,cpuacct", "/sys/fs/cgroup/cpu,cpuacct", "/", false, false },
+	{ "pids", "/sys/fs/cgroup/pids", NULL, false, false },
+	{ "blkio", "/sys/fs/cgroup/blkio", "/", false, false },
 };
 
 const struct facts node_root_no_pids = {
@@ -253,7 +259,31 @@ const struct facts node_root_no_pids = {
 	            .controllers = "hugetlb" },
 	.mount = hybrid_mounts,
 	.mount_n = N_ELEMENTS(hybrid_mounts),
+	.cgroup1 = node_cgroup1,
+	.cgroup1_n = N_ELEMENTS(node_cgroup1),
+	.cgroup1_writer = "/usr/libexec/berth/berth-cgroup1",
 };
+
+/* Groups on cgroup v1 that were given to the user, whose uid root inside has. */
+static const struct cgroup1_fact own_cgroup1[] = {
+	{ "cpu,cpuacct", "/sys/fs/cgroup/cpu,cpuacct", "/dev", true, false },
+	{ "cpuset", "/sys/fs/cgroup/cpuset", "/dev", true, false },
+	{ "blkio", "/sys/fs/cgroup/blkio", "/dev", true, false },
+	{ "memory", "/sys/fs/cgroup/memory", "/dev", true, true },
+	{ "pids", "/sys/fs/cgroup/pids", "/", true, false },
+};
+#define HYBRID                                                        \
+	.mount = hybrid_mounts, .mount_n = N_ELEMENTS(hybrid_mounts), \
+	.cgroup1 = own_cgroup1, .cgroup1_n = N_ELEMENTS(own_cgroup1), \
+	.cgroup1_writer = "/usr/libexec/berth/berth-cgroup1",         \
+	.cgroup = { .mount = "/sys/fs/cgroup/unified",                \
+		    .own = "/dev",                                    \
+		    .ours = true,                                     \
+		    .controllers = "hugetlb" }
+const struct facts user_hybrid = { USER, HYBRID };
+const struct facts user_hybrid_no_writer = { USER, HYBRID, .cgroup1_writer = NULL };
+const struct facts node_root_hybrid = { NODE_ROOT, HYBRID, .subuid = LENT,
+	                                .subgid = LENT };
 const struct facts node_root_lent = { NODE_ROOT, .subuid = LENT, .subgid = LENT };
 const struct facts node_root_lent_no_clone3 = {
 	NODE_ROOT,
@@ -304,17 +334,17 @@ const struct facts node_root_lent_no_clone3 = {
 	}
 
 static const struct mount_fact pod_mounts[] = {
-	{ "/", "/", "overlay", false },
-	{ "/proc", "/", "proc", false },
-	{ "/dev", "/", "tmpfs", false },
-	{ "/dev/termination-log", "/pods/1/termination-log", "ext4", false },
-	{ "/sys", "/", "sysfs", true },
-	{ "/sys/fs/cgroup", "/", "cgroup2", false },
-	{ "/etc/hosts", "/pods/1/etc-hosts", "ext4", false },
-	{ "/etc/hostname", "/pods/1/hostname", "ext4", false },
-	{ "/etc/resolv.conf", "/pods/1/resolv.conf", "ext4", false },
-	{ "/home/dev", "/volumes/home", "ext4", false },
-	{ "/var/run/secrets/kubernetes.io/serviceaccount", "/", "tmpfs", true },
+	{ "/", "/", "overlay", false, NULL },
+	{ "/proc", "/", "proc", false, NULL },
+	{ "/dev", "/", "tmpfs", false, NULL },
+	{ "/dev/termination-log", "/pods/1/termination-log", "ext4", false, NULL },
+	{ "/sys", "/", "sysfs", true, NULL },
+	{ "/sys/fs/cgroup", "/", "cgroup2", false, NULL },
+	{ "/etc/hosts", "/pods/1/etc-hosts", "ext4", false, NULL },
+	{ "/etc/hostname", "/pods/1/hostname", "ext4", false, NULL },
+	{ "/etc/resolv.conf", "/pods/1/resolv.conf", "ext4", false, NULL },
+	{ "/home/dev", "/volumes/home", "ext4", false, NULL },
+	{ "/var/run/secrets/kubernetes.io/serviceaccount", "/", "tmpfs", true, NULL },
 };
 
 static struct tree_fact home[] = {

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cgroups/v1.h"
 #include "tests/unit/unit.h"
 
 static const struct {
@@ -204,12 +205,85 @@ static void test_holds(void **state)
 			         shown[i].wanted, shown[i].shown);
 }
 
+static const struct {
+	enum knob knob;
+	const char *text;
+	const char
+		*write[2 * KNOB_V1_WRITES]; /* file and value in turn; none: not on v1 */
+} on_v1[] = {
+	{ KNOB_CPUS, "1.5", { "cpu.cfs_quota_us", "150000" } },
+	{ KNOB_CPU_WEIGHT, "100", { "cpu.shares", "1024" } },
+	{ KNOB_CPU_WEIGHT, "1", { "cpu.shares", "10" } },
+	{ KNOB_CPU_WEIGHT, "10000", { "cpu.shares", "102400" } },
+	{ KNOB_CPUSET, "0-3,7", { "cpuset.cpus", "0-3,7" } },
+	{ KNOB_MEMORY, "512m", { "memory.limit_in_bytes", "536870912" } },
+	{ KNOB_MEMORY_HIGH, "1g", { NULL } },
+	{ KNOB_SWAP, "1m", { "memory.memsw.limit_in_bytes", "68157440" } },
+	{ KNOB_PIDS, "20", { "pids.max", "20" } },
+	{ KNOB_IO,
+	  "8:0:wiops=4,rbps=1k",
+	  { "blkio.throttle.read_bps_device", "8:0 1024",
+	    "blkio.throttle.write_iops_device", "8:0 4" } },
+	{ KNOB_IO,
+	  "8:0:wbps=1k,wbps=2k,riops=3",
+	  { "blkio.throttle.write_bps_device", "8:0 2048",
+	    "blkio.throttle.read_iops_device", "8:0 3" } },
+	{ KNOB_HUGETLB, "2m:64m", { "hugetlb.2MB.limit_in_bytes", "67108864" } },
+	{ KNOB_MAX_DESCENDANTS, "10", { NULL } },
+	{ KNOB_MAX_DEPTH, "3", { NULL } },
+};
+
+static void test_v1(void **state)
+{
+	bool seen[KNOB_N] = { false };
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(on_v1); i++) {
+		cleanup_arena struct arena arena = { 0 };
+		const struct limit memory = { .knob = KNOB_MEMORY, .number = 64 << 20 };
+		struct knob_write write[KNOB_V1_WRITES];
+		struct err err = { 0 };
+		struct limit limit;
+		const char *why = NULL;
+		size_t n, want = 0;
+
+		assert_int_equal(
+			knob_parse(on_v1[i].knob, on_v1[i].text, &arena, &limit, &err),
+			0);
+		if (limit.device)
+			limit.value =
+				arena_printf(&arena, "%s %s", limit.device, limit.value);
+		while (want < N_ELEMENTS(on_v1[i].write) && on_v1[i].write[want])
+			want++;
+		n = knob_v1(&limit, &memory, &arena, write, &why);
+		if (n * 2 != want)
+			fail_msg("%s '%s': %zu files", knob_info[limit.knob].name,
+			         limit.text, n);
+		for (size_t j = 0; j < n; j++) {
+			assert_string_equal(write[j].file, on_v1[i].write[2 * j]);
+			assert_string_equal(write[j].value, on_v1[i].write[2 * j + 1]);
+			assert_int_equal(write[j].flat, limit.knob == KNOB_IO);
+			/* What the kernel answers is the value, in each of these files. */
+			assert_true(
+				knob_holds(limit.knob, write[j].value,
+			                   arena_printf(&arena, "%s\n", write[j].value)));
+		}
+		assert_true(n > 0 || why);
+		assert_int_equal(knob_info[limit.knob].file_v1 != NULL, n > 0);
+		seen[limit.knob] = true;
+		if (limit.knob == KNOB_SWAP)
+			assert_int_equal(knob_v1(&limit, NULL, &arena, write, &why), 0);
+	}
+	for (enum knob knob = 0; knob < KNOB_N; knob++)
+		assert_true(seen[knob]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),  cmocka_unit_test(test_device),
 		cmocka_unit_test(test_bad),   cmocka_unit_test(test_find),
-		cmocka_unit_test(test_holds),
+		cmocka_unit_test(test_holds), cmocka_unit_test(test_v1),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

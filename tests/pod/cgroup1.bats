@@ -1,0 +1,193 @@
+# Limits on cgroup v1, in groups that root gives to the user as an administrator would.
+# Where the machine has no v1 hierarchies there is nothing to test.
+
+bats_require_minimum_version 1.5.0
+load ../lib/common
+
+hierarchies=(cpu cpuset memory pids)
+
+# where CONTROLLER: the mount point of its hierarchy.
+where() { awk -v c="$1" '$1 == "cgroup" && ("," $4 ",") ~ ("," c ",") { print $2; exit }' /proc/mounts; }
+
+# A hierarchy for each, in which we may make groups.
+probe_v1()
+{
+	local controller
+
+	for controller in "${hierarchies[@]}"; do
+		[ -w "$(where "$controller")/cgroup.procs" ] || fail "no writable $controller hierarchy"
+	done
+}
+
+setup()
+{
+	local controller dir file
+
+	common_setup
+	probe small tool:unshare v1
+	name=$(new_name)
+	group=berth.test-$BASHPID
+	for controller in "${hierarchies[@]}"; do
+		dir=$(where "$controller")/$group
+		mkdir "$dir"
+		[ "$controller" != cpuset ] || for file in cpuset.cpus cpuset.mems; do
+			cat "$dir/../$file" >"$dir/$file"
+		done
+		chown "$BERTH_TEST_UID" "$dir" "$dir/cgroup.procs"
+	done
+}
+
+teardown()
+{
+	local controller left=0
+
+	[ -z "${open:-}" ] || rm -rf "$open"
+	[ -n "${group:-}" ] || return 0
+	berth rm -f "$name" 2>/dev/null || :
+	for controller in "${hierarchies[@]}"; do
+		# What a test did not remove is its failure, but not the next one's.
+		wait_until 5 rmdir "$(where "$controller")/$group" || left=1
+	done
+	return "$left"
+}
+
+in_groups()
+{
+	local controller
+
+	for controller in "${hierarchies[@]}"; do
+		echo "$BASHPID" >"$(where "$controller")/$group/cgroup.procs"
+	done
+	"$@" 3>&-
+}
+
+# berth ARG...: as the user, in those groups.
+berth() { (in_groups as_user "$BERTH" "$@"); }
+
+start() { berth run -d --rm --name "$name" --rootfs "$BERTH_TEST_SMALL" "$@" -- sleep 60; }
+
+# limit FILE: what the file of the workspace's group says.
+limit() { cat "$(where "$1")/$group/berth-$name/$2"; }
+
+none_left() { [ -z "$(find /sys/fs/cgroup -maxdepth 3 -name "berth-$name")" ]; }
+
+@test "v1: a hog is killed at --memory, and that is told" {
+	run berth run --name "$name" --rootfs "$BERTH_TEST_SMALL" --memory 32m --swap 0 -- \
+		sh -c 'x=x; while :; do x=$x$x; done'
+	assert_status 137
+	assert_has "OOM-killed at memory.limit_in_bytes 32 MiB"
+	run berth inspect "$name"
+	assert_has '"memory 32m: memory.limit_in_bytes = 33554432 (cgroup v1)"'
+	assert_has '"reason": "OOM-killed at memory.limit_in_bytes 32 MiB: '
+	assert_has '"oom_kills": 1'
+	none_left
+}
+
+@test "v1: --pids stops a fork bomb" {
+	start --pids 20
+	assert_equal "$(limit pids pids.max)" 20
+	run berth exec "$name" -- sh -c 'for i in 1 2 3 4 5 6 7 8 9; do (sleep 9 & sleep 9 & sleep 9 &); done'
+	assert_has "can't fork"
+	[ "$(limit pids payload/pids.current)" -le 20 ]
+	run berth inspect "$name"
+	assert_has '"pids 20: pids.max = 20 (cgroup v1)"'
+	[[ $output != *'"pids_max": 0'* ]]
+}
+
+@test "v1: --cpus holds a busy loop back" {
+	throttled() { limit cpu cpu.stat | grep -q 'nr_throttled [1-9]'; }
+	start --cpus 0.2
+	assert_equal "$(limit cpu cpu.cfs_quota_us)" 20000
+	berth exec -d "$name" -- sh -c 'while :; do :; done'
+	wait_until 20 throttled
+}
+
+@test "v1: --cpuset, and what it may not have" {
+	run berth run --rm --name "$name" --rootfs "$BERTH_TEST_SMALL" --cpuset 0 -- \
+		grep Cpus_allowed_list /proc/self/status
+	assert_output $'Cpus_allowed_list:\t0'
+	run -125 berth run --name "$name" --rootfs "$BERTH_TEST_SMALL" --cpuset 8000 -- true
+	assert_has "cgroup1-limit: write '8000' to 'cpuset.cpus' of cgroup v1"
+	assert_has "hint: "
+	none_left
+}
+
+@test "v1: swap counts with memory, and --cpu-weight becomes shares" {
+	swap=(--swap 1m)
+	[ -e "$(where memory)/memory.memsw.limit_in_bytes" ] || swap=()
+	start --memory 64m "${swap[@]}" --cpu-weight 50
+	assert_equal "$(limit cpu cpu.shares)" 512
+	assert_equal "$(limit memory memory.limit_in_bytes)" 67108864
+	[ "${#swap[@]}" -gt 0 ] || return 0
+	assert_equal "$(limit memory memory.memsw.limit_in_bytes)" 68157440
+}
+
+@test "v1: what exec starts is limited, too" {
+	start --memory 32m --swap 0
+	run berth exec "$name" -- sh -c 'x=x; while :; do x=$x$x; done'
+	assert_status 137
+	run berth inspect "$name"
+	assert_has '"oom_kills": 1'
+}
+
+@test "v1: root inside sees its own group, and cannot lift the limit above" {
+	start --memory 32m
+	run berth exec "$name" -- sh -c '
+		mkdir /dev/shm/m && mount -t cgroup -o memory m /dev/shm/m
+		echo -1 >/dev/shm/m/memory.limit_in_bytes
+		echo -1 >/dev/shm/m/../memory.limit_in_bytes
+		mkdir /dev/shm/m/below
+		cat /dev/shm/m/cgroup.procs >/dev/null && ls /dev/shm/m'
+	[[ $output == *memory.limit_in_bytes* ]]
+	[[ $output != *berth-* ]]
+	assert_equal "$(limit memory memory.limit_in_bytes)" 33554432
+	berth rm -f "$name"
+	none_left # with the group that root inside made
+}
+
+@test "v1: after a crash the next command removes the groups" {
+	start --memory 32m --pids 50
+	pid=$(berth inspect "$name" | sed -n 's/.*"supervisor": \([0-9]*\).*/\1/p')
+	kill -9 "$pid"
+	gone() { berth ps -a >/dev/null && none_left; }
+	wait_until 10 gone
+}
+
+@test "v1: groups that are not the user's are not used" {
+	for controller in "${hierarchies[@]}"; do chown 0 "$(where "$controller")/$group"; done
+	run -125 berth run --name "$name" --rootfs "$BERTH_TEST_SMALL" --memory 32m -- true
+	assert_has "the controller 'memory' is mounted as cgroup v1, and our own group '/$group' there is not ours"
+	assert_has "hint: "
+	run -0 berth run --rm --name "$name" --rootfs "$BERTH_TEST_SMALL" --memory 32m \
+		--best-effort memory -- echo ran
+	assert_has "ran"
+}
+
+@test "v1: what it has no file for, and a missing berth-cgroup1" {
+	run -125 berth run --name "$name" --rootfs "$BERTH_TEST_SMALL" --memory-high 32m -- true
+	assert_has "--memory-high 32m: cgroup v1 has nothing like it"
+	open=$(mktemp -d /run/berth.test.XXXXXX)
+	chmod 755 "$open"
+	install -m 0755 "$BERTH" "$open/berth"
+	BERTH=$open/berth
+	[ ! -e /usr/local/libexec/berth/berth-cgroup1 ] || return 0
+	run -125 berth run --name "$name" --rootfs "$BERTH_TEST_SMALL" --memory 32m -- true
+	assert_has "berth-cgroup1, which writes there, is missing"
+}
+
+@test "v1: root with lent IDs moves an init that has other ones" {
+	open=$(mktemp -d /run/berth.test.XXXXXX) # no user is kept out of it
+	chmod 755 "$open"
+	cp -a "$BERTH_TEST_SMALL" "$open/root"
+	echo 'root:5000000:65536' >ids
+	with_ids()
+	{
+		XDG_RUNTIME_DIR=$open BERTH=$BERTH unshare -m --propagation private \
+			bash -ec 'mount --bind ids /etc/subuid; mount --bind ids /etc/subgid; exec "$BERTH" "$@"' _ "$@"
+	}
+	run -0 with_ids run --rm --name "$name" --rootfs "$open/root" --memory 32m --pids 9 -- \
+		sh -c 'grep Uid /proc/1/status; cat /proc/self/cgroup'
+	assert_has $'Uid:\t0\t0\t0\t0' # the launcher's ID is gone
+	[[ $output != *"$name"* ]]
+	none_left
+}
