@@ -1,10 +1,14 @@
 #include "netns/packet.h"
 
 #include <arpa/inet.h>
+#include <linux/icmp.h>
+#include <linux/icmpv6.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/tcp.h>
 #include <string.h>
+
+#define ECHO_HEADER 8
 
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
 {
@@ -117,5 +121,27 @@ bool packet_read_syn(const void *data, size_t n, struct flow *ret)
 	flow.from.port = ntohs(tcp.source);
 	flow.to.port = ntohs(tcp.dest);
 	*ret = flow;
+	return true;
+}
+
+bool packet_read_echo(const void *data, size_t n, struct echo *ret)
+{
+	struct echo echo = { 0 };
+	size_t at = read_ip(data, n, IPPROTO_ICMP, &echo.flow);
+	const unsigned char *message;
+	const bool v4 = at != 0;
+
+	if (!v4)
+		at = read_ip(data, n, IPPROTO_ICMPV6, &echo.flow);
+	if (at == 0 || n - at < ECHO_HEADER)
+		return false;
+	message = (const unsigned char *)data + at;
+	if (endpoint_is_v4(&echo.flow.to) != v4 ||
+	    message[0] != (v4 ? ICMP_ECHO : ICMPV6_ECHO_REQUEST) || message[1] != 0)
+		return false;
+	echo.flow.from.port = (uint16_t)(message[4] << 8 | message[5]);
+	echo.data = message;
+	echo.n = n - at;
+	*ret = echo;
 	return true;
 }

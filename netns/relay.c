@@ -1,6 +1,7 @@
 #include "netns/relay.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
@@ -67,7 +68,8 @@ static int patience(const struct relay *relay)
 		return 0;
 	if (!TAILQ_EMPTY(&relay->breaking))
 		return BREAKING_MS;
-	if (!TAILQ_EMPTY(&relay->connecting) || !TAILQ_EMPTY(&relay->standing))
+	if (!TAILQ_EMPTY(&relay->connecting) || !TAILQ_EMPTY(&relay->standing) ||
+	    !TAILQ_EMPTY(&relay->asked) || !TAILQ_EMPTY(&relay->answered))
 		return EXPIRE_MS;
 	return -1;
 }
@@ -97,6 +99,12 @@ static void bury(struct relay *relay)
 		relay->doomed = tcp->doomed;
 		free(tcp);
 	}
+	while (relay->doomed_udp) {
+		struct udp *udp = relay->doomed_udp;
+
+		relay->doomed_udp = udp->doomed;
+		free(udp);
+	}
 }
 
 static int serve(struct relay *relay, struct err *err)
@@ -119,6 +127,7 @@ static int serve(struct relay *relay, struct err *err)
 		tcp_finish_breaking(relay);
 		if (relay->now - expired >= EXPIRE_MS) {
 			tcp_expire(relay);
+			udp_expire(relay);
 			expired = relay->now;
 		}
 		bury(relay);
@@ -129,10 +138,23 @@ int relay_main(const struct relay_config *config, const int sockets[RELAY_SOCKET
                struct err *err)
 {
 	struct relay *relay = calloc(1, sizeof(*relay));
+	const struct {
+		enum relay_socket socket;
+		struct source *source;
+		void (*ready)(struct relay *, struct source *, uint32_t);
+	} row[] = {
+		{ RELAY_QUEUE, &relay->queue, syn_ready },
+		{ RELAY_TCP4, &relay->listen4, tcp_accept },
+		{ RELAY_TCP6, &relay->listen6, tcp_accept },
+		{ RELAY_UDP4, &relay->udp4, udp_ready },
+		{ RELAY_UDP6, &relay->udp6, udp_ready },
+	};
 	int r = 0;
 
 	if (!relay)
 		return err_set(err, ENOMEM, "start the relay");
+	/* Who writes to a connection that was reset is told so by the error. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	relay->config = config;
 	relay->sockets = sockets;
 	TAILQ_INIT(&relay->connecting);
@@ -140,6 +162,8 @@ int relay_main(const struct relay_config *config, const int sockets[RELAY_SOCKET
 	TAILQ_INIT(&relay->ready);
 	TAILQ_INIT(&relay->starved);
 	TAILQ_INIT(&relay->breaking);
+	TAILQ_INIT(&relay->asked);
+	TAILQ_INIT(&relay->answered);
 	relay->connections_max = connections_max(config->connections);
 	pipes_fill(&relay->pipes);
 	if (getrandom(&relay->seed, sizeof(relay->seed), 0) < 0)
@@ -147,13 +171,8 @@ int relay_main(const struct relay_config *config, const int sockets[RELAY_SOCKET
 	relay->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (relay->epoll < 0)
 		r = err_set(err, errno, "start the relay");
-	if (r == 0)
-		r = listen_to(relay, sockets[RELAY_QUEUE], &relay->queue, syn_ready, err);
-	if (r == 0)
-		r = listen_to(relay, sockets[RELAY_TCP4], &relay->listen4, tcp_accept,
-		              err);
-	if (r == 0)
-		r = listen_to(relay, sockets[RELAY_TCP6], &relay->listen6, tcp_accept,
+	for (size_t i = 0; r == 0 && i < sizeof(row) / sizeof(row[0]); i++)
+		r = listen_to(relay, sockets[row[i].socket], row[i].source, row[i].ready,
 		              err);
 	if (r == 0)
 		r = serve(relay, err);

@@ -52,6 +52,10 @@ enum relay_socket {
 	RELAY_QUEUE,
 	RELAY_TCP4,
 	RELAY_TCP6,
+	RELAY_UDP4,
+	RELAY_UDP6,
+	RELAY_RAW4,
+	RELAY_RAW6,
 	RELAY_SOCKETS,
 };
 
@@ -74,7 +78,7 @@ int relay_install(const struct relay_config *config, struct err *err);
  * @ret:	owned by the caller; written on success only
  * @err:	filled in on failure
  *
- * Takes CAP_NET_ADMIN over the namespace.
+ * Takes CAP_NET_ADMIN, CAP_NET_RAW and CAP_NET_BIND_SERVICE over the namespace.
  *
  * Return: 0 or -errno.
  */

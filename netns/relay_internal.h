@@ -9,7 +9,9 @@
 
 /* What the parts of the relay share. One thread, one epoll; nothing here blocks. */
 
-#define RELAY_QUEUE_NUMBER 0
+/* The queues of nfnetlink: SYNs, and echo requests. */
+#define RELAY_QUEUE_SYN 0
+#define RELAY_QUEUE_ECHO 1
 #define RELAY_PORT 1
 #define RELAY_KEEPALIVE_S 120
 
@@ -81,13 +83,39 @@ struct tcp {
 	struct tcp_end end[2];
 	struct tcp_way way[2]; /* from that end to the other */
 	struct flow flow;
-	uint64_t since;  /* ms, in this state */
-	uint32_t packet; /* the held SYN */
+	uint64_t since;      /* ms, in this state */
+	uint32_t packet;     /* the held SYN */
+	uint8_t nameservers; /* how many were tried; 0 for another destination */
 	enum tcp_state state;
 };
 
 TAILQ_HEAD(tcp_list, tcp);
 #define TCP_BUCKETS 1024
+
+/* One sender and one destination of UDP, or of echo requests. */
+struct udp {
+	struct source source;
+	LIST_ENTRY(udp) bucket;
+	TAILQ_ENTRY(udp) queue; /* .asked or .answered */
+	struct udp *doomed;
+	struct flow flow;
+	uint64_t since, used; /* ms */
+	int fd;
+	uint8_t protocol; /* IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_ICMPV6 */
+	bool answered;
+	bool dns;           /* goes to a nameserver of the pod */
+	uint8_t nameserver; /* which */
+};
+
+TAILQ_HEAD(udp_list, udp);
+#define UDP_BUCKETS 1024
+
+/* Datagrams that are read at once, with room for headers before them. */
+#define BATCH 4
+#define DATAGRAM_MAX 65536
+struct datagrams {
+	unsigned char data[BATCH][PACKET_HEADROOM + 8 + DATAGRAM_MAX];
+};
 
 struct relay {
 	const struct relay_config *config;
@@ -95,7 +123,7 @@ struct relay {
 	int epoll;
 	uint64_t now; /* ms, monotonic; when epoll returned */
 	uint32_t seed;
-	struct source queue, listen4, listen6;
+	struct source queue, listen4, listen6, udp4, udp6;
 	struct pipe_pool pipes;
 
 	unsigned int connections, connections_max;
@@ -106,13 +134,21 @@ struct relay {
 	struct tcp_list starved;  /* wait for a pipe */
 	struct tcp_list breaking; /* oldest first */
 	struct tcp *doomed;       /* to be freed when nobody refers to them any more */
+
+	unsigned int flows;
+	LIST_HEAD(, udp) flow_bucket[UDP_BUCKETS];
+	struct udp_list asked, answered; /* least recently used first */
+	struct udp *doomed_udp;
+	uint32_t fragment_id;
+	uint8_t nameserver; /* which one of the pod answers */
+	struct datagrams datagrams;
 };
 
 /* relay_rules.c: all of the table, by nft's queue or by the xt target. */
 void relay_rules(struct netlink_batch *batch, const struct relay_config *config,
                  bool compat);
 
-/* relay_socket.c: what makes our socket the listener on the queue. */
+/* relay_socket.c: what makes our socket the listener on the queues. */
 void relay_queue_messages(struct netlink_batch *batch, unsigned int length);
 
 /* relay_refuse.c */
@@ -141,6 +177,48 @@ void syn_ready(struct relay *relay, struct source *source, uint32_t events);
 
 /* Lets a held SYN go on with one of the marks, or drops it (0). */
 void syn_verdict(struct relay *relay, uint32_t packet, uint32_t mark);
+
+/* relay_udp.c: from the workspace outward. */
+
+void udp_ready(struct relay *relay, struct source *source, uint32_t events);
+void udp_expire(struct relay *relay);
+
+/* Closes the flow; it is freed at the end of the turn. */
+void udp_close(struct relay *relay, struct udp *udp);
+
+/* Answered or asked again: it is the last one to be given up. */
+void udp_used(struct relay *relay, struct udp *udp);
+
+/**
+ * udp_find() - The flow of a datagram, made if there is none
+ * @relay:	us
+ * @flow:	who and where
+ * @protocol:	IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_ICMPV6
+ * @head:	the first 8 bytes behind the IP header, for the answer where it cannot be
+ *
+ * Return: NULL where it may not, or cannot be sent; the workspace was told.
+ */
+struct udp *udp_find(struct relay *relay, const struct flow *flow, uint8_t protocol,
+                     const unsigned char head[8]);
+
+/* relay_echo.c: a packet of the queue of echo requests. */
+void echo_ask(struct relay *relay, const void *data, size_t n);
+
+/* relay_answer.c: from outside to the workspace. */
+
+/* The outer socket of a flow has datagrams or errors. */
+void udp_answered(struct relay *relay, struct source *source, uint32_t events);
+
+/**
+ * answer_error() - Tell the workspace by ICMP what became of a packet
+ * @relay:	us
+ * @flow:	of the packet
+ * @protocol:	of it
+ * @head:	its first 8 bytes behind the IP header
+ * @error:	errno value as of connect(2) or send(2)
+ */
+void answer_error(struct relay *relay, const struct flow *flow, uint8_t protocol,
+                  const unsigned char head[8], int error);
 
 /* relay_tcp_open.c: connections that are being made. */
 

@@ -1,8 +1,10 @@
-#include <netinet/in.h> /* before the kernel's */
+#include "netns/relay_internal.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/fib_rules.h>
+#include <linux/icmp.h>
+#include <linux/icmpv6.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/rtnetlink.h>
@@ -10,7 +12,6 @@
 
 #include "base/fd.h"
 #include "netns/nft.h"
-#include "netns/relay_internal.h"
 #include "netns/route.h"
 
 #define TABLE "berth_relay"
@@ -106,9 +107,26 @@ static void hold(struct netlink_batch *batch, const struct relay_config *config,
 	nft_match_l4proto(&rule, IPPROTO_TCP);
 	nft_match_payload(&rule, NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS_OFFSET, &mask,
 	                  &syn, sizeof(syn), true);
-	nft_queue(&rule, RELAY_QUEUE_NUMBER, compat);
+	nft_queue(&rule, RELAY_QUEUE_SYN, compat);
 	nft_add_rule(batch, &rule,
 	             compat ? "hold SYNs (xt NFQUEUE)" : "hold SYNs (queue)");
+	/* The gateway would answer for everybody. */
+	for (size_t i = 0; i < 2; i++) {
+		struct ip gateway = config->gateway[i];
+		const bool v4 = gateway.family == AF_INET;
+		const uint8_t echo = v4 ? ICMP_ECHO : ICMPV6_ECHO_REQUEST;
+
+		if (!gateway.family)
+			continue;
+		gateway.prefix = v4 ? 32 : 128;
+		rule = from_workspace(config, HOLD);
+		nft_match_ip(&rule, false, &gateway, false);
+		nft_match_l4proto(&rule, v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+		nft_match_payload(&rule, NFT_PAYLOAD_TRANSPORT_HEADER, 0, NULL, &echo,
+		                  sizeof(echo), true);
+		nft_queue(&rule, RELAY_QUEUE_ECHO, compat);
+		nft_add_rule(batch, &rule, "relay echo requests");
+	}
 }
 
 /* What the relay's verdict on a SYN was. */
@@ -148,6 +166,11 @@ static void divert(struct netlink_batch *batch, const struct relay_config *confi
 	nft_verdict(&rule, NF_ACCEPT);
 	nft_add_rule(batch, &rule, "divert connections (tproxy)");
 	answer(batch);
+	rule = from_workspace(config, DIVERT);
+	nft_match_l4proto(&rule, IPPROTO_UDP);
+	nft_tproxy(&rule, RELAY_PORT);
+	nft_verdict(&rule, NF_ACCEPT);
+	nft_add_rule(batch, &rule, "divert datagrams (tproxy)");
 	rule = from_workspace(config, DIVERT);
 	nft_match_l4proto(&rule, IPPROTO_TCP);
 	nft_verdict(&rule, NF_ACCEPT);

@@ -9,15 +9,18 @@
 #include "base/fd.h"
 #include "netns/relay_internal.h"
 
-/* Of a SYN: the longest IPv4 header and the TCP header. */
-#define QUEUE_BYTES 128
+/* Of a SYN: the longest IPv4 header and the TCP header. An echo request counts whole. */
+#define SYN_BYTES 128
+#define ECHO_BYTES 65531
+#define ECHO_LENGTH 64
 #define BACKLOG 1024
 
-static struct nlmsghdr *configure(struct netlink_batch *batch, const char *what)
+static struct nlmsghdr *configure(struct netlink_batch *batch, uint16_t queue,
+                                  const char *what)
 {
 	const struct nfgenmsg body = { .nfgen_family = AF_UNSPEC,
 		                       .version = NFNETLINK_V0,
-		                       .res_id = htons(RELAY_QUEUE_NUMBER) };
+		                       .res_id = htons(queue) };
 	struct nlmsghdr *message = netlink_begin(
 		batch, NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_CONFIG, NLM_F_ACK, "%s", what);
 
@@ -25,21 +28,29 @@ static struct nlmsghdr *configure(struct netlink_batch *batch, const char *what)
 	return message;
 }
 
-void relay_queue_messages(struct netlink_batch *batch, unsigned int length)
+static void bind_queue(struct netlink_batch *batch, uint16_t queue, uint32_t bytes,
+                       uint32_t length)
 {
 	const struct nfqnl_msg_config_cmd bind = { .command = NFQNL_CFG_CMD_BIND };
 	const struct nfqnl_msg_config_params params = {
-		.copy_range = htonl(QUEUE_BYTES),
+		.copy_range = htonl(bytes),
 		.copy_mode = NFQNL_COPY_PACKET,
 	};
-	struct nlmsghdr *message = configure(batch, "listen on the nfnetlink queue");
+	struct nlmsghdr *message =
+		configure(batch, queue, "listen on an nfnetlink queue");
 
 	mnl_attr_put(message, NFQA_CFG_CMD, sizeof(bind), &bind);
 	netlink_end(batch, message);
-	message = configure(batch, "set the nfnetlink queue's size");
+	message = configure(batch, queue, "set an nfnetlink queue's size");
 	mnl_attr_put(message, NFQA_CFG_PARAMS, sizeof(params), &params);
 	mnl_attr_put_u32(message, NFQA_CFG_QUEUE_MAXLEN, htonl(length));
 	netlink_end(batch, message);
+}
+
+void relay_queue_messages(struct netlink_batch *batch, unsigned int length)
+{
+	bind_queue(batch, RELAY_QUEUE_SYN, SYN_BYTES, length);
+	bind_queue(batch, RELAY_QUEUE_ECHO, ECHO_BYTES, ECHO_LENGTH);
 }
 
 static int open_queue(unsigned int length, struct err *err)
@@ -79,8 +90,14 @@ static int open_transparent(int family, int type, struct err *err)
 	if (bind(sock, &any.any, family == AF_INET6 ? sizeof(any.v6) : sizeof(any.v4)) <
 	    0)
 		return err_set(err, errno, "bind to port %d", RELAY_PORT);
-	if (type != SOCK_STREAM)
+	if (type != SOCK_STREAM) {
+		if (setsockopt(sock, family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP,
+		               family == AF_INET6 ? IPV6_RECVORIGDSTADDR
+		                                  : IP_RECVORIGDSTADDR,
+		               &on, sizeof(on)) < 0)
+			return err_set(err, errno, "ask for destinations");
 		return take_fd(&sock);
+	}
 	/* What is accepted has these too. */
 	(void)setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	(void)setsockopt(sock, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
@@ -90,23 +107,58 @@ static int open_transparent(int family, int type, struct err *err)
 	return take_fd(&sock);
 }
 
+/* Sends what it is given, IP header and all, to the workspace; receives nothing. */
+static int open_raw(int family, const char *ifname, struct err *err)
+{
+	cleanup_close int sock =
+		socket(family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW);
+
+	if (sock < 0)
+		return err_set(err, errno, "make a raw socket");
+	if (setsockopt(sock, SOL_SOCKET, SO_BINDTODEVICE, ifname,
+	               (socklen_t)strlen(ifname)) < 0)
+		return err_set(err, errno, "bind a raw socket to '%s'", ifname);
+	return take_fd(&sock);
+}
+
+static int open_family(const struct relay_config *config, int family,
+                       int ret[RELAY_SOCKETS], struct err *err)
+{
+	const int v6 = family == AF_INET6;
+	int r = open_transparent(family, SOCK_STREAM, err);
+
+	if (r < 0)
+		return r;
+	ret[RELAY_TCP4 + v6] = r;
+	r = open_transparent(family, SOCK_DGRAM, err);
+	if (r < 0)
+		return r;
+	ret[RELAY_UDP4 + v6] = r;
+	r = open_raw(family, config->ifname, err);
+	if (r < 0)
+		return r;
+	ret[RELAY_RAW4 + v6] = r;
+	return 0;
+}
+
 int relay_open(const struct relay_config *config, int ret[RELAY_SOCKETS], struct err *err)
 {
-	cleanup_close int queue = -EBADF, tcp4 = -EBADF, tcp6 = -EBADF;
+	int sockets[RELAY_SOCKETS], r;
 
-	queue = open_queue(config->held, err);
-	if (queue < 0)
-		return queue;
-	tcp4 = open_transparent(AF_INET, SOCK_STREAM, err);
-	if (tcp4 < 0)
-		return tcp4;
-	if (config->workspace[1].family) {
-		tcp6 = open_transparent(AF_INET6, SOCK_STREAM, err);
-		if (tcp6 < 0)
-			return tcp6;
+	for (int i = 0; i < RELAY_SOCKETS; i++)
+		sockets[i] = -EBADF;
+	r = open_queue(config->held, err);
+	if (r >= 0) {
+		sockets[RELAY_QUEUE] = r;
+		r = open_family(config, AF_INET, sockets, err);
 	}
-	ret[RELAY_QUEUE] = take_fd(&queue);
-	ret[RELAY_TCP4] = take_fd(&tcp4);
-	ret[RELAY_TCP6] = take_fd(&tcp6);
-	return 0;
+	if (r >= 0 && config->workspace[1].family)
+		r = open_family(config, AF_INET6, sockets, err);
+	for (int i = 0; i < RELAY_SOCKETS; i++) {
+		if (r < 0)
+			close_fdp(&sockets[i]);
+		else
+			ret[i] = sockets[i];
+	}
+	return r < 0 ? r : 0;
 }

@@ -11,11 +11,14 @@
 /* Packets to look at before others have their turn. */
 #define PACKETS_PER_TURN 64
 
-static struct nlmsghdr *queue_message(void *buffer, uint16_t type)
+/* The longest packet, and what the kernel says beside it. */
+#define MESSAGE_MAX (66 * 1024)
+
+static struct nlmsghdr *queue_message(void *buffer, uint16_t queue, uint16_t type)
 {
 	const struct nfgenmsg body = { .nfgen_family = AF_UNSPEC,
 		                       .version = NFNETLINK_V0,
-		                       .res_id = htons(RELAY_QUEUE_NUMBER) };
+		                       .res_id = htons(queue) };
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
 
 	message->nlmsg_type = NFNL_SUBSYS_QUEUE << 8 | type;
@@ -24,16 +27,16 @@ static struct nlmsghdr *queue_message(void *buffer, uint16_t type)
 	return message;
 }
 
-void syn_verdict(struct relay *relay, uint32_t packet, uint32_t mark)
+static void verdict(struct relay *relay, uint16_t queue, uint32_t packet, uint32_t mark)
 {
 	_Alignas(NLMSG_ALIGNTO) unsigned char buffer[128];
-	const struct nfqnl_msg_verdict_hdr verdict = {
+	const struct nfqnl_msg_verdict_hdr body = {
 		.verdict = htonl(mark ? NF_ACCEPT : NF_DROP),
 		.id = htonl(packet),
 	};
-	struct nlmsghdr *message = queue_message(buffer, NFQNL_MSG_VERDICT);
+	struct nlmsghdr *message = queue_message(buffer, queue, NFQNL_MSG_VERDICT);
 
-	mnl_attr_put(message, NFQA_VERDICT_HDR, sizeof(verdict), &verdict);
+	mnl_attr_put(message, NFQA_VERDICT_HDR, sizeof(body), &body);
 	if (mark)
 		mnl_attr_put_u32(message, NFQA_MARK, htonl(mark));
 	/* A verdict that is lost is a SYN that is lost: it will be sent again. */
@@ -41,8 +44,14 @@ void syn_verdict(struct relay *relay, uint32_t packet, uint32_t mark)
 	           MSG_DONTWAIT);
 }
 
+void syn_verdict(struct relay *relay, uint32_t packet, uint32_t mark)
+{
+	verdict(relay, RELAY_QUEUE_SYN, packet, mark);
+}
+
 static void packet(struct relay *relay, const struct nlmsghdr *message)
 {
+	const struct nfgenmsg *body = mnl_nlmsg_get_payload(message);
 	const struct nfqnl_msg_packet_hdr *head = NULL;
 	const void *payload = NULL;
 	const struct nlattr *attr;
@@ -61,6 +70,13 @@ static void packet(struct relay *relay, const struct nlmsghdr *message)
 	}
 	if (!head)
 		return;
+	if (ntohs(body->res_id) == RELAY_QUEUE_ECHO) {
+		/* It is answered by us, whatever becomes of it. */
+		verdict(relay, RELAY_QUEUE_ECHO, ntohl(head->packet_id), 0);
+		if (payload)
+			echo_ask(relay, payload, n);
+		return;
+	}
 	if (payload && packet_read_syn(payload, n, &flow))
 		tcp_ask(relay, &flow, ntohl(head->packet_id));
 	else
@@ -69,7 +85,7 @@ static void packet(struct relay *relay, const struct nlmsghdr *message)
 
 void syn_ready(struct relay *relay, struct source *source, uint32_t events)
 {
-	_Alignas(NLMSG_ALIGNTO) unsigned char buffer[8192];
+	_Alignas(NLMSG_ALIGNTO) unsigned char buffer[MESSAGE_MAX];
 
 	(void)source;
 	(void)events;

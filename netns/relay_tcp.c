@@ -1,8 +1,8 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -66,16 +66,14 @@ static enum progress break_off(struct relay *relay, struct tcp *tcp)
 	return CLOSED;
 }
 
-static bool delivered(const struct tcp *tcp)
+static bool delivered(const struct tcp_end *end)
 {
-	for (int i = 0; i < 2; i++) {
-		int unsent = 0;
+	struct tcp_info info;
+	socklen_t n = sizeof(info);
 
-		if (!tcp->end[i].failed &&
-		    ioctl(tcp->end[i].fd, SIOCOUTQ, &unsent) == 0 && unsent > 0)
-			return false;
-	}
-	return true;
+	if (end->failed || getsockopt(end->fd, IPPROTO_TCP, TCP_INFO, &info, &n) < 0)
+		return true;
+	return info.tcpi_unacked == 0 && info.tcpi_notsent_bytes == 0;
 }
 
 void tcp_finish_breaking(struct relay *relay)
@@ -84,7 +82,8 @@ void tcp_finish_breaking(struct relay *relay)
 
 	for (tcp = TAILQ_FIRST(&relay->breaking); tcp; tcp = next) {
 		next = TAILQ_NEXT(tcp, queue);
-		if (delivered(tcp) || relay->now - tcp->since >= BREAK_MS)
+		if ((delivered(&tcp->end[INNER]) && delivered(&tcp->end[OUTER])) ||
+		    relay->now - tcp->since >= BREAK_MS)
 			tcp_close(relay, tcp, true);
 	}
 }

@@ -120,6 +120,7 @@ static void begin(struct relay *relay, const struct flow *flow, const struct end
 	tcp->packet = packet;
 	tcp->since = relay->now;
 	tcp->state = TCP_CONNECTING;
+	tcp->nameservers = to != &flow->to;
 	for (int i = 0; i < 2; i++) {
 		tcp->end[i].source.ready = tcp_end_ready;
 		tcp->end[i].tcp = tcp;
@@ -159,7 +160,7 @@ void tcp_ask(struct relay *relay, const struct flow *flow, uint32_t packet)
 			syn_verdict(relay, packet, MARK_REFUSED);
 			return;
 		}
-		to = &config->nameserver[0];
+		to = &config->nameserver[relay->nameserver];
 	} else if (relay_refuses(config, &to->address)) {
 		syn_verdict(relay, packet, MARK_FORBIDDEN);
 		return;
@@ -177,11 +178,27 @@ void tcp_ask(struct relay *relay, const struct flow *flow, uint32_t packet)
 	begin(relay, flow, to, packet);
 }
 
+/* The next nameserver, from now on for all; false when all were tried. */
+static bool try_next(struct relay *relay, struct tcp *tcp)
+{
+	const struct relay_config *config = relay->config;
+
+	if (tcp->nameservers == 0 || tcp->nameservers >= config->nameservers)
+		return false;
+	tcp->nameservers++;
+	relay->nameserver = (uint8_t)((relay->nameserver + 1) % config->nameservers);
+	drop_fd(&tcp->end[OUTER].fd);
+	tcp->end[OUTER].failed = 0;
+	return reach(relay, tcp, &config->nameserver[relay->nameserver]) == 0;
+}
+
 void tcp_connected(struct relay *relay, struct tcp *tcp)
 {
 	struct tcp_end *outer = &tcp->end[OUTER];
 
 	if (outer->failed) {
+		if (try_next(relay, tcp))
+			return;
 		give_up(relay, tcp, mark_of(outer->failed));
 		return;
 	}

@@ -194,7 +194,7 @@ static void test_queue(void **state)
 	(void)state;
 	netlink_batch_init(&batch);
 	relay_queue_messages(&batch, 77);
-	assert_int_equal(batch.n, 2);
+	assert_int_equal(batch.n, 4);
 	left = (int)batch.size;
 	message = mnl_nlmsg_next(message, &left);
 	mnl_attr_for_each(attr, message,
