@@ -30,7 +30,7 @@ __berth_value()
 {
 	case $3 in
 	--init) __berth_reply $'auto\nsystemd\nberth\nnone' "$4" ;;
-	--net) __berth_reply $'none\nhost' "$4" ;;
+	--net) __berth_reply $'auto\nrelay\nhost\nnone' "$4" ;;
 	--format)
 		case $2 in
 		plan | check) __berth_reply $'text\njson' "$4" ;;

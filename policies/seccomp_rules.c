@@ -261,6 +261,30 @@ static const struct seccomp_rule warden_rules[] = {
 	ALLOW("exit exit_group",
 	      "the warden's own end"),
 };
+
+static const struct seccomp_rule relay_rules[] = {
+	ALLOW("accept4 bind connect getpeername getsockname getsockopt listen recvfrom "
+	      "recvmmsg recvmsg sendmmsg sendmsg sendto setsockopt shutdown",
+	      "the connections of the workspace"),
+	WHERE("socket", 0, WORD, AF_INET, SECCOMP_ALLOW,
+	      "from the pod's network"),
+	WHERE("socket", 0, WORD, AF_INET6, SECCOMP_ALLOW,
+	      "likewise"),
+	REFUSE("socket", EAFNOSUPPORT,
+	       "no other family has a use here"),
+	ALLOW("close epoll_create1 epoll_ctl epoll_pwait epoll_pwait2 epoll_wait fcntl "
+	      "pipe2 poll ppoll read splice tee write writev",
+	      "the event loop, and bytes from one socket to another"),
+	ALLOW("rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack",
+	      "its signal mask and handlers"),
+	ALLOW("brk futex madvise mmap mprotect mremap munmap",
+	      "malloc and its lock"),
+	ALLOW("clock_gettime clock_nanosleep getegid geteuid getgid getpid getrandom "
+	      "gettid getuid prlimit64 restart_syscall timerfd_create timerfd_settime",
+	      "time, and what the C library asks by itself"),
+	ALLOW("exit exit_group",
+	      "the relay's own end"),
+};
 /* clang-format on */
 
 #undef ALLOW
@@ -301,6 +325,12 @@ const struct seccomp_set seccomp_sets[] = {
 		.why = "berth's own PID 1 of level 1, after the launch",
 		.rules = warden_rules,
 		.n = N(warden_rules),
+	},
+	{
+		.name = "relay",
+		.why = "what carries the workspace's bytes to the pod's network",
+		.rules = relay_rules,
+		.n = N(relay_rules),
 	},
 };
 const size_t seccomp_sets_n = N(seccomp_sets);

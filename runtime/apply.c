@@ -20,6 +20,11 @@ static apply_fn *const apply_fns[STEP_MAX] = {
 	[STEP_SPAWN]         = apply_spawn,
 	[STEP_MAP]           = apply_map,
 	[STEP_UCOUNT]        = apply_ucount,
+	[STEP_RELAY]         = apply_relay,
+	[STEP_GATEWAY]       = apply_gateway,
+	[STEP_VETH]          = apply_veth,
+	[STEP_SHAPE]         = apply_shape,
+	[STEP_UPLINK]        = apply_uplink,
 	[STEP_PRIVATE]       = apply_private,
 	[STEP_HIDE]          = apply_hide,
 	[STEP_ROOT]          = apply_root,
@@ -37,6 +42,7 @@ static apply_fn *const apply_fns[STEP_MAX] = {
 	[STEP_UNSHARE]       = apply_unshare,
 	[STEP_HOSTNAME]      = apply_hostname,
 	[STEP_LOOPBACK]      = apply_loopback,
+	[STEP_ADDRESS]       = apply_address,
 	[STEP_OOM]           = apply_oom,
 	[STEP_REROOT]        = apply_reroot,
 	[STEP_PIVOT]         = apply_pivot,
@@ -64,6 +70,7 @@ void launch_init(struct launch *launch)
 #define NONE { NULL, -EBADF, -EBADF, -EBADF }
 		.cgroup1 = { NONE, NONE, NONE, NONE, NONE, NONE },
 #undef NONE
+		.relay = -EBADF,
 		.warden_pidfd = -EBADF,
 		.init_pidfd = -EBADF,
 		.proc = -EBADF,

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/number.h"
+#include "netns/rate.h"
 #include "options.h"
 #include "run.h"
 #include "state.h"
@@ -62,7 +63,17 @@ static int set_net(void *field, const char *value, struct err *err)
 			*mode = (enum net_mode)i;
 			return 0;
 		}
-	return err_set(err, EINVAL, "'%s' is not none or host", value);
+	return err_set(err, EINVAL, "'%s' is not auto, relay, host or none", value);
+}
+
+static int set_rate(void *field, const char *value, struct err *err)
+{
+	uint64_t ignored;
+	int r = rate_parse(value, &ignored, err);
+
+	if (r == 0)
+		*(const char **)field = value;
+	return r;
 }
 
 static int set_format(void *field, const char *value, struct err *err)
@@ -172,7 +183,9 @@ static const struct option run_options[] = {
 	{ "name",              0,   "NAME",     "name of the workspace", set_text, FIELD(name) },
 	{ "rootfs",            0,   "host|DIR", "root file system; DIR:O keeps DIR as it is (host)", set_text, FIELD(rootfs) },
 	{ "init",              0,   "MODE",     "auto, systemd, berth or none (auto)", set_init, FIELD(init) },
-	{ "net",               0,   "MODE",     "none or host (none)", set_net, FIELD(net) },
+	{ "net",               0,   "MODE",     "auto, relay, host or none (none)", set_net, FIELD(net) },
+	{ "rate-down",         0,   "RATE",     "download rate: 100mbit, 2gbit, 10MB (bytes a second)", set_rate, FIELD(rate_down) },
+	{ "rate-up",           0,   "RATE",     "upload rate", set_rate, FIELD(rate_up) },
 	{ "volume",            'v', "SRC:DST[:ro]", "attach a directory or file of the pod", add_volume, 0 },
 	{ "env",               'e', "K[=V]",    "set a variable inside", add_env, 0 },
 	{ "user",              'u', "USER[:GROUP]", "run as this user, looked up inside", set_text, FIELD(user) },
@@ -459,6 +472,8 @@ const char *const *config_words(const struct config *c, struct arena *arena,
 		  c->overlay ? arena_printf(arena, "%s:O", c->rootfs) : c->rootfs },
 		{ "--init", init_mode_name[c->init] },
 		{ "--net", net_mode_name[c->net] },
+		{ "--rate-down", c->rate_down },
+		{ "--rate-up", c->rate_up },
 		{ "--user", c->user },
 		{ "--workdir", c->workdir },
 		{ "--hostname", c->hostname },

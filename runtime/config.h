@@ -19,8 +19,10 @@ enum init_mode {
 };
 
 enum net_mode {
-	NET_NONE, /* loopback only */
-	NET_HOST, /* the pod's network */
+	NET_NONE,  /* loopback only */
+	NET_HOST,  /* the pod's network */
+	NET_RELAY, /* one of its own, and our relay to the pod's */
+	NET_AUTO,  /* the best of them that works here */
 	NET_MODE_MAX,
 };
 
@@ -44,6 +46,8 @@ struct volume {
  * @rootfs:		"host", or an absolute directory
  * @overlay:		":O" behind the directory: changes go to an upper layer
  * @init:		as asked; plan_build() resolves INIT_AUTO
+ * @net:			as asked; plan_build() resolves NET_AUTO
+ * @rate_down, @rate_up: "100mbit", checked; NULL: as fast as it goes
  * @user:		"NAME|UID[:GROUP|GID]" looked up inside, NULL for root
  * @workdir:		absolute, NULL for "/"
  * @hostname:		never NULL
@@ -64,6 +68,7 @@ struct config {
 	bool overlay;
 	enum init_mode init;
 	enum net_mode net;
+	const char *rate_down, *rate_up;
 	const char *user, *workdir, *hostname, *state;
 	const struct volume *volume;
 	size_t volume_n;

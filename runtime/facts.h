@@ -9,6 +9,7 @@
 #include "cgroups/detect.h"
 #include "cgroups/v1.h"
 #include "idmap.h"
+#include "netns/survey.h"
 
 /**
  * struct mount_fact - One line of /proc/self/mountinfo
@@ -67,6 +68,9 @@ struct device_fact {
  * @has_dockerd, @has_containerd, @has_crun: it has these programs where commands are
  *		looked up; not asked for where a command is to run
  * @has_daemon_json: it has a configuration of dockerd's
+ * @has_hosts:	it has /etc/hosts; this and the next are asked for with --net relay only
+ * @resolv_conf_link: where /etc/resolv.conf leads, absolute in it; NULL where it is no
+ *		link
  */
 struct root_fact {
 	dev_t dev;
@@ -75,6 +79,8 @@ struct root_fact {
 	uid_t owner;
 	bool has_resolv_conf, has_hostname;
 	bool has_dockerd, has_containerd, has_crun, has_daemon_json;
+	bool has_hosts;
+	const char *resolv_conf_link;
 };
 
 /**
@@ -106,6 +112,7 @@ struct root_fact {
  * @source:		one for each volume of the config
  * @device:		one for each limit of the config
  * @kernel_files:	bit i: kernel_files[i] exists
+ * @net:		the pod's network; NULL where it is not asked for, or cannot be
  */
 struct facts {
 	uid_t uid;
@@ -128,6 +135,7 @@ struct facts {
 	const struct source_fact *source;
 	const struct device_fact *device;
 	uint64_t kernel_files;
+	const struct net_facts *net;
 };
 
 #endif

@@ -43,6 +43,26 @@ static const struct {
 	{ "ucount", EROFS, "set procMount: Unmasked (with hostUsers: false) in the pod" },
 	{ "ucount", EACCES,
 	  "set procMount: Unmasked (with hostUsers: false) in the pod" },
+	{ "veth", EOPNOTSUPP,
+	  "the kernel has no veth and may load none: have the module loaded on the node, "
+	  "or "
+	  "use --net none" },
+	{ "shape", ENOENT,
+	  "the kernel lacks sch_tbf, ifb, act_mirred or cls_u32, and may load none: have "
+	  "the "
+	  "modules loaded on the node, or leave the rate out" },
+	{ "shape", EOPNOTSUPP,
+	  "the kernel lacks ifb and may load none: have the module loaded on the node, "
+	  "or "
+	  "leave --rate-up out" },
+	{ "uplink", ENOENT,
+	  "the kernel lacks nft_tproxy, or both nft_queue and xt_NFQUEUE, and may load "
+	  "none: "
+	  "have the modules loaded on the node, or use --net none" },
+	{ "uplink", EPROTONOSUPPORT,
+	  "the kernel has no nf_tables, or no nfnetlink_queue: have the modules loaded "
+	  "on the "
+	  "node, or use --net none" },
 	{ "mount", EPERM,
 	  "a covered /proc or /sys forbids new ones: set procMount: Unmasked (with "
 	  "hostUsers: "

@@ -34,6 +34,9 @@
  * @store:	where upper layers and volumes lie
  * @nproc:	RLIMIT_NPROC as it was
  * @init:	the warden's child
+ * @relay_pid:	likewise, once it serves; 0 without one
+ * @relay:	the warden's end of the pair with the relay; in the relay, its own
+ * @gateway:	the warden is in the gateway's network namespace
  * @stdin_to_stderr: what the payload gets as 0, 1 and 2 when it has no pty
  * @airlock:	what init becomes before the payload, -EBADF where it need not
  * @pty_master, @pty_slave, @notify: made by init, handed to the supervisor
@@ -59,7 +62,9 @@ struct launch {
 
 	int proc, root, store;
 	struct rlimit nproc;
-	pid_t init;
+	pid_t init, relay_pid;
+	int relay;
+	bool gateway;
 	int stdin_to_stderr[3];
 	int pty_master, pty_slave, notify, airlock;
 	int service[SERVICES_MAX];
@@ -85,6 +90,9 @@ int apply_until(struct launch *launch, enum actor actor, enum step_kind stop,
 /* The warden's and init's whole lives, for spawn(); @arg is the struct launch. */
 int warden_main(void *arg);
 int init_main(void *arg);
+
+/* The relay's; relay_process.c. */
+int relay_process(void *arg);
 
 /**
  * hint_for() - Give a failure its remedy

@@ -17,6 +17,8 @@ const char *const init_mode_name[INIT_MODE_MAX] = {
 const char *const net_mode_name[NET_MODE_MAX] = {
 	[NET_NONE] = "none",
 	[NET_HOST] = "host",
+	[NET_RELAY] = "relay",
+	[NET_AUTO] = "auto",
 };
 
 struct step *plan_add(struct plan *plan, enum actor actor, enum step_kind kind,
@@ -295,6 +297,7 @@ static void plan_inside(struct plan *plan, const struct config *config,
 
 	(void)plan_add(plan, ACTOR_WARDEN, STEP_HANDOVER,
 	               "the root is whole, and init waits for it");
+	plan_uplink(plan, config);
 	if (facts->oom_score_adj < 1000) {
 		int adj = facts->oom_score_adj + 100;
 
@@ -306,11 +309,12 @@ static void plan_inside(struct plan *plan, const struct config *config,
 	}
 	s = plan_add(plan, ACTOR_INIT, STEP_HOSTNAME, "own name");
 	s->value = config->hostname;
-	if (config->net == NET_NONE)
+	if (plan->net == NET_NONE)
 		(void)plan_add(plan, ACTOR_INIT, STEP_LOOPBACK, "localhost");
 	s = plan_add(plan, ACTOR_INIT, STEP_UNSHARE,
 	             "the warden's mounts as copies that are locked");
 	s->flags = NS_BIT(NS_MOUNT);
+	plan_net_inside(plan);
 	(void)plan_add(
 		plan, ACTOR_INIT, STEP_REROOT,
 		"the kernel refuses to pivot to a locked mount, but not to its copy");
@@ -510,6 +514,8 @@ int plan_build(const struct config *config, const struct facts *facts, struct pl
 		r = choose_init(&plan, config, facts, err);
 	plan.pty = plan.init == INIT_SYSTEMD || config->tty;
 	if (r == 0)
+		r = plan_net(&plan, config, facts, err);
+	if (r == 0)
 		r = plan_cgroup(&plan, config, facts, err);
 	if (r == 0) {
 		plan_warden_birth(&plan);
@@ -523,10 +529,12 @@ int plan_build(const struct config *config, const struct facts *facts, struct pl
 		plan_docker_dirs(&plan, config);
 		plan_dev(&plan);
 		plan_pod_files(&plan, config, facts);
+		plan_names(&plan, config, facts);
 		plan_wrapper(&plan, config, facts);
 		r = plan_volumes(&plan, config, err);
 	}
 	if (r == 0) {
+		plan_gateway(&plan);
 		plan_inside(&plan, config, facts);
 		plan_command(&plan, config, facts);
 		if (plan.arena.failed)

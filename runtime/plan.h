@@ -7,6 +7,8 @@
 #include "base/err.h"
 #include "config.h"
 #include "facts.h"
+#include "netns/gateway.h"
+#include "netns/relay.h"
 #include "services.h"
 #include "step.h"
 
@@ -42,6 +44,9 @@ struct plan_limit {
  * @command:	what is executed, NULL-terminated; the services' names where
  *		those run
  * @env:	its environment, "K=V", NULL-terminated
+ * @net:	NET_AUTO resolved
+ * @net_optional: the workspace starts without one, too
+ * @gateway, @relay: what the steps of NET_RELAY set up
  * @pty:	the workspace gets a pty: /dev/console, and stdin to stderr
  * @limit:	what becomes of the limits
  * @notes:	what this pod does not permit, one sentence each
@@ -60,6 +65,10 @@ struct plan {
 	size_t service_n;
 	const char *const *command;
 	const char *const *env;
+	enum net_mode net;
+	bool net_optional;
+	struct gateway gateway;
+	struct relay_config relay;
 	bool pty;
 	struct plan_limit limit[PLAN_LIMITS_MAX];
 	size_t limit_n;
@@ -169,6 +178,14 @@ void plan_wrapper(struct plan *plan, const struct config *config,
                   const struct facts *facts);
 void plan_services(struct plan *plan);
 void plan_dev(struct plan *plan);
+/* plan_net.c: chooses, then the steps of each place in the order. */
+int plan_net(struct plan *plan, const struct config *config, const struct facts *facts,
+             struct err *err);
+void plan_names(struct plan *plan, const struct config *config,
+                const struct facts *facts);
+void plan_gateway(struct plan *plan);
+void plan_uplink(struct plan *plan, const struct config *config);
+void plan_net_inside(struct plan *plan);
 void plan_pod_files(struct plan *plan, const struct config *config,
                     const struct facts *facts);
 void plan_kernel_mounts(struct plan *plan, const struct config *config,

@@ -113,12 +113,19 @@ static const char *describe(struct arena *arena, const struct step *s)
 	case STEP_SERVICE:
 		return arena_printf(arena, "%s: %s%s%s", target, value,
 		                    s->via ? ", after " : "", s->via ? s->via : "");
+	case STEP_VETH:
+		return arena_printf(arena, "%s (%s) to %s inside, MTU %llu", s->source,
+		                    value, target, (unsigned long long)s->number);
+	case STEP_SHAPE:
+	case STEP_ADDRESS:
+		return arena_printf(arena, "%s %s", target, value);
 	case STEP_UNSHARE:
 		return arena_printf(arena, "namespaces %s", flags);
 	case STEP_HIDE:
 		return arena_printf(arena, "the runtime directory%s",
 		                    in_parentheses(arena, flags, NULL));
 	case STEP_SCOPE:
+	case STEP_UPLINK:
 	case STEP_HOSTNAME:
 	case STEP_OOM:
 	case STEP_SECCOMP:
@@ -134,6 +141,8 @@ static const char *describe(struct arena *arena, const struct step *s)
 	case STEP_GROUP:
 		return target;
 	case STEP_CGROUP_VIEW:
+	case STEP_RELAY:
+	case STEP_GATEWAY:
 	case STEP_PRIVATE:
 	case STEP_LOOPBACK:
 	case STEP_AIRLOCK:

@@ -365,7 +365,49 @@ static void probe_docker(int root, struct root_fact *ret)
 	ret->has_daemon_json = in_image(root, "/etc/docker/daemon.json");
 }
 
-static int probe_root(const struct config *config, struct facts *facts, struct err *err)
+/* Where a link in /etc leads, without a look at what is there: NULL where it is none. */
+static const char *link_in_etc(int root, const char *name, struct arena *arena)
+{
+	char path[64], target[256];
+	const char *to = target;
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "etc/%s", name);
+	n = readlinkat(root, path, target, sizeof(target) - 1);
+	if (n <= 0)
+		return NULL;
+	target[n] = '\0';
+	if (!strncmp(to, "../", 3))
+		to += 2;
+	if (strstr(to, ".."))
+		return NULL;
+	return to[0] == '/' ? arena_dup(arena, to) : arena_printf(arena, "/etc/%s", to);
+}
+
+static bool wants_relay(const struct config *config)
+{
+	return config->net == NET_RELAY || config->net == NET_AUTO;
+}
+
+static int probe_net(const struct config *config, struct arena *arena,
+                     struct facts *facts, struct err *err)
+{
+	struct net_facts *net = arena_alloc(arena, sizeof(*net));
+	int r;
+
+	if (!net)
+		return err_set(err, ENOMEM, "look at the network");
+	r = net_survey(arena, net, err);
+	if (r == 0)
+		facts->net = net;
+	if (r == 0 || config->net != NET_AUTO)
+		return r < 0 ? err_step(err, "net") : 0;
+	err_clear(err);
+	return 0;
+}
+
+static int probe_root(const struct config *config, struct arena *arena,
+                      struct facts *facts, struct err *err)
 {
 	const char *path = strcmp(config->rootfs, "host") ? config->rootfs : "/";
 	cleanup_close int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -389,6 +431,10 @@ static int probe_root(const struct config *config, struct facts *facts, struct e
 		                           : "/usr/lib/systemd/systemd";
 	facts->root.has_resolv_conf = is_file(root, "/etc/resolv.conf");
 	facts->root.has_hostname = is_file(root, "/etc/hostname");
+	if (wants_relay(config)) {
+		facts->root.has_hosts = is_file(root, "/etc/hosts");
+		facts->root.resolv_conf_link = link_in_etc(root, "resolv.conf", arena);
+	}
 	if (!config->command)
 		probe_docker(root, &facts->root);
 	return 0;
@@ -482,11 +528,13 @@ int probe(const struct config *config, struct arena *arena, struct facts *ret,
 	if (r == 0)
 		r = probe_ids(arena, &facts, err);
 	if (r == 0)
-		r = probe_root(config, &facts, err);
+		r = probe_root(config, arena, &facts, err);
 	if (r == 0)
 		r = probe_sources(config, arena, &facts, err);
 	if (r == 0)
 		r = probe_devices(config, arena, &facts, err);
+	if (r == 0 && wants_relay(config))
+		r = probe_net(config, arena, &facts, err);
 	if (r < 0)
 		return r;
 

@@ -138,7 +138,7 @@ static struct record first_record(const struct config *config, const struct plan
 		.reason = "",
 		.init_mode = init_mode_name[plan->init],
 		.rootfs = config->rootfs,
-		.net = net_mode_name[config->net],
+		.net = net_mode_name[plan->net],
 		.hostname = config->hostname,
 		.upper = upper,
 		.remove = config->remove,

@@ -33,6 +33,12 @@ enum step_kind {
 	STEP_MAP,   /* target=actor value=uids source=gids, via=who writes */
 	/* warden */
 	STEP_UCOUNT,  /* target=file value */
+	STEP_RELAY,   /* -                     carries bytes to the pod's network */
+	STEP_GATEWAY, /* -                     a network namespace of the warden's own */
+	STEP_VETH,    /* target=its name inside source=in the gateway value=addresses
+	               * number=MTU */
+	STEP_SHAPE,   /* target=direction value=rate number=enum direction */
+	STEP_UPLINK,  /* value=families        rules, and the relay serves */
 	STEP_PRIVATE, /* -                     no mount event comes or goes */
 	STEP_HIDE,    /* flags                 an empty mount over berth's records */
 	STEP_ROOT, /* source flags value=directory of the store, via: source lies in it */
@@ -53,6 +59,7 @@ enum step_kind {
 	STEP_UNSHARE,  /* flags=namespaces */
 	STEP_HOSTNAME, /* value */
 	STEP_LOOPBACK, /* - */
+	STEP_ADDRESS,  /* target=interface value=addresses */
 	STEP_OOM,      /* value */
 	STEP_REROOT,   /* -                     the root bound onto itself */
 	STEP_PIVOT,    /* - */

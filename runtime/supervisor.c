@@ -205,6 +205,13 @@ static int on_warden(void *ctx, int fd, short revents, struct err *err)
 
 	(void)revents;
 	if (sync_expect(fd, SYNC_EXITED, &status, NULL, 0, err) < 0) {
+		/* It said why it leaves. */
+		if (!strcmp(err->step, "relay")) {
+			(void)snprintf(sup->reason, sizeof(sup->reason), "%.100s",
+			               err->text);
+			log_warn("%s: the workspace ends, since its connections are lost",
+			         err->text);
+		}
 		err_clear(err);
 		sup->lost = true;
 	}
@@ -495,7 +502,7 @@ static int judge(struct supervisor *sup)
 	int status = sup->status, signal;
 
 	if (sup->lost) {
-		record->reason = "the warden was killed";
+		record->reason = *sup->reason ? sup->reason : "the warden was killed";
 		return 128 + SIGKILL;
 	}
 	/* berth's own init ends with 137 when its command was killed. */

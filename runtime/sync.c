@@ -10,6 +10,8 @@
 static const char *const sync_name[SYNC_MAX] = {
 	[SYNC_MAPPED]     = "mapped",
 	[SYNC_ROOTED]     = "rooted",
+	[SYNC_SOCKETS]    = "sockets",
+	[SYNC_SERVING]    = "serving",
 	[SYNC_BORN]       = "born",
 	[SYNC_JOINED]     = "joined",
 	[SYNC_READY]      = "ready",

@@ -12,12 +12,15 @@
  * its own, so nobody can speak for somebody else.
  */
 enum sync_step {
-	SYNC_MAPPED, /* supervisor to warden, warden to init: your ID maps are written */
-	SYNC_ROOTED, /* warden to init: your root stands; it comes along */
-	SYNC_BORN,   /* warden to supervisor: init is born; its pidfd comes along */
-	SYNC_JOINED, /* supervisor to init: you are in your cgroup (only without
+	SYNC_MAPPED,  /* supervisor to warden, warden to init: your ID maps are written */
+	SYNC_ROOTED,  /* warden to init: your root stands; it comes along */
+	SYNC_SOCKETS, /* warden to relay: the gateway's sockets; bit i of the value: the
+	               * i-th of them is here */
+	SYNC_SERVING, /* relay to warden: I hold nothing that I need not, and serve */
+	SYNC_BORN,    /* warden to supervisor: init is born; its pidfd comes along */
+	SYNC_JOINED,  /* supervisor to init: you are in your cgroup (only without
 	              * CLONE_INTO_CGROUP) */
-	SYNC_READY,  /* init to supervisor: nothing of the pod is in sight; the pty's
+	SYNC_READY,   /* init to supervisor: nothing of the pod is in sight; the pty's
 	              * master and the notify socket come along */
 	SYNC_CONFINED,   /* warden to supervisor: I hold nothing that I need not */
 	SYNC_GO,         /* supervisor to init: supervision stands, execute */
@@ -27,7 +30,7 @@ enum sync_step {
 	SYNC_MAX,
 };
 
-#define SYNC_FDS_MAX 2
+#define SYNC_FDS_MAX 8
 
 /*
  * What every message begins with; one without an error or descriptors may end there. The
@@ -55,7 +58,7 @@ int sync_open(struct sync_pairs *ret, struct err *err);
  * sync_send() - Say that a step is reached
  * @sock:	our end
  * @step:	which
- * @value:	SYNC_EXITED: wait status; else 0
+ * @value:	SYNC_EXITED: wait status; SYNC_SOCKETS: which; else 0
  * @fd:		descriptors to send, negative ones are passed over; may be NULL
  * @n:		length of @fd, at most SYNC_FDS_MAX
  * @err:	filled in on failure

@@ -167,15 +167,21 @@ static void inherit(struct launch *launch)
 	state_tidy(launch->state);
 }
 
-/* Reaps whatever ends; init's wait status, or -1 while it lives. */
-static int reap(pid_t init)
+/*
+ * Reaps whatever ends; init's wait status, or -1 while it lives. The relay's end is told by
+ * @ret_relay; what it was doing for the workspace nobody can take up.
+ */
+static int reap(const struct launch *launch, bool *ret_relay)
 {
 	int found = -1, status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (pid == init)
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == launch->init)
 			found = status;
+		else if (pid == launch->relay_pid)
+			*ret_relay = true;
+	}
 	return found;
 }
 
@@ -186,7 +192,7 @@ static int watch(struct launch *launch, int signals)
 		{ .fd = launch->sync.warden[1], .events = POLLIN },
 	};
 	struct err ignored = { 0 };
-	bool alone = false;
+	bool alone = false, relay_died = false;
 
 	for (;;) {
 		struct signalfd_siginfo info;
@@ -203,7 +209,13 @@ static int watch(struct launch *launch, int signals)
 			(void)pidfd_kill(launch->init_pidfd, SIGKILL, &ignored);
 			source[1].fd = -1;
 		}
-		status = reap(launch->init);
+		status = reap(launch, &relay_died);
+		if (status < 0 && relay_died && !alone) {
+			(void)err_set(&ignored, EPIPE, "the relay was killed");
+			(void)err_step(&ignored, "relay");
+			sync_fail(launch->sync.warden[1], &ignored);
+			return 1;
+		}
 		if (status < 0)
 			continue;
 		if (sync_send(launch->sync.warden[1], SYNC_EXITED, status, NULL, 0,

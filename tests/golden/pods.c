@@ -421,6 +421,47 @@ static const struct tree_fact laptop_tree = LISTED("/", laptop_root);
 
 #define LAPTOP .tree = &laptop_tree, .root = { 1, 2, "/sbin/init", 0, true, true }
 
+/* Of both families, with a cluster's names; and inside a workspace, with a local resolver. */
+static const struct ip used_dual[] = {
+	{ AF_INET, 24, { 10, 1, 2, 3 } },
+	{ AF_INET6, 64, { 0xfd, 0x01 } },
+	{ AF_INET, 12, { 10, 96 } },
+};
+static const struct ip used_nested[] = {
+	{ AF_INET, 30, { 198, 18, 240, 2 } },
+	{ AF_INET, 30, { 198, 18, 240, 0 } },
+};
+static const struct ip used_all[] = {
+	{ AF_INET, 8, { 10 } },
+	{ AF_INET, 15, { 198, 18 } },
+	{ AF_INET, 10, { 100, 64 } },
+};
+static const struct net_facts net_dual = {
+	used_dual, N_ELEMENTS(used_dual), true,
+	"search ns.svc.cluster.local cluster.local\nnameserver 10.96.0.10\n"
+	"options ndots:5\n"
+};
+static const struct net_facts net_nested = { used_nested, N_ELEMENTS(used_nested), false,
+	                                     "nameserver 127.0.0.53\n" };
+static const struct net_facts net_full = { used_all, N_ELEMENTS(used_all), false, "" };
+
+const struct facts user_net = { USER, .cgroup = SCOPE, .net = &net_dual,
+	                        .root = { 1, 2, "/sbin/init", 1000, true, true,
+	                                  .has_hosts = true } };
+const struct facts user_net_nested = { USER, .cgroup = SCOPE, .net = &net_nested };
+const struct facts user_net_full = { USER, .cgroup = SCOPE, .net = &net_full };
+const struct facts user_net_resolved = {
+	USER, .cgroup = SCOPE, .net = &net_dual,
+	.root = { 1, 2, "/sbin/init", 1000, false, true, .has_hosts = true,
+	          .resolv_conf_link = "/run/systemd/resolve/stub-resolv.conf" }
+};
+const struct facts pod_host_net = {
+	POD,
+	.mount = pod_mounts,
+	.mount_n = N_ELEMENTS(pod_mounts),
+	.tree = &pod_tree,
+	.net = &net_dual,
+};
 const struct facts user_host = { USER, .cgroup = SCOPE, LAPTOP };
 const struct facts user_host_one_id = { ONE_ID, .newuidmap = true, LAPTOP };
 #pragma GCC diagnostic pop

@@ -12,6 +12,7 @@ extern const struct facts user_session, user_scope, user_no_cgroup, user_root_sc
 	user_docker, user_docker_session, pod_docker, pod_docker_masked,
 	pod_docker_no_cgroup, pod_docker_no_crun, pod_host, pod_host_etc_large, node_root,
 	node_root_no_pids, node_root_lent, node_root_lent_no_clone3, pod_read_only,
-	user_hybrid, user_hybrid_no_writer, node_root_hybrid;
+	user_hybrid, user_hybrid_no_writer, node_root_hybrid, user_net, user_net_nested,
+	user_net_full, user_net_resolved, pod_host_net;
 
 #endif

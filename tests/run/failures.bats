@@ -183,6 +183,9 @@ tree()
 '1.5' --inotify-instances 1.5
 '1h' --stop-timeout 1h
 'bridge' --net bridge
+'100' --rate-up 100
+'100mbps' --rate-down 100mbps
+'63kbit' --rate-down 63kbit
 'upstart' --init upstart
 '=x' --env =x
 'etc' --workdir etc
