@@ -16,7 +16,7 @@
 #define BREAKING_MS 10 /* until what breaks is looked at again */
 #define EXPIRE_MS 1000
 
-/* Descriptors beside those of connections: pipes, our sockets, flows of UDP. */
+/* Descriptors beside those of connections and flows: the large pipes, our sockets. */
 #define OTHER_FILES 128
 
 int relay_watch(struct relay *relay, int fd, struct source *source)
@@ -25,6 +25,14 @@ int relay_watch(struct relay *relay, int fd, struct source *source)
 		                     .data.ptr = source };
 
 	return epoll_ctl(relay->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+void relay_watch_again(struct relay *relay, int fd, struct source *source)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+		                     .data.ptr = source };
+
+	(void)epoll_ctl(relay->epoll, EPOLL_CTL_MOD, fd, &event);
 }
 
 static int listen_to(struct relay *relay, int fd, struct source *source,
@@ -39,19 +47,24 @@ static int listen_to(struct relay *relay, int fd, struct source *source,
 	return 0;
 }
 
-/* A connection has a socket on either side, and two pipes of two when it is stuck. */
-static unsigned int connections_max(unsigned int wanted)
+/*
+ * A connection has a socket on either side, and a pipe each way when it is stuck: a pipe
+ * for every second one is enough for all but who wants to be stuck.
+ */
+static unsigned int connections_max(const struct relay_config *config)
 {
+	const rlim_t others = OTHER_FILES + config->flows;
 	struct rlimit files;
 	rlim_t possible;
 
 	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
-		return wanted;
+		return config->connections;
 	files.rlim_cur = files.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &files);
 	(void)getrlimit(RLIMIT_NOFILE, &files);
-	possible = files.rlim_cur > OTHER_FILES ? (files.rlim_cur - OTHER_FILES) / 3 : 1;
-	return possible < wanted ? (unsigned int)possible : wanted;
+	possible = files.rlim_cur > others ? (files.rlim_cur - others) / 3 : 1;
+	return possible < config->connections ? (unsigned int)possible
+	                                      : config->connections;
 }
 
 static uint64_t now_ms(void)
@@ -164,8 +177,8 @@ int relay_main(const struct relay_config *config, const int sockets[RELAY_SOCKET
 	TAILQ_INIT(&relay->breaking);
 	TAILQ_INIT(&relay->asked);
 	TAILQ_INIT(&relay->answered);
-	relay->connections_max = connections_max(config->connections);
-	pipes_fill(&relay->pipes);
+	relay->connections_max = connections_max(config);
+	pipes_fill(&relay->pipes, relay->connections_max / 2);
 	if (getrandom(&relay->seed, sizeof(relay->seed), 0) < 0)
 		relay->seed = (uint32_t)now_ms();
 	relay->epoll = epoll_create1(EPOLL_CLOEXEC);

@@ -17,6 +17,7 @@
  */
 
 #define ERRORS_PER_TURN 16
+#define BATCHES_PER_TURN 16
 
 static struct in6_addr gateway_of(const struct relay *relay, bool v4)
 {
@@ -195,8 +196,7 @@ void udp_answered(struct relay *relay, struct source *source, uint32_t events)
 		errors(relay, udp);
 	if (!(events & EPOLLIN))
 		return;
-	/* Until there is no more: epoll tells of the next one only then. */
-	do {
+	for (int turn = 0; turn < BATCHES_PER_TURN; turn++) {
 		for (int i = 0; i < BATCH; i++) {
 			data[i].iov_base = relay->datagrams.data[i] + PACKET_HEADROOM + 8;
 			data[i].iov_len = DATAGRAM_MAX;
@@ -214,5 +214,8 @@ void udp_answered(struct relay *relay, struct source *source, uint32_t events)
 		}
 		if (n > 0)
 			udp_used(relay, udp);
-	} while (n == BATCH);
+		if (n < BATCH)
+			return;
+	}
+	relay_watch_again(relay, udp->fd, &udp->source);
 }

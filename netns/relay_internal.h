@@ -44,7 +44,8 @@ struct pipe {
 
 struct pipe_pool {
 	SLIST_HEAD(, pipe) large, small;
-	unsigned int spare; /* in @small */
+	unsigned int spare;      /* in @small */
+	unsigned int made, most; /* small ones */
 };
 
 /* One side of a connection. */
@@ -171,6 +172,9 @@ bool relay_is_gateway(const struct relay_config *config, const struct in6_addr *
 /* Reports on @fd to @source, edge-triggered, both directions. Return: 0 or -errno. */
 int relay_watch(struct relay *relay, int fd, struct source *source);
 
+/* Reports again on what is there already: for who has had his share of a turn. */
+void relay_watch_again(struct relay *relay, int fd, struct source *source);
+
 /* relay_syn.c */
 
 void syn_ready(struct relay *relay, struct source *source, uint32_t events);
@@ -262,8 +266,8 @@ void tcp_move(struct tcp *tcp, struct tcp_list *list);
 
 /* relay_pipe.c */
 
-/* Makes the large ones, while the user's budget of pipe pages has room. */
-void pipes_fill(struct pipe_pool *pool);
+/* Makes the large ones, while the user's budget of pipe pages has room; @most small ones. */
+void pipes_fill(struct pipe_pool *pool, unsigned int most);
 
 /* A pipe, the largest there is; NULL when there can be no more for now. */
 struct pipe *pipes_take(struct pipe_pool *pool);

@@ -43,13 +43,13 @@ static void destroy(struct pipe *pipe)
 	free(pipe);
 }
 
-void pipes_fill(struct pipe_pool *pool)
+void pipes_fill(struct pipe_pool *pool, unsigned int most)
 {
 	int bytes = LARGE_BYTES;
 
 	SLIST_INIT(&pool->large);
 	SLIST_INIT(&pool->small);
-	pool->spare = 0;
+	pool->most = most;
 	for (int i = 0; i < LARGE_PIPES; i++) {
 		struct pipe *pipe = make(bytes);
 
@@ -80,9 +80,13 @@ struct pipe *pipes_take(struct pipe_pool *pool)
 		pool->spare--;
 		return pipe;
 	}
+	if (pool->made >= pool->most)
+		return NULL;
 	pipe = make(SMALL_BYTES);
-	if (pipe)
+	if (pipe) {
 		pipe->large = false;
+		pool->made++;
+	}
 	return pipe;
 }
 
@@ -95,6 +99,7 @@ void pipes_give(struct pipe_pool *pool, struct pipe *pipe)
 		pool->spare++;
 	} else {
 		destroy(pipe);
+		pool->made--;
 	}
 }
 
@@ -104,8 +109,10 @@ void pipes_drop(struct pipe_pool *pool, struct pipe *pipe)
 	const int bytes = (int)pipe->size;
 
 	destroy(pipe);
-	if (!large)
+	if (!large) {
+		pool->made--;
 		return;
+	}
 	pipe = make(bytes);
 	if (pipe) {
 		pipe->large = true;

@@ -223,7 +223,8 @@ void tcp_end_ready(struct relay *relay, struct source *source, uint32_t events)
 	end->hung_up |= (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
 	switch (tcp->state) {
 	case TCP_CONNECTING:
-		tcp_connected(relay, tcp);
+		if (end->failed || events & EPOLLOUT)
+			tcp_connected(relay, tcp);
 		return;
 	case TCP_STANDS:
 	case TCP_BREAKS:

@@ -253,6 +253,9 @@ void tcp_accept(struct relay *relay, struct source *source, uint32_t events)
 		socklen_t n = sizeof(peer);
 		int fd = accept4(listener, &peer.any, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
+		/* What cannot be accepted would be reported for ever. */
+		if (fd < 0 && errno != EAGAIN && !TAILQ_EMPTY(&relay->standing))
+			give_up(relay, TAILQ_FIRST(&relay->standing), 0);
 		if (fd < 0)
 			return;
 		accepted(relay, fd, &peer);
