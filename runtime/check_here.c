@@ -83,9 +83,18 @@ int check_helpers(struct check_env *env, char *detail, struct err *err)
 	if (may_raise("/usr/bin/newuidmap", err) < 0 ||
 	    may_raise("/usr/bin/newgidmap", err) < 0)
 		return -err->code;
-	return env->facts->no_new_privs
-	               ? check_lacks(detail, "no_new_privs is set, so they raise nothing")
-	               : 0;
+	if (env->facts->no_new_privs)
+		return check_lacks(detail, "no_new_privs is set, so they raise nothing");
+	/* The planner has the remedy. */
+	if (env->facts->helper_weak) {
+		if (env->plan->notes_n > 0)
+			(void)snprintf(env->result[CHECK_HELPERS].hint, ERR_HINT_MAX,
+			               "%s", env->plan->notes[0]);
+		return check_lacks(detail,
+		                   "they are setuid root, and the bounding set lacks "
+		                   "CAP_SYS_ADMIN, which root needs to write maps");
+	}
+	return 0;
 }
 
 int check_pidfd(struct check_env *env, char *detail, struct err *err)

@@ -90,6 +90,9 @@ struct root_fact {
  * @can_map:		holds CAP_SETUID, CAP_SETGID and CAP_SETFCAP, so writes maps itself
  * @no_new_privs:	newuidmap(1) cannot help, and sudo inside will not work
  * @newuidmap:		newuidmap and newgidmap were found
+ * @helper_weak:	they are setuid, without file capabilities, and our bounding set lacks
+ *			CAP_SYS_ADMIN: as root, not as the new namespace's owner, they have
+ *			no right to write its maps
  * @setgroups_denied:	setgroups(2) is, here and so in every namespace below
  * @own_uid, @own_gid:	our user namespace's maps
  * @subuid, @subgid:	ranges lent to us by /etc/subuid and /etc/subgid
@@ -117,7 +120,7 @@ struct root_fact {
 struct facts {
 	uid_t uid;
 	gid_t gid;
-	bool node_root, can_map, no_new_privs, newuidmap, setgroups_denied;
+	bool node_root, can_map, no_new_privs, newuidmap, helper_weak, setgroups_denied;
 	struct idmap own_uid, own_gid, subuid, subgid;
 	bool self_writable, clone3;
 	bool proc_masked, sys_masked, sys_read_only, ucounts_read_only;

@@ -89,6 +89,26 @@ struct idmap idmap_same(const struct idmap *parent)
 	return map;
 }
 
+struct idmap idmap_within(const struct idmap *sub, const struct idmap *own)
+{
+	struct idmap map = { 0 };
+
+	for (size_t i = 0; i < sub->n; i++)
+		for (size_t j = 0; j < own->n && map.n < IDMAP_EXTENTS_MAX - 1; j++) {
+			const struct id_extent *s = &sub->extent[i], *o = &own->extent[j];
+			uint64_t s_end = (uint64_t)s->outside + s->count;
+			uint64_t o_end = (uint64_t)o->inside + o->count;
+			uint32_t first = s->outside > o->inside ? s->outside : o->inside;
+			uint64_t end = s_end < o_end ? s_end : o_end;
+
+			if (first < end)
+				map.extent[map.n++] =
+					(struct id_extent){ 0, first,
+					                    (uint32_t)(end - first) };
+		}
+	return map;
+}
+
 uint64_t idmap_width(const struct idmap *map)
 {
 	uint64_t width = 0;

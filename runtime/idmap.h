@@ -50,6 +50,17 @@ int idmap_lent(uint32_t own, const struct idmap *sub, struct idmap *ret, struct 
  */
 struct idmap idmap_same(const struct idmap *parent);
 
+/**
+ * idmap_within() - What a namespace may hand on of ranges lent to its user
+ * @sub:	the ranges; @inside is ignored
+ * @own:	the namespace's own map: the kernel knows no other IDs in it, and refuses an
+ *		extent that straddles two of its (map_id_range_down())
+ *
+ * Return: the parts of @sub that lie in @own, each in one of its extents; @inside is 0.
+ * Parts beyond IDMAP_EXTENTS_MAX - 1, so that our own ID has room beside them, are left out.
+ */
+struct idmap idmap_within(const struct idmap *sub, const struct idmap *own);
+
 /* IDs from 0 upwards that @map covers without a gap. */
 uint64_t idmap_width(const struct idmap *map);
 

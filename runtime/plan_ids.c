@@ -2,20 +2,30 @@
 
 #include "plan.h"
 
-/* Why an ordinary user has to do with one ID; NULL where more can be had. */
-static const char *one_id_reason(const struct facts *facts)
+/* Why an ordinary user has to do with one ID; NULL where more can be had. @uid and @gid
+ * are what of the ranges lent to him lies in our own map. */
+static const char *one_id_reason(const struct facts *facts, const struct idmap *uid,
+                                 const struct idmap *gid)
 {
 	if (facts->subuid.n == 0 || facts->subgid.n == 0)
-		return "no subordinate IDs are lent to this user: add a line to "
-		       "/etc/subuid "
-		       "and /etc/subgid, for example with usermod --add-subuids "
-		       "100000-165535 --add-subgids 100000-165535 USER";
+		return "no subordinate IDs are lent to this user: in a pod run as its "
+		       "root (hostUsers: false, runAsUser: 0), elsewhere lend some: "
+		       "usermod --add-subuids 100000-165535 --add-subgids 100000-165535 "
+		       "USER";
 	if (!facts->newuidmap)
 		return "newuidmap and newgidmap are missing: install the package uidmap";
 	if (facts->no_new_privs)
 		return "no_new_privs is set, so newuidmap cannot help: in a pod run as "
-		       "root "
-		       "of a user namespace (hostUsers: false)";
+		       "root of a user namespace (hostUsers: false)";
+	if (uid->n == 0 || gid->n == 0)
+		return "the IDs lent to this user in /etc/subuid and /etc/subgid are "
+		       "none of this pod's (/proc/self/uid_map): lend some that are, or "
+		       "run as its root (runAsUser: 0)";
+	if (facts->helper_weak)
+		return "newuidmap is setuid root, and the pod's root lacks CAP_SYS_ADMIN "
+		       "to write maps: in the image give it file capabilities instead "
+		       "(chmod u-s, setcap cap_setuid=ep /usr/bin/newuidmap, "
+		       "cap_setgid=ep /usr/bin/newgidmap), or run as root (runAsUser: 0)";
 	return NULL;
 }
 
@@ -36,6 +46,8 @@ static struct idmap shifted(const struct idmap *sub)
 int plan_ids(struct plan *plan, const struct config *config, const struct facts *facts,
              struct err *err)
 {
+	const struct idmap sub_uid = idmap_within(&facts->subuid, &facts->own_uid);
+	const struct idmap sub_gid = idmap_within(&facts->subgid, &facts->own_gid);
 	const char *reason;
 	int r;
 
@@ -58,11 +70,11 @@ int plan_ids(struct plan *plan, const struct config *config, const struct facts 
 		plan->outer_uid = idmap_same(&facts->own_uid);
 		plan->outer_gid = idmap_same(&facts->own_gid);
 		plan->deny_setgroups = facts->setgroups_denied;
-	} else if (!(reason = one_id_reason(facts))) {
+	} else if (!(reason = one_id_reason(facts, &sub_uid, &sub_gid))) {
 		plan->by_helper = true;
-		r = idmap_lent(facts->uid, &facts->subuid, &plan->outer_uid, err);
+		r = idmap_lent(facts->uid, &sub_uid, &plan->outer_uid, err);
 		if (r == 0)
-			r = idmap_lent(facts->gid, &facts->subgid, &plan->outer_gid, err);
+			r = idmap_lent(facts->gid, &sub_gid, &plan->outer_gid, err);
 		if (r < 0) {
 			(void)err_hint(err, "mend the user's lines in /etc/subuid and "
 			                    "/etc/subgid");

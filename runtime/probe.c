@@ -219,19 +219,31 @@ static void probe_cgroup1(struct arena *arena, struct facts *facts)
 		facts->cgroup1_writer = find_cgroup1_writer(arena);
 }
 
+static bool setuid_root(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && st.st_mode & S_ISUID && st.st_uid == 0;
+}
+
 static int probe_status(struct facts *facts, struct err *err)
 {
 	const uint64_t need =
 		1ULL << CAP_SETUID | 1ULL << CAP_SETGID | 1ULL << CAP_SETFCAP;
 	struct err ignored = { 0 };
-	const char *caps, *nnp;
+	const char *caps, *bounding, *nnp;
 	char text[8192];
 
 	if (file_read(AT_FDCWD, "/proc/self/status", text, sizeof(text), err) < 0)
 		return -err->code;
 	caps = strstr(text, "\nCapEff:\t");
+	bounding = strstr(text, "\nCapBnd:\t");
 	nnp = strstr(text, "\nNoNewPrivs:\t");
 	facts->can_map = caps && (strtoull(caps + 9, NULL, 16) & need) == need;
+	facts->helper_weak = (setuid_root("/usr/bin/newuidmap") ||
+	                      setuid_root("/usr/bin/newgidmap")) &&
+	                     bounding &&
+	                     !(strtoull(bounding + 9, NULL, 16) & 1ULL << CAP_SYS_ADMIN);
 	facts->no_new_privs = nnp && nnp[13] == '1';
 	facts->setgroups_denied = file_read(AT_FDCWD, "/proc/self/setgroups", text,
 	                                    sizeof(text), &ignored) >= 0 &&

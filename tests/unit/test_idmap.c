@@ -352,6 +352,36 @@ static void test_subids_room(void **state)
 	assert_int_equal(idmap_lent(1000, &sub, &map, &err), 0);
 }
 
+/* A pod of 65536 IDs, the first of them apart, has no 100000 and splits at 1. */
+static void test_within(void **state)
+{
+	const struct idmap own = { 2, { { 0, 1000, 1 }, { 1, 100000, 65535 } } };
+	const struct {
+		const char *sub, *want;
+	} cases[] = {
+		{ "dev:100000:65536", "" },
+		{ "dev:2000:60000", "2000:60000 " },
+		{ "dev:60000:65536", "60000:5536 " },
+		{ "dev:0:65536", "0:1 1:65535 " },
+		{ "dev:70000:10\ndev:3000:10", "3000:10 " },
+		{ "", "" },
+	};
+	cleanup_arena struct arena arena = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *got = "";
+		struct idmap sub, map;
+
+		idmap_subids(cases[i].sub, "dev", 1000, &sub);
+		map = idmap_within(&sub, &own);
+		for (size_t j = 0; j < map.n; j++)
+			got = arena_printf(&arena, "%s%u:%u ", got, map.extent[j].outside,
+			                   map.extent[j].count);
+		assert_string_equal(got, cases[i].want);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -360,6 +390,7 @@ int main(void)
 		cmocka_unit_test(test_covers_outside), cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_parse_room),     cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_subids),         cmocka_unit_test(test_subids_room),
+		cmocka_unit_test(test_within),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
