@@ -60,7 +60,7 @@ static const struct {
 	{ CHECK_CGROUP_KILL, 0, "Linux 5.14 has it; without it processes are killed one by one", NULL },
 	{ CHECK_CONTROLLERS, 0,
 	  "let the node hand the controllers down to its pods (cgroup v2 with the systemd cgroup driver)",
-	  "hand them down: systemctl edit user@.service, [Service] Delegate=cpu cpuset io memory pids hugetlb" },
+	  "hand them down: systemctl edit user@.service, [Service] Delegate=cpu cpuset io memory pids" },
 	{ CHECK_MANAGER, 0, "pods have none: let the runtime hand over the cgroup",
 	  "install dbus-user-session and log in, or loginctl enable-linger USER" },
 	{ CHECK_UCOUNTS, ENOENT, "boot a kernel with inotify and user namespaces", NULL },

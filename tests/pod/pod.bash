@@ -62,23 +62,30 @@ pod_oci()
 }
 pure_crun() { pod_oci "$@"; }
 
-# pod_start NAME JQ OPTION...: makes a pod with these options of bundle, its OCI configuration
-# changed by JQ, and waits until it runs.
-pod_start()
+# pod_made NAME JQ OPTION...: makes a pod with these options of bundle, its OCI configuration
+# changed by JQ; nothing runs yet.
+pod_made()
 {
 	pod=$1-$$
 	pod_dir=$BATS_FILE_TMPDIR/$pod
 	mkdir -p "$pod_dir"/{upper,work,root,lib,ws}
 	chmod 755 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$pod_dir"
 	: >"$pod_dir/stdin"
-	ldd "$BERTH" | awk '/libyajl|libcap/ { print $3 }' | xargs -I{} cp -L {} "$pod_dir/lib/"
+	ldd "$BERTH" | awk '/libyajl|libcap/ { print $3 }' | xargs -r cp -Lt "$pod_dir/lib"
 	pod_bundle "$pod_dir" "${@:3}"
 	# A container's root is an overlay; its volumes are not.
 	chown --reference="$pod_image" "$pod_dir/upper" "$pod_dir/work"
 	mount -t overlay -o "lowerdir=$pod_image,upperdir=$pod_dir/upper,workdir=$pod_dir/work" \
 		overlay "$pod_dir/root"
 	mount --bind "${BERTH_TEST_POD_WS:-$pod_image}" "$pod_dir/ws"
-	jq "$2" "$pod_dir/config.json" >"$pod_dir/changed" && mv "$pod_dir/changed" "$pod_dir/config.json"
+	[ "$2" = . ] ||
+		{ jq "$2" "$pod_dir/config.json" >"$pod_dir/changed" && mv "$pod_dir/changed" "$pod_dir/config.json"; }
+}
+
+# pod_start NAME JQ OPTION...: the same, and waits until it runs.
+pod_start()
+{
+	pod_made "$@"
 	pod_oci run --detach --bundle "$pod_dir" "$pod" >"$pod_dir/log" 2>&1 <"$pod_dir/stdin" ||
 		{ cat "$pod_dir/log"; return 1; }
 }
@@ -87,6 +94,12 @@ pod_stop()
 {
 	[ -n "${pod:-}" ] || return 0
 	pod_oci delete --force "$pod" || true
+	pod_unmade
+}
+
+# pod_unmade: the rest of a pod that ended.
+pod_unmade()
+{
 	umount "$pod_dir/root" "$pod_dir/ws"
 	assert_equal "$(stat -c %U /dev/null)" root
 	pod=
@@ -103,4 +116,29 @@ pod_exec()
 	! jq -e .process.noNewPrivileges "$pod_dir/config.json" >/dev/null || options+=(--no-new-privs)
 	cat | pod_oci exec "${options[@]}" "$pod" "$@" 2> >(cat >&2) | cat
 	return "${PIPESTATUS[1]}"
+}
+
+# docker_works WORKSPACE: run, exec, stop, build and --privileged by the dockerd of a workspace in
+# the pod.
+docker_works()
+{
+	local in=(pod_exec berth exec "$1" --)
+
+	pod_exec berth exec -i "$1" -- docker import - small <"$BERTH_TEST_SMALL_TAR"
+	run "${in[@]}" docker run --rm small /bin/busybox echo from inside
+	assert_output "from inside"
+	run "${in[@]}" docker run --rm --privileged small /bin/sh -c \
+		'mkdir /m && mount -t tmpfs tmpfs /m && grep -c " /m " /proc/mounts; grep " /sys " /proc/mounts'
+	assert_status 0
+	assert_equal "${lines[0]}" 1
+	assert_has "sysfs /sys sysfs ro,"
+	"${in[@]}" docker run -d --name sleeper small /bin/sleep 1000
+	run "${in[@]}" docker exec sleeper /bin/echo in it
+	assert_output "in it"
+	"${in[@]}" docker stop -t 1 sleeper
+	"${in[@]}" sh -c 'mkdir -p /tmp/build && printf "%s\n" "FROM small" "RUN echo built >/result" \
+		>/tmp/build/Dockerfile && docker build -q -t built /tmp/build'
+	run "${in[@]}" docker run --rm built /bin/cat /result
+	assert_output built
+	"${in[@]}" docker system prune -af
 }

@@ -24,29 +24,6 @@ take_cgroup_away()
 	chown -R 0:0 "$group"
 }
 
-in_ws() { pod_exec berth exec "$@"; }
-
-docker_works()
-{
-	pod_exec berth exec -i ws -- docker import - small <"$BERTH_TEST_SMALL_TAR"
-	run in_ws ws -- docker run --rm small /bin/busybox echo from inside
-	assert_output "from inside"
-	run in_ws ws -- docker run --rm --privileged small /bin/sh -c \
-		'mkdir /m && mount -t tmpfs tmpfs /m && grep -c " /m " /proc/mounts; grep " /sys " /proc/mounts'
-	assert_status 0
-	assert_equal "${lines[0]}" 1
-	assert_has "sysfs /sys sysfs ro,"
-	in_ws ws -- docker run -d --name sleeper small /bin/sleep 1000
-	run in_ws ws -- docker exec sleeper /bin/echo in it
-	assert_output "in it"
-	in_ws ws -- docker stop -t 1 sleeper
-	in_ws ws -- sh -c 'mkdir -p /tmp/build && printf "%s\n" "FROM small" "RUN echo built >/result" \
-		>/tmp/build/Dockerfile && docker build -q -t built /tmp/build'
-	run in_ws ws -- docker run --rm built /bin/cat /result
-	assert_output built
-	in_ws ws -- docker system prune -af
-}
-
 @test "without a cgroup: berth's init runs dockerd where systemd cannot be, and says so" {
 	pod_start tier-b .
 	take_cgroup_away
@@ -60,7 +37,7 @@ docker_works()
 	assert_status 0
 	assert_has "berth's own init runs containerd and dockerd instead"
 	pod_exec berth wait --ready --timeout 100 ws
-	docker_works
+	docker_works ws
 	pod_exec berth stop ws
 	run pod_exec berth wait --exit ws
 	assert_output 0
@@ -75,8 +52,8 @@ docker_works()
 	assert_has "/run/systemd/system/docker.service.d/berth.conf"
 	pod_exec berth run --name ws --rootfs /srv/ws -d
 	pod_exec berth wait --ready --timeout 100 ws
-	docker_works
-	run in_ws ws -- systemctl is-system-running
+	docker_works ws
+	run pod_exec berth exec ws -- systemctl is-system-running
 	assert_output running
 	pod_exec berth stop ws
 }
@@ -85,6 +62,6 @@ docker_works()
 	pod_start own .
 	pod_exec berth run --name ws --rootfs /srv/ws --init berth -d
 	pod_exec berth wait --ready --timeout 100 ws
-	docker_works
+	docker_works ws
 	pod_exec berth stop ws
 }

@@ -9,24 +9,47 @@ matrix_setup()
 	probe root tool:crun tool:jq debian
 	pod_options=()
 	report=
+	row_count=0
 }
+
+# Changes of a manifest: of its pod, of its container, or left to the node.
+host_users='{ "hostUsers": null }'
+unmasked='{ "securityContext": { "procMount": "Unmasked" } }'
+no_profiles='{ "securityContext": null }'
+no_apparmor='{ "securityContext": { "appArmorProfile": null } }'
+
+# What CRI-O gives its containers where the manifest says nothing.
+crio_capabilities=CHOWN,DAC_OVERRIDE,FSETID,FOWNER,SETGID,SETUID,SETPCAP,NET_BIND_SERVICE,KILL
+
+# in_its_namespace COMMAND: what a node's setting does to a pod that is there already, which keeps
+# its own user namespace.
+in_its_namespace() { nsenter -t "$(pod_oci state "$pod" | jq .pid)" -U -m sh -c "$1"; }
 
 # For pods without a user namespace: an image that root owns.
 on_the_node() { pod_image=${BERTH_TEST_TREE:-$BERTH_TEST_ROOTFS}; }
 
-# row TIER OPTION...: makes the pod and asks berth check, whose report is in $report then.
+# row TIER OPTION...: makes the pod, and asked TIER.
 row()
+{
+	pod_stop
+	pod_start "row$((++row_count))" . "${@:2}"
+	asked "$1"
+}
+
+# asked TIER: asks berth check in the pod that stands, whose report is in $report then.
+asked()
 {
 	local tier=$1 require=()
 
-	shift
-	pod_stop
-	pod_start "row$((++row_count))" . "$@"
 	[ "$tier" = D ] || require=(--require "$tier")
 	report=$(pod_exec berth check --format json "${require[@]}") ||
 		fail "expected tier $tier:" $'\n'"$(report_text)"
-	[ "$(jq -r .tier <<<"$report")" = "$tier" ] ||
-		fail "expected tier $tier:" $'\n'"$(report_text)"
+	tier_is "$tier"
+}
+
+tier_is()
+{
+	[ "$(jq -r .tier <<<"$report")" = "$1" ] || fail "expected tier $1:" $'\n'"$(report_text)"
 }
 
 report_text()
@@ -88,6 +111,14 @@ no_system()
 	assert_status 125
 	assert_has "hint: "
 	assert_has "$1"
+}
+
+# podman loads its AppArmor profile, which is that of moby and containerd, when it starts a
+# container. Prints its name.
+podman_profile()
+{
+	podman run --rm --network none --rootfs "$BERTH_TEST_SMALL:O" true
+	sed -n 's/^\(containers-default-[^ ]*\) (enforce)$/\1/p' /sys/kernel/security/apparmor/profiles
 }
 
 # The default seccomp profile of the containerd in the image, as it hands it to the runtime.

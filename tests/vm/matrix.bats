@@ -11,12 +11,6 @@ load matrix
 
 export BATS_TEST_TIMEOUT=900 # emulated
 
-row_count=0
-host_users='{ "hostUsers": null }'
-unmasked='{ "securityContext": { "procMount": "Unmasked" } }'
-no_profiles='{ "securityContext": null }'
-no_apparmor='{ "securityContext": { "appArmorProfile": null } }'
-
 setup()    { matrix_setup; }
 teardown() { pod_stop; }
 
@@ -132,37 +126,62 @@ teardown() { pod_stop; }
 	row C --pod "$no_profiles" --container '{ "securityContext": { "runAsUser": 1000, "runAsGroup": 1000 } }'
 	lacks cgroup ids setgroups
 	remedy subordinate-ids "runAsUser: 0"
+	remedy ids "runAsUser: 0"
 	command_runs
 
 	row A --pod "$no_profiles"
 	mended ids setgroups
 }
 
+@test "matrix: uid 1000 with IDs lent: those that the pod has, by file capabilities of newuidmap" {
+	local user='{ "securityContext": { "runAsUser": 1000, "runAsGroup": 1000 } }' program
+	local lent=(--bind "$PWD/subid:/etc/subuid:ro" --bind "$PWD/subid:/etc/subgid:ro")
+
+	# As on a laptop: the pod's user namespace has IDs up to 65535 only.
+	echo 1000:100000:65536 >subid
+	row C --pod "$no_profiles" --container "$user" "${lent[@]}"
+	remedy ids /proc/self/uid_map
+	command_runs
+
+	# A newuidmap with the setuid bit writes as root, who did not make the namespace.
+	echo 1000:2000:60000 >subid
+	row C --pod "$no_profiles" --container "$user" "${lent[@]}"
+	remedy newuidmap cap_setuid=ep
+	remedy ids cap_setuid=ep
+	run pod_exec berth run --rm -- cat /proc/self/uid_map
+	assert_equal "${#lines[@]}" 1
+	for program in uid gid; do
+		chmod u-s "$pod_dir/root/usr/bin/new${program}map"
+		nsenter -t "$(pod_oci state "$pod" | jq .pid)" -U \
+			setcap "cap_set$program=ep" "$pod_dir/root/usr/bin/new${program}map"
+	done
+	asked C
+	mended newuidmap id-maps
+	remedy ids "runAsUser at 0"
+	run pod_exec berth run --rm -- sh -c 'touch /tmp/x && chown 60000:60000 /tmp/x && stat -c %u:%g /tmp/x'
+	assert_status 0
+	assert_equal "${lines[-1]}" 60000:60000
+}
+
 @test "matrix: user.max_user_namespaces is 0 on the node: tier D until it is not" {
 	local before
 
 	before=$(sysctl -n user.max_user_namespaces)
-	# A pod that is there already keeps its own user namespace.
 	pod_start node . --pod "$no_profiles"
-	pid=$(pod_oci state "$pod" | jq .pid)
-	nsenter -t "$pid" -U -m sh -c 'echo 0 >/proc/sys/user/max_user_namespaces'
-	report=$(pod_exec berth check --format json)
-	assert_equal "$(jq -r .tier <<<"$report")" D
+	in_its_namespace 'echo 0 >/proc/sys/user/max_user_namespaces'
+	asked D
 	remedy user-namespace max_user_namespaces
 	nothing_runs spawn max_user_namespaces
-	nsenter -t "$pid" -U -m sh -c "echo $before >/proc/sys/user/max_user_namespaces"
-	run pod_exec berth check --require A
-	assert_status 0
+	in_its_namespace "echo $before >/proc/sys/user/max_user_namespaces"
+	asked A
 }
 
 @test "matrix: capabilities: CRI-O's default lacks SETFCAP: tier D until it is added" {
-	local crio=CHOWN,DAC_OVERRIDE,FSETID,FOWNER,SETGID,SETUID,SETPCAP,NET_BIND_SERVICE,KILL
-
-	row D --pod "$no_profiles" --capabilities "$crio"
+	row D --pod "$no_profiles" --capabilities "$crio_capabilities"
 	lacks id-maps
 	remedy id-maps SETFCAP
 	nothing_runs map SETFCAP
-	row A --pod "$no_profiles" --capabilities "$crio" \
+	row A --pod "$no_profiles" --capabilities "$crio_capabilities" \
 		--container '{ "securityContext": { "capabilities": { "add": ["SETFCAP"] } } }'
 	mended id-maps
 	command_runs
@@ -201,10 +220,7 @@ teardown() { pod_stop; }
 	local default
 
 	apparmor_parser -r "$pod_top/templates/apparmor/berth"
-	# podman loads its own, which is that of moby and containerd, when it starts a container.
-	podman run --rm --network none --rootfs "$BERTH_TEST_SMALL:O" true
-	default=$(sed -n 's/^\(containers-default-[^ ]*\) (enforce)$/\1/p' \
-		/sys/kernel/security/apparmor/profiles)
+	default=$(podman_profile)
 
 	row D --pod "$no_profiles" --apparmor-default "$default"
 	assert_equal "$(field apparmor detail)" "$default (enforce)"
