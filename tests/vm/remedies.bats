@@ -1,0 +1,240 @@
+#!/usr/bin/env bats
+# What berth check says to change, changed: the row says yes then. Here are the remedies of a machine
+# and of a node; matrix.bats has those of a pod's manifest. "apply" runs the words that were printed.
+# bats file_tags=debian
+# shellcheck disable=SC2034 # pod.bash and matrix.bash use our variables
+
+load ../lib/common
+load ../pod/pod
+load matrix
+
+export BATS_TEST_TIMEOUT=600 # emulated
+
+setup()
+{
+	matrix_setup
+	undo=()
+}
+
+teardown()
+{
+	local i
+
+	for ((i = ${#undo[@]} - 1; i >= 0; i--)); do
+		eval "${undo[i]}"
+	done
+	pod_stop
+}
+
+# machine [COMMAND...]: asks berth check as the guest's user, through COMMAND.
+machine() { report=$(as_user "$@" "$BERTH" check --format json); }
+
+# apply NAME PATTERN: runs the first match of the extended PATTERN in that row's remedy, as root, for
+# the guest's user.
+apply()
+{
+	local words
+
+	words=$(field "$1" remedy | grep -oE -m 1 "$2" | head -n 1)
+	[ -n "$words" ] || fail "no '$2' in: $(field "$1" remedy)"
+	bash -euc "${words//USER/$BERTH_TEST_USER}"
+}
+
+@test "remedy: a user without IDs: the usermod that it prints" {
+	local file
+
+	for file in /etc/subuid /etc/subgid; do
+		cp -p "$file" "$file.before"
+		undo+=("mv $file.before $file")
+		sed -i "/^$BERTH_TEST_USER:/d" "$file"
+	done
+	machine
+	remedy subordinate-ids usermod
+	remedy ids usermod
+	remedy setgroups usermod
+	apply ids "usermod --add-subuids [0-9-]+ --add-subgids [0-9-]+ USER"
+	machine
+	mended subordinate-ids ids setgroups
+}
+
+@test "remedy: newuidmap missing, or without its setuid bit" {
+	undo+=("mv /usr/bin/newuidmap.away /usr/bin/newuidmap")
+	mv /usr/bin/newuidmap{,.away}
+	machine
+	remedy newuidmap "install the package uidmap"
+	remedy ids "install the package uidmap"
+	cp /usr/bin/newuidmap{.away,}
+	machine
+	remedy newuidmap "reinstall the package uidmap"
+	remedy id-maps "setuid bit"
+	cp -p /usr/bin/newuidmap{.away,}
+	machine
+	mended newuidmap id-maps ids
+}
+
+@test "remedy: no_new_privs: start berth without it" {
+	machine setpriv --no-new-privs
+	remedy newuidmap "start berth without no_new_privs"
+	remedy sudo "start berth without no_new_privs"
+	machine
+	mended newuidmap sudo ids
+}
+
+@test "remedy: mounts over parts of /proc and /sys: those that findmnt shows, unmounted" {
+	local where
+
+	for where in "proc /proc/irq" "sysfs /sys/firmware"; do
+		mount -t tmpfs tmpfs "${where#* }"
+		machine
+		[ "$(field "${where% *}" result)" = no ] || umount "${where#* }"
+		remedy "${where% *}" "unmount it"
+		apply "${where% *}" "findmnt -R /(proc|sys)" >mounts
+		assert_equal "$(grep -c "${where#* } " mounts)" 1
+		umount "${where#* }"
+		machine
+		mended "${where% *}"
+	done
+}
+
+@test "remedy: a user's cgroup: linger, systemd-run, Delegate" {
+	local BERTH_TEST_CGROUP=
+
+	machine
+	remedy cgroup "systemd-run --user --scope -p Delegate=yes"
+	remedy service-manager enable-linger
+	apply service-manager "loginctl enable-linger USER"
+	undo+=("loginctl disable-linger $BERTH_TEST_USER")
+	wait_until 100 as_user systemctl --user is-system-running --wait
+	machine
+	mended service-manager
+	machine systemd-run --user --scope -q -p Delegate=yes --
+	mended cgroup
+
+	# Debian hands cpu, memory and pids to users.
+	remedy controllers "systemctl edit user@.service"
+	mkdir -p /etc/systemd/system/user@.service.d
+	undo+=("rm -r /etc/systemd/system/user@.service.d; systemctl daemon-reload")
+	printf '[Service]\n%s\n' "$(field controllers remedy | grep -o 'Delegate=.*')" \
+		>/etc/systemd/system/user@.service.d/delegate.conf
+	systemctl daemon-reload
+	systemctl restart "user@$BERTH_TEST_UID.service"
+	machine systemd-run --user --scope -q -p Delegate=yes --
+	mended controllers
+}
+
+@test "remedy: modules of the kernel that may not load: the modprobe that it prints" {
+	local pair name module
+
+	for pair in veth:veth nftables:nf_tables overlay:overlay; do
+		name=${pair%:*} module=${pair#*:}
+		if grep -qw "^$module" /proc/modules; then
+			modprobe -r "$module"
+		fi
+		echo "install $module /bin/false" >/etc/modprobe.d/berth-test.conf
+		undo+=("rm -f /etc/modprobe.d/berth-test.conf")
+		machine
+		remedy "$name" "modprobe $module"
+		rm /etc/modprobe.d/berth-test.conf
+		apply "$name" "modprobe [a-z_]+"
+		machine
+		mended "$name"
+	done
+}
+
+@test "remedy: kernel.unprivileged_userns_clone and user.max_user_namespaces" {
+	sysctl -qw kernel.unprivileged_userns_clone=0
+	undo+=("sysctl -qw kernel.unprivileged_userns_clone=1")
+	machine
+	remedy user-namespace kernel.unprivileged_userns_clone=0
+	sysctl -qw kernel.unprivileged_userns_clone=1
+	machine
+	mended user-namespace
+
+	undo+=("sysctl -qw user.max_user_namespaces=$(sysctl -n user.max_user_namespaces)")
+	sysctl -qw user.max_user_namespaces=0
+	machine
+	remedy user-namespace user.max_user_namespaces
+	sysctl -qw user.max_user_namespaces=100
+	machine
+	mended user-namespace nested
+}
+
+@test "remedy: kernel.keys.maxkeys" {
+	# A user who holds the only one that he may have.
+	local held='import ctypes, os, sys; ctypes.CDLL(None).syscall(250, 1, 0); os.execv(sys.argv[1], sys.argv[1:])'
+
+	undo+=("sysctl -qw kernel.keys.maxkeys=$(sysctl -n kernel.keys.maxkeys)")
+	sysctl -qw kernel.keys.maxkeys=1
+	machine /usr/bin/python3 -c "$held"
+	remedy keyctl kernel.keys.maxkeys
+	sysctl -qw kernel.keys.maxkeys=200
+	machine /usr/bin/python3 -c "$held"
+	mended keyctl
+}
+
+# with_filter CALL:ERRNO...: a pod whose seccomp profile refuses these.
+with_filter()
+{
+	pod_stop
+	# shellcheck disable=SC2016 # for jq
+	pod_start filter "$(jq -n --args '.linux.seccomp = { "defaultAction": "SCMP_ACT_ALLOW",
+		"syscalls": [ $ARGS.positional[] | split(":") | { "names": [.[0]], "action": "SCMP_ACT_ERRNO",
+			"errnoRet": (.[1] | tonumber) } ] }' "$@" | jq -r '".linux.seccomp = \(.linux.seccomp)"')" \
+		--pod "$no_profiles"
+	report=$(pod_exec berth check --format json)
+}
+
+@test "remedy: calls that a pod's seccomp profile refuses: our Localhost profile, or Unconfined" {
+	with_filter clone3:38 keyctl:1 pivot_root:1
+	remedy clone3 seccompProfile
+	remedy keyctl "seccompProfile: Unconfined"
+	remedy pivot-root seccompProfile
+	row A --pod "$no_apparmor"
+	mended clone3 pivot-root
+	# Keyrings are not in our profile: nothing in a workspace needs them.
+	remedy keyctl "seccompProfile: Unconfined"
+	row A --pod "$no_profiles"
+	mended keyctl
+}
+
+@test "remedy: a pod's cgroup that is full: cgroup.max.descendants, pids.max" {
+	pod_start full . --pod "$no_profiles" --pids 100
+	group=/sys/fs/cgroup/$pod
+	echo 0 >"$group/cgroup.max.descendants"
+	report=$(pod_exec berth check --format json)
+	remedy cgroup cgroup.max.descendants
+	echo max >"$group/cgroup.max.descendants"
+	report=$(pod_exec berth check --format json)
+	mended cgroup
+
+	echo 4 >"$group/pids.max"
+	report=$(pod_exec berth check --format json)
+	remedy user-namespace pids.max
+	echo 100 >"$group/pids.max"
+	report=$(pod_exec berth check --format json)
+	mended user-namespace
+}
+
+@test "remedy: a pod whose node hands it no controllers" {
+	local group=/sys/fs/cgroup/bare controllers
+
+	pod_start bare . --pod "$no_profiles" --cgroup "/bare/pod"
+	controllers=$(<"$group/cgroup.subtree_control")
+	echo "-${controllers// / -}" >"$group/cgroup.subtree_control"
+	asked A
+	remedy controllers "let the node hand the controllers down"
+	echo "+${controllers// / +}" >"$group/cgroup.subtree_control"
+	asked A
+	mended controllers
+}
+
+@test "remedy: the pod's root is an overlay: a volume for --state" {
+	row A --pod "$no_profiles" --container '{ "volumeMounts": null }'
+	remedy root-volume "mount a volume"
+	run pod_exec berth run --rm --rootfs /srv/ws:O --state /var/lib/workspace -- touch /kept
+	assert_status 125
+	assert_has "on a volume"
+	row A --pod "$no_profiles"
+	run pod_exec berth run --rm --rootfs /srv/ws:O --state /var/lib/workspace -- touch /kept
+	assert_status 0
+}
