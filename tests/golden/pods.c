@@ -129,20 +129,34 @@ const struct facts user_own_in_range = {
 
 /* uid 1000 of a pod: the image's /etc/subuid names IDs that it has not; or it has them, and
  * a setuid newuidmap that is of no use. */
-const struct facts pod_user_ids_elsewhere = {
-	COMMON, .uid = 1000, .gid = 1000, .newuidmap = true, .own_uid = POD_MAP,
-	.own_gid = POD_MAP, .subuid = LENT, .subgid = LENT, .cgroup = SCOPE
-};
-const struct facts pod_user_weak_helper = {
-	COMMON, .uid = 1000, .gid = 1000, .newuidmap = true, .helper_weak = true,
-	.own_uid = POD_MAP, .own_gid = POD_MAP, .subuid = { 1, { { 0, 2000, 60000 } } },
-	.subgid = { 1, { { 0, 2000, 60000 } } }, .cgroup = SCOPE
-};
-const struct facts pod_user_file_caps = {
-	COMMON, .uid = 1000, .gid = 1000, .newuidmap = true,
-	.own_uid = POD_MAP, .own_gid = POD_MAP, .subuid = { 1, { { 0, 2000, 65000 } } },
-	.subgid = { 1, { { 0, 2000, 65000 } } }, .cgroup = SCOPE
-};
+const struct facts pod_user_ids_elsewhere = { COMMON,
+	                                      .uid = 1000,
+	                                      .gid = 1000,
+	                                      .newuidmap = true,
+	                                      .own_uid = POD_MAP,
+	                                      .own_gid = POD_MAP,
+	                                      .subuid = LENT,
+	                                      .subgid = LENT,
+	                                      .cgroup = SCOPE };
+const struct facts pod_user_weak_helper = { COMMON,
+	                                    .uid = 1000,
+	                                    .gid = 1000,
+	                                    .newuidmap = true,
+	                                    .helper_weak = true,
+	                                    .own_uid = POD_MAP,
+	                                    .own_gid = POD_MAP,
+	                                    .subuid = { 1, { { 0, 2000, 60000 } } },
+	                                    .subgid = { 1, { { 0, 2000, 60000 } } },
+	                                    .cgroup = SCOPE };
+const struct facts pod_user_file_caps = { COMMON,
+	                                  .uid = 1000,
+	                                  .gid = 1000,
+	                                  .newuidmap = true,
+	                                  .own_uid = POD_MAP,
+	                                  .own_gid = POD_MAP,
+	                                  .subuid = { 1, { { 0, 2000, 65000 } } },
+	                                  .subgid = { 1, { { 0, 2000, 65000 } } },
+	                                  .cgroup = SCOPE };
 
 const struct facts pod = { POD };
 

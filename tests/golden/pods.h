@@ -5,8 +5,8 @@
 
 /* What pods and machines are, as probe() would say it of them. */
 extern const struct facts user_session, user_scope, user_no_cgroup, user_root_scope,
-	user_one_id, user_no_newuidmap, user_no_new_privs, user_few_ids, pod_user_ids_elsewhere, pod_user_weak_helper,
-	pod_user_file_caps,
+	user_one_id, user_no_newuidmap, user_no_new_privs, user_few_ids,
+	pod_user_ids_elsewhere, pod_user_weak_helper, pod_user_file_caps,
 	user_own_in_range, user_host, user_host_one_id, pod, pod_fresh_cgroup,
 	pod_no_cgroup, pod_hidden_cgroup, pod_masked, pod_sys_masked, pod_in_leaf,
 	pod_no_clone3, pod_no_init, pod_no_caps, pod_two_extents, pod_oom_highest,
