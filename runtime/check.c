@@ -66,6 +66,7 @@ const struct check checks[CHECK_MAX] = {
 	[CHECK_MANAGER]      = { "service-manager", "a systemd that would give us a scope with a cgroup", PLACE_HERE, TIER_MAX, NULL, check_manager },
 	[CHECK_UCOUNTS]      = { "ucounts", "write the first level's own limits in /proc/sys/user", PLACE_L1, TIER_B, "ucount", check_ucounts },
 	[CHECK_NUMBERS]      = { "budgets", "the node's numbers, which cannot be raised here", PLACE_HERE, TIER_MAX, NULL, check_numbers },
+	[CHECK_HOSTNAME]     = { "hostname", "sethostname in a UTS namespace", PLACE_L2, TIER_MAX, "hostname", check_hostname },
 	[CHECK_LOOPBACK]     = { "loopback", "bring up lo in a network namespace", PLACE_L2, TIER_C, "loopback", check_loopback },
 	[CHECK_VETH]         = { "veth", "make a veth pair there", PLACE_L2, TIER_MAX, NULL, check_veth },
 	[CHECK_NFTABLES]     = { "nftables", "make an nftables table there", PLACE_L2, TIER_MAX, NULL, check_nftables },
@@ -258,7 +259,7 @@ int check_run(const struct facts *facts, struct arena *arena, struct report *ret
 	for (size_t i = 0; i < CHECK_MAX; i++)
 		if (result[i].outcome == OUTCOME_NO)
 			ret->remedy[i] = check_remedy(i, &result[i], env.pod, arena);
-	check_limits(facts, result, check_controllers(facts, arena), env.pod, arena,
-	             ret->limit);
+	check_limits(facts, &plan.outer_uid, result, check_controllers(facts, arena),
+	             env.pod, arena, ret->limit);
 	return arena->failed ? err_set(err, ENOMEM, "report") : 0;
 }

@@ -67,6 +67,7 @@ enum check_id {
 	CHECK_MANAGER,
 	CHECK_UCOUNTS,
 	CHECK_NUMBERS,
+	CHECK_HOSTNAME,
 	CHECK_LOOPBACK,
 	CHECK_VETH,
 	CHECK_NFTABLES,
@@ -163,7 +164,8 @@ struct check_limit {
 	const char *remedy; /* NULL where it is enforced, or nothing can be done */
 };
 
-#define CHECK_LIMITS_N 8
+/* Those of the knob table, and the budgets of file watchers. */
+#define CHECK_LIMITS_N (KNOB_N + 2)
 
 /**
  * struct report - What check found
@@ -221,10 +223,10 @@ enum tier check_tier(const struct check_result *result);
 const char *check_remedy(enum check_id id, const struct check_result *result, bool pod,
                          struct arena *arena);
 
-/* Which limits hold, given check_controllers(); @ret has CHECK_LIMITS_N elements. */
-void check_limits(const struct facts *facts, const struct check_result *result,
-                  const char *controllers, bool pod, struct arena *arena,
-                  struct check_limit *ret);
+/* Which limits hold, given L1's map and check_controllers(); @ret has CHECK_LIMITS_N elements. */
+void check_limits(const struct facts *facts, const struct idmap *outer,
+                  const struct check_result *result, const char *controllers, bool pod,
+                  struct arena *arena, struct check_limit *ret);
 
 /* Printing, check_print.c. @required: TIER_MAX where none was asked for. */
 void check_print(const struct report *report, bool colour, FILE *out);
@@ -253,7 +255,7 @@ check_fn check_userns, check_map, check_ids, check_capabilities, check_setgroups
 	check_ucounts, check_nested;
 check_fn check_tmpfs, check_mount_api, check_proc, check_sysfs, check_sysfs_rw,
 	check_devpts, check_mqueue, check_overlay, check_pivot, check_cgroup2,
-	check_loopback, check_veth, check_nftables, check_seccomp;
+	check_hostname, check_loopback, check_veth, check_nftables, check_seccomp;
 
 /* The whole life of the child of PLACE_WORLD and PLACE_CGROUP; @arg is the check_env. */
 int check_world_main(void *arg);

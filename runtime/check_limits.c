@@ -21,40 +21,44 @@ static bool nproc_counts(const struct facts *facts, const struct check_result *r
 	return !facts->node_root && result[CHECK_NESTED].outcome == OUTCOME_YES;
 }
 
-static struct check_limit by_cgroup(const struct facts *facts,
+static struct check_limit by_cgroup(const struct facts *facts, const struct idmap *outer,
                                     const struct check_result *result, bool pod,
-                                    struct arena *arena, const char *name,
-                                    const char *have)
+                                    struct arena *arena, enum knob knob, const char *have)
 {
-	const enum check_id why = result[CHECK_CGROUP_OWN].outcome == OUTCOME_YES
-	                                  ? CHECK_CONTROLLERS
-	                                  : CHECK_CGROUP_OWN;
+	const struct knob_info *info = &knob_info[knob];
+	const bool ours = result[CHECK_CGROUP_OWN].outcome == OUTCOME_YES;
+	const enum check_id why = ours ? CHECK_CONTROLLERS : CHECK_CGROUP_OWN;
+	struct check_limit ret = { .name = info->name, .enforced = true, .by = "cgroup" };
 
-	if (why == CHECK_CONTROLLERS && check_has_word(have, name))
-		return (struct check_limit){ name, true, "cgroup", NULL };
-	if (!strcmp(name, "pids") && nproc_counts(facts, result))
-		return (struct check_limit){ name, true,
+	if (ours && (!info->controller || check_has_word(have, info->controller)))
+		return ret;
+	ret.by = ours ? "its controller is not handed to our group"
+	              : "there is no cgroup that we may write";
+	ret.remedy = check_remedy(why, &result[why], pod, arena);
+	if (info->controller_v1 &&
+	    cgroup1_find(facts->cgroup1, facts->cgroup1_n, info->controller_v1)) {
+		ret.by = plan_cgroup1_obstacle(facts, outer, knob, arena, &ret.remedy);
+		if (!ret.by)
+			return (struct check_limit){ info->name, true, "cgroup v1",
+				                     NULL };
+	}
+	if (knob == KNOB_PIDS && nproc_counts(facts, result))
+		return (struct check_limit){ info->name, true,
 			                     "RLIMIT_NPROC of the first level", NULL };
-	return (struct check_limit){
-		.name = name,
-		.by = why == CHECK_CONTROLLERS
-		              ? "its controller is not handed to our group"
-		              : "there is no cgroup that we may write",
-		.remedy = check_remedy(why, &result[why], pod, arena),
-	};
+	ret.enforced = false;
+	return ret;
 }
 
-void check_limits(const struct facts *facts, const struct check_result *result,
-                  const char *controllers, bool pod, struct arena *arena,
-                  struct check_limit *ret)
+void check_limits(const struct facts *facts, const struct idmap *outer,
+                  const struct check_result *result, const char *controllers, bool pod,
+                  struct arena *arena, struct check_limit *ret)
 {
 	static const char *const budgets[] = { "watches", "inotify-instances" };
 	const struct check_result *ucounts = &result[CHECK_UCOUNTS];
 	size_t n = 0;
 
-	for (size_t i = 0; i < CHECK_CONTROLLERS_N; i++)
-		ret[n++] = by_cgroup(facts, result, pod, arena, check_controller[i],
-		                     controllers);
+	for (enum knob knob = 0; knob < KNOB_N; knob++)
+		ret[n++] = by_cgroup(facts, outer, result, pod, arena, knob, controllers);
 	for (size_t i = 0; i < sizeof(budgets) / sizeof(budgets[0]); i++) {
 		bool holds = ucounts->outcome == OUTCOME_YES;
 

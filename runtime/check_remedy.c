@@ -63,6 +63,8 @@ static const struct {
 	  "hand them down: systemctl edit user@.service, [Service] Delegate=cpu cpuset io memory pids" },
 	{ CHECK_MANAGER, 0, "pods have none: let the runtime hand over the cgroup",
 	  "install dbus-user-session and log in, or loginctl enable-linger USER" },
+	{ CHECK_HOSTNAME, 0, SECCOMP("sethostname") ", or go without --hostname",
+	  "a seccomp filter around berth refuses it: go without --hostname" },
 	{ CHECK_UCOUNTS, ENOENT, "boot a kernel with inotify and user namespaces", NULL },
 	{ CHECK_VETH, EPERM, "the network namespace has no CAP_NET_ADMIN: see 'capabilities'", NULL },
 	{ CHECK_VETH, 0, "load the module on the node: modprobe veth", NULL },

@@ -80,6 +80,8 @@ int cmd_check(int argc, char **argv, struct err *err)
 		return r == OPTIONS_HELP ? 0 : r;
 	r = probe(&config, &arena, &facts, err);
 	if (r == 0)
+		probe_cgroup1(&arena, &facts);
+	if (r == 0)
 		r = check_run(&facts, &arena, &report, err);
 	if (r == 0 && arguments.json)
 		r = check_print_json(&report, arguments.required, stdout, err);

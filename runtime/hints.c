@@ -105,6 +105,8 @@ static const struct {
 	  "ask for what this machine has, or say --best-effort" },
 	{ "cgroup1-limit", EOPNOTSUPP,
 	  "ask for what the group above has to give, or say --best-effort" },
+	{ "hostname", EPERM,
+	  "set seccompProfile to one that allows sethostname, or go without --hostname" },
 	{ "exec", ENOENT, "the command is looked up in the workspace, with its PATH" },
 	{ "exec", EACCES,
 	  "a command is a file with the execute bit, on a mount without noexec" },

@@ -309,6 +309,9 @@ static void plan_inside(struct plan *plan, const struct config *config,
 	}
 	s = plan_add(plan, ACTOR_INIT, STEP_HOSTNAME, "own name");
 	s->value = config->hostname;
+	/* Podman's and CRI-O's seccomp profiles refuse it; only a name that was asked for is
+	 * worth a launch. */
+	s->optional = !strcmp(config->hostname, config->name);
 	if (plan->net == NET_NONE)
 		(void)plan_add(plan, ACTOR_INIT, STEP_LOOPBACK, "localhost");
 	s = plan_add(plan, ACTOR_INIT, STEP_UNSHARE,

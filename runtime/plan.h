@@ -158,6 +158,13 @@ size_t plan_cgroup1_limit(struct plan *plan, const struct config *config,
                           const struct facts *facts, const struct limit *limit,
                           const char **ret_how, const char **ret_why,
                           const char **ret_remedy);
+/*
+ * Why a limit, whose controller is in cgroup v1, cannot be held there, and what to do;
+ * NULL where it can. @outer: L1's map.
+ */
+const char *plan_cgroup1_obstacle(const struct facts *facts, const struct idmap *outer,
+                                  enum knob knob, struct arena *arena,
+                                  const char **ret_remedy);
 /* Whether the plan makes groups in this hierarchy. */
 bool plan_cgroup1_uses(const struct plan *plan, const struct cgroup1_fact *fact);
 /* The groups that the workspace's processes are moved to. */

@@ -8,10 +8,9 @@
  * that one as the root, if it mounted the hierarchy. Nothing is delegated there.
  */
 
-static const char *group_dir(struct plan *plan, const struct cgroup1_fact *fact)
+static const char *group_dir(struct arena *arena, const struct cgroup1_fact *fact)
 {
-	return arena_printf(&plan->arena, "%s%s", fact->mount,
-	                    fact->own[1] ? fact->own : "");
+	return arena_printf(arena, "%s%s", fact->mount, fact->own[1] ? fact->own : "");
 }
 
 static bool is_made(const struct plan *plan, const char *dir, const char *group)
@@ -60,35 +59,44 @@ static void make_payload(struct plan *plan, const struct config *config, const c
 	     "the workspace's processes are moved there, a level below the limits");
 }
 
-/* Why a limit cannot be held in this hierarchy, NULL where it can. */
-static const char *obstacle(struct plan *plan, const struct facts *facts,
-                            const struct cgroup1_fact *fact, const struct knob_info *info,
-                            const char **ret_remedy)
+const char *plan_cgroup1_obstacle(const struct facts *facts, const struct idmap *outer,
+                                  enum knob knob, struct arena *arena,
+                                  const char **ret_remedy)
 {
-	const char *on_v1 =
-		arena_printf(&plan->arena, "the controller '%s' is mounted as cgroup v1",
-	                     info->controller);
+	const struct knob_info *info = &knob_info[knob];
+	const struct cgroup1_fact *fact =
+		cgroup1_find(facts->cgroup1, facts->cgroup1_n, info->controller_v1);
+	const char *on_v1 = arena_printf(
+		arena, "the controller '%s' is mounted as cgroup v1", info->controller);
 
 	*ret_remedy = "start the node with cgroup v2 alone (cgroup_no_v1=all)";
 	if (!fact->own)
-		return arena_printf(&plan->arena,
-		                    "%s, and our own group there is out of sight", on_v1);
+		return arena_printf(arena, "%s, and our own group there is out of sight",
+		                    on_v1);
 	if (!fact->ours) {
 		*ret_remedy = arena_printf(
-			&plan->arena,
+			arena,
 			"start the node with cgroup v2 alone (cgroup_no_v1=all), or have "
 			"the directory '%s' given to this user",
-			group_dir(plan, fact));
-		return arena_printf(&plan->arena,
-		                    "%s, and our own group '%s' there is not ours", on_v1,
-		                    fact->own);
+			group_dir(arena, fact));
+		return arena_printf(arena, "%s, and our own group '%s' there is not ours",
+		                    on_v1, fact->own);
 	}
 	if (!facts->cgroup1_writer) {
 		*ret_remedy = "install the program berth-cgroup1 beside berth";
 		return arena_printf(
-			&plan->arena,
-			"%s, and berth-cgroup1, which writes there, is missing", on_v1);
+			arena, "%s, and berth-cgroup1, which writes there, is missing",
+			on_v1);
 	}
+	if (!info->file_v1)
+		return "cgroup v1 has nothing like it";
+	if (knob == KNOB_SWAP && !fact->swap) {
+		*ret_remedy = "start the node with swapaccount=1";
+		return "the kernel does not count swap";
+	}
+	if (knob == KNOB_IO && idmap_covers_outside(outer, facts->uid))
+		return "cgroup v1 counts it in one group only, which root inside would "
+		       "own";
 	return NULL;
 }
 
@@ -109,19 +117,9 @@ size_t plan_cgroup1_limit(struct plan *plan, const struct config *config,
 
 	if (!fact)
 		return 0;
-	why = obstacle(plan, facts, fact, info, ret_remedy);
+	why = plan_cgroup1_obstacle(facts, &plan->outer_uid, limit->knob, &plan->arena,
+	                            ret_remedy);
 	n = why ? 0 : knob_v1(limit, memory, &plan->arena, write, &why);
-	if (n > 0 && limit->knob == KNOB_SWAP && !fact->swap) {
-		why = "the kernel does not count swap";
-		*ret_remedy = "start the node with swapaccount=1";
-		n = 0;
-	}
-	if (n > 0 && write[0].flat &&
-	    idmap_covers_outside(&plan->outer_uid, facts->uid)) {
-		why = "cgroup v1 counts it in one group only, which root inside would "
-		      "own";
-		n = 0;
-	}
 	if (n == 0) {
 		*ret_why = why;
 		return 0;
@@ -129,10 +127,11 @@ size_t plan_cgroup1_limit(struct plan *plan, const struct config *config,
 
 	plan->cgroup1 = true;
 	group = arena_printf(&plan->arena, "berth-%s", config->name);
-	make(plan, group_dir(plan, fact), fact->controllers, group,
+	make(plan, group_dir(&plan->arena, fact), fact->controllers, group,
 	     "limits are written here, out of reach of root inside");
 	if (write[0].flat)
-		make_payload(plan, config, group_dir(plan, fact), fact->controllers);
+		make_payload(plan, config, group_dir(&plan->arena, fact),
+		             fact->controllers);
 	for (size_t i = 0; i < n; i++) {
 		struct step *s = plan_add(plan, ACTOR_SUPERVISOR, STEP_CGROUP1_LIMIT,
 		                          "asked for; cgroup v1 has this controller");
@@ -141,7 +140,7 @@ size_t plan_cgroup1_limit(struct plan *plan, const struct config *config,
 		                         write[i].flat ? "/payload" : "", write[i].file);
 		s->source = info->name;
 		s->value = write[i].value;
-		s->via = group_dir(plan, fact);
+		s->via = group_dir(&plan->arena, fact);
 		s->optional = config_best_effort(config, info->name);
 		how = arena_printf(&plan->arena, "%s%s%s = %s", how, *how ? ", " : "",
 		                   write[i].file, write[i].value);

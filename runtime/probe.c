@@ -196,8 +196,7 @@ static const char *find_cgroup1_writer(struct arena *arena)
 	return access(installed, X_OK) == 0 ? installed : NULL;
 }
 
-/* Costs a look at each hierarchy, on machines that have them. */
-static void probe_cgroup1(struct arena *arena, struct facts *facts)
+void probe_cgroup1(struct arena *arena, struct facts *facts)
 {
 	struct cgroup1_fact *fact = NULL;
 	size_t n = 0;

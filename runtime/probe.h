@@ -30,6 +30,16 @@ int probe(const struct config *config, struct arena *arena, struct facts *ret,
 int probe_ids(struct arena *arena, struct facts *ret, struct err *err);
 
 /**
+ * probe_cgroup1() - The part of probe() about cgroup v1
+ * @arena:	owns the strings
+ * @facts:	@mount is filled in
+ *
+ * Costs a look at each hierarchy, on machines that have them: probe() itself asks only
+ * where there are limits.
+ */
+void probe_cgroup1(struct arena *arena, struct facts *facts);
+
+/**
  * probe_tree() - List the host's root where mounts lie below
  * @facts:	@mount is filled in
  * @arena:	owns the result

@@ -158,6 +158,8 @@ refusal()
 	refusal openat2 D openat2
 	refusal pidfd D pidfd_send_signal=EPERM
 	refusal keyctl any keyctl=EPERM
+	refusal hostname any sethostname=EPERM
+	[[ $(row hostname remedy) == *"--hostname"* ]]
 	refusal capabilities D mount=EACCES
 	refusal tmpfs D fsopen
 	refusal mount-api D mount_setattr=EPERM
@@ -208,7 +210,7 @@ refusal()
 	check groupless --require A
 	assert_status 1
 	jq -e '.version == 1 and .required == "A" and .met == false and (.context | IN("pod", "machine"))
-		and (.checks | length > 30) and (.limits | length == 8)
+		and (.checks | length > 30) and (.limits | length == 13)
 		and all(.checks[]; (.result | IN("yes", "no", "untried"))
 			and has("name") and has("what") and has("detail") and has("needed_for") and has("remedy"))
 		and all(.limits[]; has("name") and has("by") and has("remedy") and (.enforced | type == "boolean"))' \

@@ -34,6 +34,19 @@ without()
 	assert_has works
 }
 
+@test "sethostname: a name that nobody asked for may be missing, another may not" {
+	without sethostname=EPERM
+	assert_status 0
+	assert_has works
+	assert_has "hostname: set the host name '$name': Operation not permitted, going on without it"
+	ASAN_OPTIONS=detect_leaks=0 run in_cgroup unshare --map-auto --map-root-user -m \
+		"$BERTH_TEST_WITHOUT" -n sethostname=EPERM -- "$BERTH" run --rm --name "$name" \
+		--rootfs "$BERTH_TEST_SMALL:O" --hostname box -- true
+	assert_status 125
+	assert_has "berth: hostname: set the host name 'box'"
+	assert_has "hint: set seccompProfile to one that allows sethostname, or go without --hostname"
+}
+
 @test "close_range: the list of descriptors does it, and nothing is inherited" {
 	without close_range
 	assert_status 0

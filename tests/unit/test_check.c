@@ -178,12 +178,13 @@ static void test_limits(void **state)
 	struct check_result result[CHECK_MAX];
 	struct check_limit limits[CHECK_LIMITS_N];
 	cleanup_arena struct arena arena = { 0 };
+	const struct idmap outer = { .n = 1, .extent = { { 0, 100000, 65536 } } };
 	struct facts facts = { 0 };
 
 	(void)state;
 	all(result, OUTCOME_YES);
-	check_limits(&facts, result, "cpuset cpu io memory hugetlb pids", true, &arena,
-	             limits);
+	check_limits(&facts, &outer, result, "cpuset cpu io memory hugetlb pids", true,
+	             &arena, limits);
 	for (size_t i = 0; i < CHECK_LIMITS_N; i++) {
 		assert_true(limits[i].enforced);
 		assert_null(limits[i].remedy);
@@ -191,31 +192,47 @@ static void test_limits(void **state)
 	assert_string_equal(limit(limits, "pids")->by, "cgroup");
 
 	/* A word, not a part of one. */
-	check_limits(&facts, result, "cpuset", true, &arena, limits);
-	assert_false(limit(limits, "cpu")->enforced);
+	check_limits(&facts, &outer, result, "cpuset", true, &arena, limits);
+	assert_false(limit(limits, "cpus")->enforced);
 	assert_true(limit(limits, "cpuset")->enforced);
-	assert_non_null(limit(limits, "cpu")->remedy);
+	assert_non_null(limit(limits, "cpus")->remedy);
 	assert_true(limit(limits, "pids")->enforced);
 	assert_non_null(strstr(limit(limits, "pids")->by, "RLIMIT_NPROC"));
 
 	/* Never for the node's uid 0. */
 	facts.node_root = true;
-	check_limits(&facts, result, "cpuset", true, &arena, limits);
+	check_limits(&facts, &outer, result, "cpuset", true, &arena, limits);
 	assert_false(limit(limits, "pids")->enforced);
 	facts.node_root = false;
 
 	result[CHECK_CGROUP_OWN].outcome = OUTCOME_NO;
 	result[CHECK_UCOUNTS].outcome = OUTCOME_NO;
 	result[CHECK_UCOUNTS].code = EROFS;
-	check_limits(&facts, result, "", true, &arena, limits);
+	check_limits(&facts, &outer, result, "", true, &arena, limits);
 	assert_false(limit(limits, "memory")->enforced);
 	assert_non_null(strstr(limit(limits, "memory")->remedy, "cgroup_writable"));
 	assert_false(limit(limits, "watches")->enforced);
 	assert_non_null(strstr(limit(limits, "watches")->remedy, "procMount"));
 	assert_true(limit(limits, "pids")->enforced);
 
+	/* The limits on groups need no controller, and those of cgroup v1 no cgroup v2. */
+	assert_false(limit(limits, "max-depth")->enforced);
+	facts.cgroup1 = &(struct cgroup1_fact){ "memory", "/sys/fs/cgroup/memory", "/a",
+		                                true, false };
+	facts.cgroup1_n = 1;
+	facts.cgroup1_writer = "/berth-cgroup1";
+	check_limits(&facts, &outer, result, "", true, &arena, limits);
+	assert_string_equal(limit(limits, "memory")->by, "cgroup v1");
+	assert_true(limit(limits, "memory")->enforced);
+	assert_false(limit(limits, "memory-high")->enforced);
+	assert_non_null(strstr(limit(limits, "swap")->remedy, "swapaccount"));
+	facts.cgroup1_writer = NULL;
+	check_limits(&facts, &outer, result, "", true, &arena, limits);
+	assert_non_null(strstr(limit(limits, "memory")->remedy, "berth-cgroup1"));
+	facts.cgroup1_n = 0;
+
 	all(result, OUTCOME_UNTRIED);
-	check_limits(&facts, result, "", true, &arena, limits);
+	check_limits(&facts, &outer, result, "", true, &arena, limits);
 	for (size_t i = 0; i < CHECK_LIMITS_N; i++)
 		assert_false(limits[i].enforced);
 }
