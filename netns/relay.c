@@ -47,24 +47,29 @@ static int listen_to(struct relay *relay, int fd, struct source *source,
 	return 0;
 }
 
-/*
- * A connection has a socket on either side, and a pipe each way when it is stuck: a pipe
- * for every second one is enough for all but who wants to be stuck.
- */
-static unsigned int connections_max(const struct relay_config *config)
+static unsigned int least(rlim_t a, unsigned int b)
 {
-	const rlim_t others = OTHER_FILES + config->flows;
-	struct rlimit files;
-	rlim_t possible;
+	return a < b ? (unsigned int)a : b;
+}
 
-	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
-		return config->connections;
+/*
+ * A flow has one descriptor. A connection has two, and a pipe each way when it is stuck: a
+ * pipe for every second one is enough for all but who wants to be stuck.
+ */
+static void set_bounds(struct relay *relay)
+{
+	const struct relay_config *config = relay->config;
+	struct rlimit files = { .rlim_cur = 1024, .rlim_max = 1024 };
+
+	(void)getrlimit(RLIMIT_NOFILE, &files);
 	files.rlim_cur = files.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &files);
 	(void)getrlimit(RLIMIT_NOFILE, &files);
-	possible = files.rlim_cur > others ? (files.rlim_cur - others) / 3 : 1;
-	return possible < config->connections ? (unsigned int)possible
-	                                      : config->connections;
+	relay->flows_max = least(files.rlim_cur / 4, config->flows);
+	relay->connections_max = least((files.rlim_cur - relay->flows_max -
+	                                least(files.rlim_cur / 4, OTHER_FILES)) /
+	                                       3,
+	                               config->connections);
 }
 
 static uint64_t now_ms(void)
@@ -177,7 +182,7 @@ int relay_main(const struct relay_config *config, const int sockets[RELAY_SOCKET
 	TAILQ_INIT(&relay->breaking);
 	TAILQ_INIT(&relay->asked);
 	TAILQ_INIT(&relay->answered);
-	relay->connections_max = connections_max(config);
+	set_bounds(relay);
 	pipes_fill(&relay->pipes, relay->connections_max / 2);
 	if (getrandom(&relay->seed, sizeof(relay->seed), 0) < 0)
 		relay->seed = (uint32_t)now_ms();

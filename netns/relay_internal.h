@@ -136,7 +136,7 @@ struct relay {
 	struct tcp_list breaking; /* oldest first */
 	struct tcp *doomed;       /* to be freed when nobody refers to them any more */
 
-	unsigned int flows;
+	unsigned int flows, flows_max;
 	LIST_HEAD(, udp) flow_bucket[UDP_BUCKETS];
 	struct udp_list asked, answered; /* least recently used first */
 	struct udp *doomed_udp;
@@ -150,7 +150,7 @@ void relay_rules(struct netlink_batch *batch, const struct relay_config *config,
                  bool compat);
 
 /* relay_socket.c: what makes our socket the listener on the queues. */
-void relay_queue_messages(struct netlink_batch *batch, unsigned int length);
+void relay_queue_messages(struct netlink_batch *batch, unsigned int held);
 
 /* relay_refuse.c */
 

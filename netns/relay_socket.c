@@ -11,6 +11,7 @@
 
 /* Of a SYN: the longest IPv4 header and the TCP header. An echo request counts whole. */
 #define SYN_BYTES 128
+#define SYN_ROOM 1024
 #define ECHO_BYTES 65531
 #define ECHO_LENGTH 64
 #define BACKLOG 1024
@@ -47,13 +48,14 @@ static void bind_queue(struct netlink_batch *batch, uint16_t queue, uint32_t byt
 	netlink_end(batch, message);
 }
 
-void relay_queue_messages(struct netlink_batch *batch, unsigned int length)
+void relay_queue_messages(struct netlink_batch *batch, unsigned int held)
 {
-	bind_queue(batch, RELAY_QUEUE_SYN, SYN_BYTES, length);
+	/* Room for the next one while all are held: it is what makes the oldest go. */
+	bind_queue(batch, RELAY_QUEUE_SYN, SYN_BYTES, held + SYN_ROOM);
 	bind_queue(batch, RELAY_QUEUE_ECHO, ECHO_BYTES, ECHO_LENGTH);
 }
 
-static int open_queue(unsigned int length, struct err *err)
+static int open_queue(unsigned int held, struct err *err)
 {
 	cleanup_close int sock = netlink_open(NETLINK_NETFILTER, err);
 	const struct sockaddr_nl any = { .nl_family = AF_NETLINK };
@@ -65,7 +67,7 @@ static int open_queue(unsigned int length, struct err *err)
 	if (bind(sock, (const struct sockaddr *)&any, sizeof(any)) < 0)
 		return err_set(err, errno, "bind the nfnetlink queue's socket");
 	netlink_batch_init(&batch);
-	relay_queue_messages(&batch, length);
+	relay_queue_messages(&batch, held);
 	r = netlink_commit(sock, &batch, err);
 	return r < 0 ? r : take_fd(&sock);
 }

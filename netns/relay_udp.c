@@ -108,7 +108,7 @@ static int begin(struct relay *relay, const struct flow *flow, uint8_t protocol,
 
 	if (dns < 0)
 		return dns;
-	if (relay->flows >= relay->config->flows) {
+	if (relay->flows >= relay->flows_max) {
 		udp = TAILQ_FIRST(&relay->asked);
 		udp_close(relay, udp ? udp : TAILQ_FIRST(&relay->answered));
 	}

@@ -1,0 +1,67 @@
+# shellcheck shell=bash
+# For tests of the network, beside common.bash: a pod of our own, and somebody outside it,
+# both network namespaces of the test. Whoever uses it calls pod_up in setup and pod_down in
+# teardown.
+#
+#	pod    10.9.0.1 fd09::1, default route to
+#	peer   10.9.0.2 fd09::2
+
+pod_up()
+{
+	test_processes=()
+	unshare --user --map-root-user --map-auto --net --mount sleep 3600 3>&- &
+	pod_pid=$!
+	test_processes+=("$pod_pid")
+	wait_until 5 runs_sleep "$pod_pid"
+	nsenter -t "$pod_pid" -U -n -m -S 0 -G 0 -- unshare --net sleep 3600 3>&- &
+	peer_pid=$!
+	test_processes+=("$peer_pid")
+	wait_until 5 runs_sleep "$peer_pid"
+	in_pod ip link set lo up
+	at_peer ip link set lo up
+	in_pod ip link add pod0 mtu "${1:-65520}" type veth peer name peer0 mtu "${1:-65520}" \
+		netns "$peer_pid"
+	in_pod ip addr add 10.9.0.1/24 dev pod0
+	in_pod ip addr add fd09::1/64 dev pod0 nodad
+	in_pod ip link set pod0 up
+	at_peer ip addr add 10.9.0.2/24 dev peer0
+	at_peer ip addr add fd09::2/64 dev peer0 nodad
+	at_peer ip link set peer0 up
+	in_pod ip route add default via 10.9.0.2
+	in_pod ip route add default via fd09::2
+	echo "nameserver 127.0.0.53" >"$BATS_TEST_TMPDIR/resolv.conf"
+	in_pod mount --bind "$BATS_TEST_TMPDIR/resolv.conf" "$(readlink -f /etc/resolv.conf)"
+}
+
+# What ran in the pod's namespaces ends too: they would stay as long as it does.
+pod_down()
+{
+	local pid
+
+	for pid in $(pgrep -u "$(id -u)" --ns "$pod_pid" --nslist mnt); do
+		[ "$pid" = "$pod_pid" ] || kill "$pid" 2>/dev/null
+	done
+	kill "${test_processes[@]}" 2>/dev/null
+	wait "${test_processes[@]}" 2>/dev/null || true
+}
+
+runs_sleep() { [ "$(cat "/proc/$1/comm")" = sleep ]; }
+
+# in_pod COMMAND..., at_peer COMMAND...: there, as root of the pod.
+in_pod() { in_namespaces_of "$pod_pid" "$@"; }
+at_peer() { in_namespaces_of "$peer_pid" "$@"; }
+in_namespaces_of() { nsenter -t "$1" -U -n -m -S 0 -G 0 --wd="$PWD" -- "${@:2}" 3>&-; }
+
+# serve LOG WHERE COMMAND...: in the background, until "ready" stands in LOG.
+serve()
+{
+	local log=$1
+
+	shift
+	"$@" >"$log" 2>&1 &
+	test_processes+=("$!")
+	wait_until 10 grep -q ready "$log"
+}
+
+# berth_in_pod ARG...: the binary under test.
+berth_in_pod() { in_cgroup nsenter -t "$pod_pid" -U -n -m -S 0 -G 0 --wd="$PWD" -- "$BERTH" "$@"; }

@@ -1,0 +1,283 @@
+#!/usr/bin/env bats
+#
+# What programs in a workspace see of the network, through the relay. Python runs inside, on
+# the pod's own root.
+
+load ../lib/common
+load ../lib/network
+
+setup()
+{
+	common_setup
+	probe subids tool:python3 tool:ip tool:nsenter
+	pod_up
+	cp "$BATS_TEST_DIRNAME"/../lib/relay_*.py "$BATS_TEST_TMPDIR"
+	chmod -R a+rX "$BATS_TEST_TMPDIR"
+}
+
+teardown()
+{
+	common_teardown
+	pod_down
+}
+
+# peer_up: who answers at 10.9.0.2 and fd09::2
+peer_up() { serve peer.log at_peer python3 relay_peer.py 10.9.0.2 fd09::2; }
+
+# inside TRY...: relay_client.py in a workspace
+inside()
+{
+	run berth_in_pod run --name "$(new_name)" --net relay -v "$BATS_TEST_TMPDIR:/client:ro" -- \
+		python3 /client/relay_client.py "$@"
+	assert_status 0
+}
+
+@test "a connection stands when the other side's does, IPv4 and IPv6" {
+	peer_up
+	inside connect 10.9.0.2
+	assert_output "hello from 10.9.0.1"
+	inside connect fd09::2
+	assert_output "hello from fd09::1"
+}
+
+@test "a refused port is refused, IPv4 and IPv6" {
+	inside connect 10.9.0.2 81
+	assert_output ECONNREFUSED
+	inside connect fd09::2 81
+	assert_output ECONNREFUSED
+}
+
+@test "an unreachable host is unreachable" {
+	in_pod ip route add unreachable 192.0.2.0/24
+	in_pod ip route add unreachable 2001:db8::/64
+	inside connect 192.0.2.1
+	assert_output EHOSTUNREACH
+	inside connect 2001:db8::1
+	assert_output EHOSTUNREACH
+}
+
+@test "a host that says nothing is silence" {
+	probe tool:nft
+	at_peer nft "add table inet t; add chain inet t c { type filter hook input priority 0; }; add rule inet t c tcp dport 81 drop"
+	inside connect 10.9.0.2 81
+	assert_output timeout
+}
+
+@test "the pod's own loopback, and the cloud's metadata are forbidden" {
+	serve loopback.log in_pod python3 relay_peer.py 127.0.0.1 ::1
+	at_peer ip addr add 169.254.169.254/32 dev lo
+	at_peer ip addr add fd00:ec2::254/128 dev lo
+	serve metadata.log at_peer python3 relay_peer.py 169.254.169.254 fd00:ec2::254
+	inside connect 169.254.169.254
+	assert_output EHOSTUNREACH
+	inside connect fd00:ec2::254
+	assert_output EACCES
+	# The workspace's own loopback, where nobody listens.
+	for address in 127.0.0.1 ::1; do
+		inside connect "$address"
+		assert_output ECONNREFUSED
+	done
+}
+
+@test "root inside does not reach the pod's loopback by its own routes" {
+	serve loopback.log in_pod python3 relay_peer.py 127.0.0.1
+	run berth_in_pod run --name "$(new_name)" --net relay -v "$BATS_TEST_TMPDIR:/client:ro" -- sh -c '
+		sysctl -qw net.ipv4.conf.all.route_localnet=1 net.ipv4.conf.eth0.route_localnet=1
+		ip addr del 127.0.0.1/8 dev lo
+		ip route add 127.0.0.0/8 via "$(ip route | sed -n "s/default via \([^ ]*\).*/\1/p")" ||
+			ip route replace table local 127.0.0.1 via "$(ip route | sed -n "s/default via \([^ ]*\).*/\1/p")"
+		python3 /client/relay_client.py connect 127.0.0.1'
+	assert_status 0
+	[[ $output != *hello* ]]
+	assert_has EHOSTUNREACH
+}
+
+@test "the gateway has no port but that for names" {
+	run berth_in_pod run --name "$(new_name)" --net relay -v "$BATS_TEST_TMPDIR:/client:ro" -- sh -c '
+		gateway=$(ip route | sed -n "s/default via \([^ ]*\).*/\1/p")
+		for port in 1 22 80; do
+			python3 /client/relay_client.py connect "$gateway" $port
+			python3 /client/relay_client.py datagram "$gateway" $port
+		done'
+	assert_status 0
+	assert_output "$(yes ECONNREFUSED | head -n 6)"
+}
+
+@test "who has sent his last byte still gets the answer" {
+	peer_up
+	inside half-close
+	assert_output "got 3000000"
+}
+
+@test "a reset comes through in both directions, behind the bytes before it" {
+	peer_up
+	inside reset-from-outside
+	assert_output "reset after 100000"
+	inside reset-from-inside
+	wait_until 5 grep -qx reset peer.log
+	inside end-from-inside
+	wait_until 5 grep -qx end peer.log
+}
+
+@test "bytes are the same ones, both ways at once" {
+	peer_up
+	inside echo 10.9.0.2
+	assert_output same
+	inside echo fd09::2
+	assert_output same
+}
+
+@test "peers that never read hold up their own connections only" {
+	peer_up
+	inside never-read
+	assert_output "bounded, then hello"
+}
+
+# The relay of the workspace: it alone is in the pod's network by this name.
+relay_pid()
+{
+	local pid
+
+	for pid in $(pgrep -x berth-relay); do
+		[ "$(in_pod readlink "/proc/$pid/ns/net")" = "$(in_pod readlink /proc/self/ns/net)" ] &&
+			echo "$pid"
+	done
+}
+
+start_many()
+{
+	mkfifo go
+	exec 9<>go
+	berth_in_pod run --name "$1" --net relay -i -v "$BATS_TEST_TMPDIR:/client:ro" -- \
+		python3 /client/relay_client.py many 10.9.0.2 "$2" <&9 >many.out 2>&1 &
+	test_processes+=("$!")
+	wait_until 60 grep -q open many.out
+}
+
+@test "2000 connections at a time, in little memory" {
+	# Two descriptors each in the relay, and some for pipes.
+	probe nofile:12000
+	ulimit -n "$(ulimit -Hn)"
+	peer_up
+	start_many "$(new_name)" 2000
+	relay=$(relay_pid)
+	[ -n "$relay" ]
+	kib=$(in_pod sed -n 's/^RssAnon:[[:space:]]*\([0-9]*\) kB/\1/p' "/proc/$relay/status")
+	echo "$kib KiB"
+	[ "$kib" -le $((1024 + 2 * 2000)) ]
+	echo >&9
+	wait_until 20 grep -q 'of 2000' many.out
+	assert_equal "$(tail -n1 many.out)" "2000 of 2000"
+}
+
+probe_nofile() { [ "$(ulimit -Hn)" = unlimited ] || [ "$(ulimit -Hn)" -ge "$1" ] || fail "no more than $(ulimit -Hn) open files"; }
+
+@test "datagrams of all sizes, IPv4 and IPv6" {
+	peer_up
+	inside datagram 10.9.0.2 7
+	assert_output all
+	inside datagram fd09::2 7
+	assert_output all
+	inside burst 10.9.0.2
+	assert_output 1000
+	inside burst fd09::2
+	assert_output 1000
+}
+
+@test "a datagram to a closed port is refused" {
+	inside datagram 10.9.0.2 9
+	assert_output ECONNREFUSED
+	inside datagram fd09::2 9
+	assert_output ECONNREFUSED
+}
+
+@test "names come from the pod's nameserver on its loopback, by UDP and TCP" {
+	probe tool:dnsmasq tool:dig
+	echo "10.1.2.3 db.test" >hosts
+	in_pod dnsmasq --keep-in-foreground --listen-address 127.0.0.53 --bind-interfaces --no-resolv \
+		--no-hosts --addn-hosts="$PWD/hosts" --user=root --group=root --pid-file="$PWD/pid" 3>&- &
+	test_processes+=("$!")
+	wait_until 5 in_pod dig +short @127.0.0.53 db.test
+	run berth_in_pod run --name "$(new_name)" --net relay -- sh -c '
+		dig +short +tries=1 db.test; dig +short +tries=1 +tcp db.test; getent ahostsv4 db.test | head -n1'
+	assert_status 0
+	assert_output "10.1.2.3
+10.1.2.3
+10.1.2.3        STREAM db.test"
+}
+
+@test "ping comes back where the pod has ping sockets, and is filtered elsewhere" {
+	probe tool:busybox
+	in_pod sysctl -qw "net.ipv4.ping_group_range=1 0"
+	run berth_in_pod run --name "$(new_name)" --net relay -- busybox ping -c1 -W1 10.9.0.2
+	assert_status 1
+	in_pod sysctl -qw "net.ipv4.ping_group_range=0 65535"
+	run berth_in_pod run --name "$(new_name)" --net relay -- busybox ping -c1 -W5 -s 8000 10.9.0.2
+	assert_status 0
+	run berth_in_pod run --name "$(new_name)" --net relay -- busybox ping -c1 -W5 fd09::2
+	assert_status 0
+}
+
+@test "half-open connections in masses do not keep out an honest one" {
+	probe tool:nft
+	peer_up
+	at_peer nft "add table inet t; add chain inet t c { type filter hook input priority 0; }; add rule inet t c tcp dport 9 drop"
+	inside flood
+	assert_output hello
+}
+
+@test "a sender that is not the workspace is not heard" {
+	probe tool:nft
+	peer_up
+	at_peer nft "add table inet t; add chain inet t c { type filter hook input priority 0; }; add rule inet t c udp dport 7 counter"
+	inside spoof
+	run at_peer nft list chain inet t c
+	assert_has "counter packets 0 bytes 0"
+	inside datagram 10.9.0.2 7
+	run at_peer nft list chain inet t c
+	[[ $output != *"counter packets 0 bytes 0"* ]]
+}
+
+@test "the relay is confined: capabilities, filter, root and descriptors" {
+	peer_up
+	start_many "$(new_name)" 1
+	relay=$(relay_pid)
+	[ -n "$relay" ]
+	run in_pod cat "/proc/$relay/status"
+	net_admin=$(printf '%016x' $((1 << 12)))
+	for line in CapEff CapPrm CapBnd CapInh CapAmb; do
+		case $line in
+		CapEff | CapPrm) wanted=$net_admin ;;
+		CapInh | CapAmb) wanted=0000000000000000 ;;
+		*) continue ;;
+		esac
+		[[ $output =~ $line:[[:space:]]*$wanted ]] || fail "$line: $output"
+	done
+	[[ $output =~ Seccomp:[[:space:]]*2 ]]
+	[[ $output =~ NoNewPrivs:[[:space:]]*1 ]]
+	[[ $(in_pod readlink "/proc/$relay/root") == */fdinfo ]]
+	run in_pod find "/proc/$relay/fd" -type l -printf '%l\n'
+	assert_status 0
+	[ "${#lines[@]}" -ge 7 ]
+	for line in "${lines[@]}"; do
+		case $line in
+		socket:* | pipe:* | anon_inode:\[eventpoll\] | /dev/null) ;;
+		*) fail "has '$line'" ;;
+		esac
+	done
+	echo >&9
+}
+
+@test "a workspace whose relay was killed ends, and says why" {
+	berth_in_pod run --name "$(new_name)" --net relay -- sleep 1000 >out 2>&1 &
+	berth=$!
+	test_processes+=("$berth")
+	wait_until 10 has_relay
+	in_pod kill -KILL "$(relay_pid)"
+	run wait "$berth"
+	[ "$status" -ne 0 ]
+	run cat out
+	assert_has "the relay was killed"
+}
+
+has_relay() { [ -n "$(relay_pid)" ]; }
