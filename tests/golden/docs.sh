@@ -24,12 +24,23 @@ found()
 	failed=1
 }
 
-commands() { "$berth" --help | sed -n 's/^  \([a-z][a-z]*\)  *.*/\1/p'; }
+# help [COMMAND]: its --help, asked for once.
+help()
+{
+	local name=${1:-berth}
+
+	[ -e "$helps/$name" ] || "$berth" ${1:+"$1"} --help >"$helps/$name"
+	cat "$helps/$name"
+}
+helps=$(mktemp -d)
+trap 'rm -rf "$helps"' EXIT
+
+commands() { help | sed -n 's/^  \([a-z][a-z]*\)  *.*/\1/p'; }
 
 # The options of a command's --help, "-v" and "--volume" each on a line of its own.
 options_of()
 {
-	"$berth" "$1" --help | sed -n \
+	help "$1" | sed -n \
 		-e 's/^  \(-[a-zA-Z]\), \(--[a-z-]*\).*/\1\n\2/p' \
 		-e 's/^      \(--[a-z-]*\).*/\1/p' | grep -vx -e --help | sort
 }
@@ -209,7 +220,7 @@ check_limits()
 		else
 			grep -qE "^\\| \`--${name}[ \`].*\`${v1//%s/2MB}\`" "$docs/docs/limits.md"
 		fi || found "docs/limits.md: no row of '--$name' with '$v1' of cgroup v1"
-		"$berth" run --help | grep -q -e "--$name " || found "run has no --$name"
+		help run | grep -q -e "--$name " || found "run has no --$name"
 	done < <(sed -n '/knob_info\[KNOB_N\] = {/,/^};/p' "$top/cgroups/knobs.c" |
 		sed -n '/\[KNOB_/,/},$/p' | tr -d '\t' | paste -s -d ' ' |
 		sed 's/ *\[KNOB_/\n/g' |
@@ -227,17 +238,19 @@ check_all()
 	check_blocks
 }
 
-# spoiled EXPECTED FILE SED: whether a copy of the documents with FILE changed is refused.
+# spoiled CHECK EXPECTED FILE SED: whether CHECK refuses a copy of the documents with FILE changed.
 spoiled()
 {
-	local copy told
+	local copy told check=check_$1
+
+	shift
 
 	copy=$(mktemp -d)
 	mkdir "$copy/tree"
 	cp -R "$top"/{README.md,HACKING.md,docs,man,completions} "$copy/tree"
 	chmod -R u+w "$copy/tree"
 	sed -i "$3" "$copy/tree/$2"
-	if told=$("$BASH" "$0" "$copy/tree") || ! grep -qF -e "$1" <<<"$told"; then
+	if told=$(docs=$copy/tree failed=0 && "$check" && exit "$failed") || ! grep -qF -e "$1" <<<"$told"; then
 		found "docs.sh: '$2' with '$3' is not refused with '$1', but with '$told'"
 	fi
 	rm -rf "$copy"
@@ -249,22 +262,22 @@ if [ "${1-}" = --hints ]; then
 fi
 check_all
 if [ $# -eq 0 ] && [ "$failed" -eq 0 ]; then
-	spoiled 'berth.1: run: missing: --watches' man/berth.1 '/^\.It Fl -watches/d'
-	spoiled 'berth.1: run: not in the program: --waches' man/berth.1 's/Fl -watches/Fl -waches/'
-	spoiled 'berth.1: run: missing: -v' man/berth.1 's/Fl v , //'
-	spoiled 'berth.1: commands: missing: unshare' man/berth.1 '/^\.Ss unshare/d'
-	spoiled 'berth.1: hints: missing: spawn' man/berth.1 's/nested too deep/too deep/'
-	spoiled 'berth.bash: run: missing: --stop-timeout' completions/berth.bash \
+	spoiled man 'berth.1: run: missing: --watches' man/berth.1 '/^\.It Fl -watches/d'
+	spoiled man 'berth.1: run: not in the program: --waches' man/berth.1 's/Fl -watches/Fl -waches/'
+	spoiled man 'berth.1: run: missing: -v' man/berth.1 's/Fl v , //'
+	spoiled man 'berth.1: commands: missing: unshare' man/berth.1 '/^\.Ss unshare/d'
+	spoiled hints 'berth.1: hints: missing: spawn' man/berth.1 's/nested too deep/too deep/'
+	spoiled completion 'berth.bash: run: missing: --stop-timeout' completions/berth.bash \
 		's/\[a-z-\]/[a-z]/g'
-	spoiled 'berth.bash: run --init: missing: systemd' completions/berth.bash 's/--init)/--unit)/'
-	spoiled "plan-format.md: kinds: missing: pivot" docs/plan-format.md '/^| `pivot`/d'
-	spoiled "check-format.md: rows: missing: pivot-root" docs/check-format.md '/^| `pivot-root`/d'
-	spoiled "launch.md: no message [JOINED]" docs/launch.md 's/\[JOINED\]//'
-	spoiled "launch.md: no step 'reroot'" docs/launch.md 's/reroot/root/'
-	spoiled "limits.md: no row of '--memory' with 'memory.max'" docs/limits.md \
+	spoiled completion 'berth.bash: run --init: missing: systemd' completions/berth.bash 's/--init)/--unit)/'
+	spoiled lists "plan-format.md: kinds: missing: pivot" docs/plan-format.md '/^| `pivot`/d'
+	spoiled lists "check-format.md: rows: missing: pivot-root" docs/check-format.md '/^| `pivot-root`/d'
+	spoiled lists "launch.md: no message [JOINED]" docs/launch.md 's/\[JOINED\]//'
+	spoiled lists "launch.md: no step 'reroot'" docs/launch.md 's/reroot/root/'
+	spoiled limits "limits.md: no row of '--memory' with 'memory.max'" docs/limits.md \
 		's/`memory.max`, the page/`memory`, the page/; s/| `memory.max` |/| `memory.min` |/'
-	spoiled "there is no 'runtime/nowhere.c'" docs/decisions.md '1s,$, `runtime/nowhere.c`,'
-	spoiled "link to 'nowhere.md'" README.md '1s,$, [x](nowhere.md),'
-	spoiled 'README.md:' README.md 's/<!-- test: try -->//'
+	spoiled paths "there is no 'runtime/nowhere.c'" docs/decisions.md '1s,$, `runtime/nowhere.c`,'
+	spoiled paths "link to 'nowhere.md'" README.md '1s,$, [x](nowhere.md),'
+	spoiled blocks 'README.md:' README.md 's/<!-- test: try -->//'
 fi
 exit "$failed"
