@@ -38,6 +38,11 @@ __berth_value()
 		*) __berth_reply json "$4" ;;
 		esac
 		;;
+	--policy)
+		__berth_files -f "$4"
+		mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W \
+			"$("$1" policy list 2>/dev/null | sed 's/ .*//')" -- "$4")
+		;;
 	--require) __berth_reply $'A\nB\nC' "$4" ;;
 	--rootfs)
 		__berth_files -d "$4"

@@ -261,17 +261,18 @@ void json_put_strings(struct json *json, const char *key, const char *const *val
 /**
  * struct builder - What the library's callbacks share
  * @text:	the document; lines are counted in it up to @counted
+ * @column:	of the last byte counted
  * @handle:	the library's state, for the position
  * @arena:	owns the values
  * @err:	where a callback says why it stops
  * @level:	the open arrays and objects, @depth of them
- * @key:	of the next member, NULL before it
+ * @key, @key_line, @key_column: of the next member, NULL before it
  * @root:	the document's value
  */
 struct builder {
 	const char *text;
 	size_t size, counted;
-	unsigned int line;
+	unsigned int line, column;
 	yajl_handle handle;
 	struct arena *arena;
 	struct err *err;
@@ -281,6 +282,7 @@ struct builder {
 	} level[JSON_DEPTH_MAX];
 	size_t depth;
 	const char *key;
+	unsigned int key_line, key_column;
 	const struct json_value *root;
 };
 
@@ -290,8 +292,12 @@ static unsigned int line_at(struct builder *b)
 {
 	size_t end = yajl_get_bytes_consumed(b->handle);
 
-	for (; b->counted < end && b->counted < b->size; b->counted++)
-		b->line += b->text[b->counted] == '\n';
+	for (; b->counted < end && b->counted < b->size; b->counted++) {
+		bool newline = b->text[b->counted] == '\n';
+
+		b->line += newline;
+		b->column = newline ? 0 : b->column + 1;
+	}
 	return b->line;
 }
 
@@ -336,11 +342,14 @@ static struct json_value *add(struct builder *b, enum json_type type)
 	}
 	value->type = type;
 	value->line = line_at(b);
+	value->column = b->column;
 	if (!level) {
 		b->root = value;
 		return value;
 	}
 	value->key = b->key;
+	value->key_line = b->key_line;
+	value->key_column = b->key_column;
 	b->key = NULL;
 	*level->tail = value;
 	level->tail = &value->next;
@@ -389,6 +398,8 @@ static int on_key(void *ctx, const unsigned char *text, size_t size)
 	b->key = copy(b, text, size);
 	if (!b->key)
 		return CANCEL;
+	b->key_line = line_at(b);
+	b->key_column = b->column;
 	if (b->level[b->depth - 1].value->n == JSON_MEMBERS_MAX)
 		return refuse(b, "an object with too many keys");
 	if (json_get(b->level[b->depth - 1].value, b->key)) {
@@ -455,8 +466,8 @@ static int explain(struct builder *b, struct err *err)
 	return -err->code;
 }
 
-int json_parse(const char *text, size_t size, struct arena *arena,
-               const struct json_value **ret, struct err *err)
+int json_parse_with(unsigned int syntax, const char *text, size_t size,
+                    struct arena *arena, const struct json_value **ret, struct err *err)
 {
 	struct builder b = {
 		.text = text, .size = size, .line = 1, .arena = arena, .err = err
@@ -466,6 +477,7 @@ int json_parse(const char *text, size_t size, struct arena *arena,
 	b.handle = yajl_alloc(&callbacks, NULL, &b);
 	if (!b.handle)
 		return err_set(err, ENOMEM, "read a document of %zu bytes", size);
+	(void)yajl_config(b.handle, yajl_allow_comments, (syntax & JSON_COMMENTS) != 0);
 	status = yajl_parse(b.handle, (const unsigned char *)text, size);
 	if (status == yajl_status_ok)
 		status = yajl_complete_parse(b.handle);

@@ -72,6 +72,9 @@ enum json_type {
 	JSON_TYPE_MAX,
 };
 
+/* Comments as of C and C++ may stand where a blank may: for files that people write. */
+#define JSON_COMMENTS (1U << 0)
+
 /* "a number", "an object": for messages. */
 extern const char *const json_type_name[JSON_TYPE_MAX];
 
@@ -79,7 +82,9 @@ extern const char *const json_type_name[JSON_TYPE_MAX];
  * struct json_value - A value and its place
  * @type:	which of the others is set
  * @key:	of a member of an object, else NULL
- * @line:	where it ends, from 1
+ * @line, @column: of its last character, of an object or array the first one, from 1;
+ *		columns count bytes
+ * @key_line, @key_column: of the quote that ends its key
  * @boolean:	of JSON_BOOL
  * @text:	of JSON_STRING; of JSON_NUMBER as it was written
  * @first:	of JSON_ARRAY and JSON_OBJECT: the first value in it
@@ -89,7 +94,7 @@ extern const char *const json_type_name[JSON_TYPE_MAX];
 struct json_value {
 	enum json_type type;
 	const char *key;
-	unsigned int line;
+	unsigned int line, column, key_line, key_column;
 	bool boolean;
 	const char *text;
 	const struct json_value *first, *next;
@@ -97,21 +102,28 @@ struct json_value {
 };
 
 /**
- * json_parse() - Read a document
+ * json_parse_with() - Read a document
+ * @syntax:	JSON_COMMENTS, or 0 for what RFC 8259 calls JSON
  * @text:	UTF-8
  * @size:	of @text, bytes
  * @arena:	owns the result
  * @ret:	set on success only
  * @err:	says the line on failure
  *
- * Refused beside what RFC 8259 forbids: comments, a key given twice, NUL in a string
+ * Refused beside what RFC 8259 forbids: a key given twice, NUL in a string
  * (nothing here can hold one), more than JSON_DEPTH_MAX levels or JSON_MEMBERS_MAX
  * keys in one object, anything behind the document.
  *
  * Return: 0; -EINVAL for what is no such document; -ENOMEM.
  */
-int json_parse(const char *text, size_t size, struct arena *arena,
-               const struct json_value **ret, struct err *err);
+int json_parse_with(unsigned int syntax, const char *text, size_t size,
+                    struct arena *arena, const struct json_value **ret, struct err *err);
+
+static inline int json_parse(const char *text, size_t size, struct arena *arena,
+                             const struct json_value **ret, struct err *err)
+{
+	return json_parse_with(0, text, size, arena, ret, err);
+}
 
 /* The member of an object, or NULL. */
 const struct json_value *json_get(const struct json_value *object, const char *key);

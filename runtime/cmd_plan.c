@@ -24,7 +24,7 @@ int cmd_plan(int argc, char **argv, struct err *err)
 	if (r < 0)
 		return hint_for(err);
 	if (json)
-		return plan_print_json(&plan, stdout, err);
-	plan_print(&plan, stdout);
+		return plan_print_json(&plan, &config, stdout, err);
+	plan_print(&plan, &config, stdout);
 	return 0;
 }

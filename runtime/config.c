@@ -13,10 +13,12 @@
 #include "base/number.h"
 #include "netns/rate.h"
 #include "options.h"
+#include "policies/policy.h"
 #include "run.h"
 #include "state.h"
 
 #define LIST_MAX 256
+#define ORIGINS_MAX 1024
 #define LIMITS_MAX 60 /* with watches and instances they are PLAN_LIMITS_MAX at most */
 
 /* What the setters fill in; config_parse() makes the config of it. */
@@ -30,6 +32,8 @@ struct words {
 		enum knob knob;
 		struct words *words;
 	} slot[KNOB_N];
+	struct origin *origin; /* NULL while nobody asks for it */
+	size_t origin_n;
 	struct arena *arena;
 	bool json;
 };
@@ -181,6 +185,7 @@ static int set_best_effort(void *field, const char *value, struct err *err)
 /* clang-format off */
 static const struct option run_options[] = {
 	{ "name",              0,   "NAME",     "name of the workspace", set_text, FIELD(name) },
+	{ "policy",            0,   "FILE|PROFILE", "what is allowed and limited; options come on top", set_text, FIELD(policy) },
 	{ "rootfs",            0,   "host|DIR", "root file system; DIR:O keeps DIR as it is (host)", set_text, FIELD(rootfs) },
 	{ "init",              0,   "MODE",     "auto, systemd, berth or none (auto)", set_init, FIELD(init) },
 	{ "net",               0,   "MODE",     "auto, relay, host or none (none)", set_net, FIELD(net) },
@@ -408,6 +413,8 @@ static int complete(struct words *words, struct arena *arena, struct err *err)
 		c->env = env;
 		c->env_n = words->env_n;
 	}
+	c->origin = words->origin;
+	c->origin_n = words->origin_n;
 	if (words->limit_n > 0) {
 		struct limit *limit = arena_alloc(arena, words->limit_n * sizeof(*limit));
 
@@ -419,6 +426,92 @@ static int complete(struct words *words, struct arena *arena, struct err *err)
 	if (r == 0 && arena->failed)
 		r = err_set(err, ENOMEM, "read the options");
 	return r;
+}
+
+static void remember(struct words *words, const char *key, const char *value,
+                     const char *where)
+{
+	if (words->origin && words->origin_n < ORIGINS_MAX)
+		words->origin[words->origin_n++] = (struct origin){ key, value, where };
+}
+
+/* An option that has a key is a policy of one line. */
+static void option_given(void *into, const struct option *row, const char *value)
+{
+	struct words *words = into;
+
+	for (size_t i = 0; words->origin && i < policy_keys_n; i++)
+		if (!strcmp(policy_keys[i].option, row->name))
+			remember(words, policy_keys[i].path, value,
+			         arena_printf(words->arena, "--%s", row->name));
+}
+
+static const struct option *option_of(const struct option *row,
+                                      const struct policy_key *key)
+{
+	while (strcmp(row->name, key->option) != 0)
+		row++; /* each key has one: tests/unit/test_policy.c */
+	return row;
+}
+
+/* The items of a joined list as the option takes them. */
+static const char *joined(struct arena *arena, const struct policy_setting *s, size_t n)
+{
+	const char *text = s->value;
+
+	for (size_t i = 1; i < n; i++)
+		text = arena_printf(arena, "%s,%s", text, s[i].value);
+	return text;
+}
+
+/* What a policy says, by the setters of the options that mean the same. */
+static int apply_policy(struct words *words, const struct option *row,
+                        const struct policy *policy, struct err *err)
+{
+	for (size_t i = 0, n = 1; i < policy->n; i += n) {
+		const struct policy_setting *s = &policy->setting[i];
+		const struct option *option = option_of(row, s->key);
+		const char *value = s->value;
+
+		for (n = 1; s->key->joined && i + n < policy->n && s[n].key == s->key;)
+			n++;
+		if (n > 1)
+			value = joined(words->arena, s, n);
+		if (option->set((char *)words + option->offset, value, err) < 0)
+			return err_wrap(err, "%s:%u:%u: %s", s->file, s->line, s->column,
+			                s->key->path);
+		remember(words, s->key->path, value, policy_origin(words->arena, s));
+	}
+	return 0;
+}
+
+static void words_init(struct words *words, struct arena *arena)
+{
+	*words = (struct words){ .arena = arena,
+		                 .config = {
+					 .watches = LIMIT_UNSET,
+					 .inotify_instances = LIMIT_UNSET,
+					 .stop_timeout_s = LIMIT_UNSET,
+				 } };
+	for (size_t i = 0; i < KNOB_N; i++)
+		words->slot[i] = (struct slot){ .knob = (enum knob)i, .words = words };
+}
+
+/* The options once more, above what the policy says. */
+static int parse_above(const struct options *options, struct words *words, int argc,
+                       char **argv, struct err *err)
+{
+	const char *name = words->config.policy;
+	struct arena *arena = words->arena;
+	struct policy policy;
+	int r = policy_load(name, arena, &policy, err);
+
+	if (r < 0)
+		return r;
+	words_init(words, arena);
+	words->origin = arena_alloc(arena, ORIGINS_MAX * sizeof(*words->origin));
+	r = apply_policy(words, options->row, &policy, err);
+	return r < 0 ? r : options_parse(options, words, argc, argv, err);
 }
 
 int config_parse(int argc, char **argv, struct arena *arena, struct config *ret,
@@ -433,19 +526,16 @@ int config_parse(int argc, char **argv, struct arena *arena, struct config *ret,
 		.row = row,
 		.n = OPTIONS_N - (json ? 0 : 1), /* --format is the last one */
 		.stop_at_word = true,
+		.given = option_given,
 	};
-	struct words words = { .arena = arena,
-		               .config = {
-				       .watches = LIMIT_UNSET,
-				       .inotify_instances = LIMIT_UNSET,
-				       .stop_timeout_s = LIMIT_UNSET,
-			       } };
+	struct words words;
 	int first, r;
 
-	for (size_t i = 0; i < KNOB_N; i++)
-		words.slot[i] = (struct slot){ .knob = (enum knob)i, .words = &words };
+	words_init(&words, arena);
 	all_options(row);
 	first = options_parse(&options, &words, argc, argv, err);
+	if (first >= 0 && first != OPTIONS_HELP && words.config.policy)
+		first = parse_above(&options, &words, argc, argv, err);
 	if (first == OPTIONS_HELP)
 		return first;
 	if (first < 0)
@@ -459,6 +549,23 @@ int config_parse(int argc, char **argv, struct arena *arena, struct config *ret,
 	if (json)
 		*json = words.json;
 	return 0;
+}
+
+int config_from_policy(const struct policy *policy, struct arena *arena,
+                       struct config *ret, struct err *err)
+{
+	struct option row[OPTIONS_N];
+	struct words words;
+	int r;
+
+	words_init(&words, arena);
+	all_options(row);
+	r = apply_policy(&words, row, policy, err);
+	if (r == 0)
+		r = complete(&words, arena, err);
+	if (r == 0)
+		*ret = words.config;
+	return r;
 }
 
 const char *const *config_words(const struct config *c, struct arena *arena,

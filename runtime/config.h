@@ -41,6 +41,16 @@ struct volume {
 };
 
 /**
+ * struct origin - Where a value came from, for plan
+ * @key:	of the policy, "limits.memory"
+ * @value:	as it was given
+ * @where:	"FILE:LINE", "profile NAME", "--memory"
+ */
+struct origin {
+	const char *key, *value, *where;
+};
+
+/**
  * struct config - What is wanted: the options of run, checked
  * @name:		of the workspace; [a-zA-Z0-9][a-zA-Z0-9_.-]*, never NULL
  * @rootfs:		"host", or an absolute directory
@@ -57,6 +67,8 @@ struct volume {
  * @limit:		what the workspace's group is to hold, in the order given
  * @watches:		inotify watches, LIMIT_UNSET or a number
  * @inotify_instances:	LIMIT_UNSET or a number
+ * @policy:		as given to --policy, NULL for none
+ * @origin:		of each value that was given, in the order given; with @policy only
  * @best_effort:	names of limits, "cpus,memory", that may be missing; NULL: none
  * @stop_timeout_s:	seconds between the polite signal and SIGKILL
  *
@@ -78,6 +90,9 @@ struct config {
 	const struct limit *limit;
 	size_t limit_n;
 	const char *best_effort;
+	const char *policy;
+	const struct origin *origin;
+	size_t origin_n;
 	uint64_t watches, inotify_instances;
 	uint64_t stop_timeout_s;
 	bool detach, remove, interactive, tty;

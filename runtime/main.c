@@ -21,6 +21,7 @@ static const struct command {
 	{ "run", cmd_run, "start a workspace: a command, or a whole system", false },
 	{ "exec", cmd_exec, "run a command in a running workspace", true },
 	{ "plan", cmd_plan, "print what run would do, step by step, and touch nothing", false },
+	{ "policy", cmd_policy, "read, check, explain and compare policies", false },
 	{ "check", cmd_check, "what this machine or pod permits, and what mends the rest", false },
 	{ "ps", cmd_ps, "list workspaces", false },
 	{ "inspect", cmd_inspect, "all that is known of workspaces, as JSON", false },

@@ -4,59 +4,19 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/nearest.h"
+
 #define NAME_MAX_LEN 40
-
-static unsigned int least(unsigned int a, unsigned int b, unsigned int c)
-{
-	unsigned int ab = a < b ? a : b;
-
-	return ab < c ? ab : c;
-}
-
-/* Insertions, deletions, replacements and swapped neighbours between two words. */
-static unsigned int distance(const char *a, const char *b)
-{
-	size_t la = strnlen(a, NAME_MAX_LEN), lb = strnlen(b, NAME_MAX_LEN);
-	unsigned int d[NAME_MAX_LEN + 1][NAME_MAX_LEN + 1];
-
-	for (size_t i = 0; i <= la; i++)
-		d[i][0] = (unsigned int)i;
-	for (size_t j = 0; j <= lb; j++)
-		d[0][j] = (unsigned int)j;
-	for (size_t i = 1; i <= la; i++) {
-		for (size_t j = 1; j <= lb; j++) {
-			unsigned int other = a[i - 1] != b[j - 1];
-
-			d[i][j] = least(d[i - 1][j] + 1, d[i][j - 1] + 1,
-			                d[i - 1][j - 1] + other);
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
-			    a[i - 2] == b[j - 1] && d[i - 2][j - 2] + 1 < d[i][j])
-				d[i][j] = d[i - 2][j - 2] + 1;
-		}
-	}
-	return d[la][lb];
-}
 
 /* The option that was probably meant, or NULL. */
 static const char *nearest(const struct options *options, const char *name)
 {
-	size_t len = strlen(name);
-	unsigned int best = len < 4 ? 1 : 2;
-	const char *ret = NULL;
+	struct nearest near;
 
-	for (size_t i = 0; i < options->n; i++) {
-		const char *known = options->row[i].name;
-		unsigned int d = distance(name, known);
-
-		/* A word cut short is nearer than any typing error. */
-		if (len >= 3 && !strncmp(name, known, len))
-			return known;
-		if (d < best || (d == best && !ret)) {
-			best = d;
-			ret = known;
-		}
-	}
-	return ret;
+	nearest_begin(&near, name);
+	for (size_t i = 0; i < options->n; i++)
+		nearest_try(&near, options->row[i].name);
+	return near.ret;
 }
 
 static const struct option *by_name(const struct options *options, const char *name,
@@ -130,12 +90,15 @@ static int unknown_letter(const char *command, char letter, const char *word,
 	return err_hint(err, "'berth %s --help' lists the options", command);
 }
 
-static int set(const struct option *row, void *into, const char *value, struct err *err)
+static int set(const struct options *options, const struct option *row, void *into,
+               const char *value, struct err *err)
 {
 	int r = row->set((char *)into + row->offset, value, err);
 
 	if (r < 0)
 		return err_wrap(err, "option '--%s'", row->name);
+	if (options->given)
+		options->given(into, row, value);
 	return 0;
 }
 
@@ -169,7 +132,7 @@ static int parse_long(const struct options *options, void *into, char **argv, in
 		value = argv[at + 1];
 		used = 2;
 	}
-	r = set(row, into, value, err);
+	r = set(options, row, into, value, err);
 	return r < 0 ? r : used;
 }
 
@@ -191,7 +154,7 @@ static int parse_short(const struct options *options, void *into, char **argv, i
 		if (!row)
 			return unknown_letter(argv[0], *p, word, err);
 		if (!row->arg) {
-			r = set(row, into, NULL, err);
+			r = set(options, row, into, NULL, err);
 			if (r < 0)
 				return r;
 			continue;
@@ -202,7 +165,7 @@ static int parse_short(const struct options *options, void *into, char **argv, i
 			value = argv[at + 1];
 			used = 2;
 		}
-		r = set(row, into, value, err);
+		r = set(options, row, into, value, err);
 		return r < 0 ? r : used;
 	}
 	return 1;

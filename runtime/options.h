@@ -40,6 +40,7 @@ struct options {
 	const struct option *row;
 	size_t n;
 	bool stop_at_word;
+	void (*given)(void *into, const struct option *row, const char *value);
 };
 
 /* Help was asked for and printed: nothing is left to do. */

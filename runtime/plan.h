@@ -94,11 +94,13 @@ int plan_build(const struct config *config, const struct facts *facts, struct pl
 void plan_done(struct plan *plan);
 #define cleanup_plan __attribute__((cleanup(plan_done)))
 
-/* One line a step and one for its why. The golden tests hold this text. */
-void plan_print(const struct plan *plan, FILE *out);
+/* One line a step and one for its why, and with --policy the origin of each value. The
+ * golden tests hold this text. */
+void plan_print(const struct plan *plan, const struct config *config, FILE *out);
 
 /* The same as JSON; docs/plan-format.md describes it. */
-int plan_print_json(const struct plan *plan, FILE *out, struct err *err);
+int plan_print_json(const struct plan *plan, const struct config *config, FILE *out,
+                    struct err *err);
 
 /*
  * For the parts of the planner, plan_*.c: append a step and hand it back to be

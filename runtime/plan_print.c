@@ -156,7 +156,17 @@ static const char *describe(struct arena *arena, const struct step *s)
 	return "";
 }
 
-void plan_print(const struct plan *plan, FILE *out)
+/* Which value counts where several were given, and who gave it: the last one. */
+static void print_origins(const struct config *config, FILE *out)
+{
+	for (size_t i = 0; i < config->origin_n; i++) {
+		const struct origin *o = &config->origin[i];
+
+		(void)fprintf(out, "from: %s: %s %s\n", o->where, o->key, o->value);
+	}
+}
+
+void plan_print(const struct plan *plan, const struct config *config, FILE *out)
 {
 	cleanup_arena struct arena arena = { 0 };
 
@@ -171,9 +181,11 @@ void plan_print(const struct plan *plan, FILE *out)
 	}
 	for (size_t i = 0; i < plan->notes_n; i++)
 		(void)fprintf(out, "note: %s\n", plan->notes[i]);
+	print_origins(config, out);
 }
 
-int plan_print_json(const struct plan *plan, FILE *out, struct err *err)
+int plan_print_json(const struct plan *plan, const struct config *config, FILE *out,
+                    struct err *err)
 {
 	cleanup_arena struct arena arena = { 0 };
 	struct json *json = json_open(out, true);
@@ -211,6 +223,18 @@ int plan_print_json(const struct plan *plan, FILE *out, struct err *err)
 	}
 	json_array_end(json);
 	json_put_strings(json, "notes", plan->notes, plan->notes_n);
+	if (config->origin_n > 0) {
+		json_key(json, "from");
+		json_array(json);
+		for (size_t i = 0; i < config->origin_n; i++) {
+			json_object(json);
+			json_put_string(json, "where", config->origin[i].where);
+			json_put_string(json, "key", config->origin[i].key);
+			json_put_string(json, "value", config->origin[i].value);
+			json_object_end(json);
+		}
+		json_array_end(json);
+	}
 	json_object_end(json);
 	r = json_close(json);
 	return r < 0 ? err_set(err, -r, "print the plan") : 0;

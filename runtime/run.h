@@ -6,6 +6,7 @@
 #include "config.h"
 #include "facts.h"
 #include "plan.h"
+#include "policies/policy.h"
 #include "state.h"
 
 /**
@@ -20,6 +21,18 @@
  */
 int config_parse(int argc, char **argv, struct arena *arena, struct config *ret,
                  bool *json, struct err *err);
+
+/**
+ * config_from_policy() - What a policy asks for, without any option
+ * @policy:	borrowed
+ * @arena:	owns what had to be made
+ * @ret:	set on success only
+ * @err:	"FILE:LINE:COLUMN: KEY: what is wrong" on failure
+ *
+ * Return: 0; -EINVAL or -ERANGE for a value that the option would refuse, too.
+ */
+int config_from_policy(const struct policy *policy, struct arena *arena,
+                       struct config *ret, struct err *err);
 
 /* The words that config_parse() makes the same config of, for state.json. */
 const char *const *config_words(const struct config *config, struct arena *arena,

@@ -212,9 +212,9 @@ static void plan(const struct plan_case *c, const struct parsed *parsed, FILE *o
 	if (r == 0)
 		r = plan_build(&parsed->config, c->facts, &plan, &err);
 	if (r == 0 && parsed->json)
-		r = plan_print_json(&plan, out, &err);
+		r = plan_print_json(&plan, &parsed->config, out, &err);
 	else if (r == 0)
-		plan_print(&plan, out);
+		plan_print(&plan, &parsed->config, out);
 	if (r < 0)
 		print_failure(&err, out);
 	for (size_t i = 0; i < plan.n; i++)

@@ -1,0 +1,125 @@
+#include "policy_diff.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cgroups/knobs.h"
+
+/* The settings of one key. */
+struct values {
+	const struct policy_setting *first;
+	size_t n;
+};
+
+static struct values values_of(const struct policy *policy, const struct policy_key *key)
+{
+	struct values ret = { 0 };
+
+	for (size_t i = 0; i < policy->n; i++)
+		if (policy->setting[i].key == key) {
+			if (ret.n++ == 0)
+				ret.first = &policy->setting[i];
+		}
+	return ret;
+}
+
+static bool has(const struct values *values, const char *text)
+{
+	for (size_t i = 0; i < values->n; i++)
+		if (!strcmp(values->first[i].value, text))
+			return true;
+	return false;
+}
+
+/* A value of a key as a number, whatever its unit; it was checked before. */
+static double amount(const struct policy_key *key, const char *text, struct arena *arena)
+{
+	enum knob knob = knob_find(key->option, strlen(key->option));
+	struct err ignored = { 0 };
+	struct limit limit;
+
+	if (knob < KNOB_N && knob_info[knob].kind == KNOB_SIZE &&
+	    knob_parse(knob, text, arena, &limit, &ignored) == 0)
+		return (double)limit.number;
+	return strtod(text, NULL);
+}
+
+static double step_of(const struct policy_key *key, const char *text)
+{
+	int step = 0;
+
+	while (key->choice[step] && strcmp(key->choice[step], text) != 0)
+		step++;
+	return step;
+}
+
+/* How much a key of one value allows: without it, all for a ceiling, else unknown. */
+static double allowed(const struct policy_key *key, const struct values *values,
+                      struct arena *arena)
+{
+	if (values->n == 0)
+		return key->sense == POLICY_CEILING ? strtod("inf", NULL) : -1;
+	if (key->sense == POLICY_LADDER)
+		return step_of(key, values->first->value);
+	return amount(key, values->first->value, arena);
+}
+
+static const char *shown(const struct policy_key *key, const struct values *values)
+{
+	if (values->n > 0)
+		return values->first->value;
+	return key->sense == POLICY_CEILING ? "no limit" : "not said";
+}
+
+static bool diff_items(const struct policy_key *key, const struct values *a,
+                       const struct values *b, FILE *out)
+{
+	bool grants = key->sense == POLICY_GRANT, more = false;
+
+	for (size_t i = 0; i < a->n; i++)
+		if (!has(b, a->first[i].value))
+			(void)fprintf(out, "%c %s: no longer '%s'\n", grants ? '-' : '~',
+			              key->path, a->first[i].value);
+	for (size_t i = 0; i < b->n; i++)
+		if (!has(a, b->first[i].value)) {
+			(void)fprintf(out, "%c %s: '%s'\n", grants ? '+' : '~', key->path,
+			              b->first[i].value);
+			more |= grants;
+		}
+	return more;
+}
+
+static bool diff_value(const struct policy_key *key, const struct values *a,
+                       const struct values *b, FILE *out, struct arena *arena)
+{
+	double before = allowed(key, a, arena), after = allowed(key, b, arena);
+	char sign = after > before ? '+' : '-';
+
+	if (a->n == b->n && (a->n == 0 || !strcmp(a->first->value, b->first->value)))
+		return false;
+	/* A share or a rung that only one of them names is compared with a default. */
+	if (key->sense == POLICY_NEUTRAL || before < 0 || after < 0 ||
+	    (before >= after && before <= after))
+		sign = '~';
+	(void)fprintf(out, "%c %s: %s, was %s\n", sign, key->path, shown(key, b),
+	              shown(key, a));
+	return sign == '+';
+}
+
+int policy_diff(const struct policy *a, const struct policy *b, FILE *out, bool *ret_more,
+                struct err *err)
+{
+	cleanup_arena struct arena arena = { 0 };
+
+	*ret_more = false;
+	for (size_t i = 0; i < policy_keys_n; i++) {
+		const struct policy_key *key = &policy_keys[i];
+		const struct values before = values_of(a, key), after = values_of(b, key);
+		bool items = key->type == POLICY_LIST || key->type == POLICY_MAP;
+
+		*ret_more |= items ? diff_items(key, &before, &after, out)
+		                   : diff_value(key, &before, &after, out, &arena);
+	}
+	return arena.failed ? err_set(err, ENOMEM, "compare the policies") : 0;
+}
