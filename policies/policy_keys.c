@@ -2,7 +2,8 @@
 
 #include "policy.h"
 
-static const char *const uplinks[] = { "none", "host", NULL };
+/* From the one that allows least; what auto comes to is the pod's to say. */
+static const char *const uplinks[] = { "none", "relay", "auto", "host", NULL };
 static const char *const inits[] = { "auto", "systemd", "berth", "none", NULL };
 
 /* clang-format off */
@@ -25,6 +26,10 @@ const struct policy_key policy_keys[] = {
 	  "of the pod is attached, one level above the workspace, which cannot remount it" },
 	{ "network.uplink", POLICY_TEXT, "net", false, POLICY_LADDER, uplinks,
 	  "is how the workspace reaches the network" },
+	{ "network.rate_down", POLICY_TEXT, "rate-down", false, POLICY_CEILING, NULL,
+	  "is the most that comes in, whatever root inside does" },
+	{ "network.rate_up", POLICY_TEXT, "rate-up", false, POLICY_CEILING, NULL,
+	  "is the most that goes out" },
 	{ "limits.cpus", POLICY_AMOUNT, "cpus", false, POLICY_CEILING, NULL,
 	  "processors' worth of time is the most that it gets" },
 	{ "limits.cpu_weight", POLICY_NUMBER, "cpu-weight", false, POLICY_GRANT, NULL,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cgroups/knobs.h"
+#include "netns/rate.h"
 
 /* The settings of one key. */
 struct values {
@@ -38,7 +39,10 @@ static double amount(const struct policy_key *key, const char *text, struct aren
 	enum knob knob = knob_find(key->option, strlen(key->option));
 	struct err ignored = { 0 };
 	struct limit limit;
+	uint64_t rate;
 
+	if (strstr(key->option, "rate-") && rate_parse(text, &rate, &ignored) == 0)
+		return (double)rate;
 	if (knob < KNOB_N && knob_info[knob].kind == KNOB_SIZE &&
 	    knob_parse(knob, text, arena, &limit, &ignored) == 0)
 		return (double)limit.number;

@@ -227,9 +227,20 @@ check_limits()
 		sed -n 's/^[A-Z_]*\] = { "\([a-z-]*\)", .*, "\([a-z.%]*\)", KNOB.*, "\{0,1\}\([a-zA-Z_.%]*\)"\{0,1\} },$/\1 \2 \3/p')
 }
 
+# The table of keys in docs/policy.md, as policies/policy_keys.c has them.
+check_policy()
+{
+	same "docs/policy.md: keys" \
+		"$(sed -n 's/^\t{ "\([a-z._]*\)", POLICY_.*, "\([a-z-]*\)", .*/\1 --\2/p' \
+			"$top/policies/policy_keys.c" | sort)" \
+		"$(sed -n 's/^| `\([a-z._]*\)` | .* | `\(--[a-z-]*\)` | .*/\1 \2/p' \
+			"$docs/docs/policy.md" | sort)"
+}
+
 check_all()
 {
 	check_limits
+	check_policy
 	check_man
 	check_completion
 	check_hints
@@ -276,6 +287,8 @@ if [ $# -eq 0 ] && [ "$failed" -eq 0 ]; then
 	spoiled lists "launch.md: no step 'reroot'" docs/launch.md 's/reroot/root/'
 	spoiled limits "limits.md: no row of '--memory' with 'memory.max'" docs/limits.md \
 		's/`memory.max`, the page/`memory`, the page/; s/| `memory.max` |/| `memory.min` |/'
+	spoiled policy "policy.md: keys: missing: limits.memory --memory" docs/policy.md \
+		'/^| `limits.memory`/d'
 	spoiled paths "there is no 'runtime/nowhere.c'" docs/decisions.md '1s,$, `runtime/nowhere.c`,'
 	spoiled paths "link to 'nowhere.md'" README.md '1s,$, [x](nowhere.md),'
 	spoiled blocks 'README.md:' README.md 's/<!-- test: try -->//'

@@ -125,6 +125,10 @@ start() { run --separate-stderr "$BERTH" run --rm --name "$name" --policy ./poli
 	assert_equal "$status" 1
 	grep -qxF '+ network.uplink: host, was none' <<<"$output"
 	grep -qxF "+ volumes: '/srv:/srv'" <<<"$output"
+	policy '{ "network": { "rate_down": "2mbit" } }'
+	echo '{ "network": { "rate_down": "900kbit" } }' >slower.json
+	run "$BERTH" policy diff ./policy.json ./slower.json
+	assert_equal "$status $output" "0 - network.rate_down: 900kbit, was 2mbit"
 	run "$BERTH" policy diff shell shell
 	assert_equal "$status $output" "0 "
 
