@@ -138,6 +138,7 @@ static void put_record(struct json *json, const struct record *r)
 	json_put_strings(json, "limits", r->limits, r->limits_n);
 	json_put_bool(json, "remove", r->remove);
 	json_put_string(json, "upper", r->upper);
+	json_put_string(json, "tier", r->tier);
 	json_put_string(json, "cgroup_mount", r->cgroup_mount);
 	json_put_string(json, "cgroup", r->cgroup);
 	json_put_strings(json, "cgroup1", r->cgroup1, r->cgroup1_n);

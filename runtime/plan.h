@@ -144,6 +144,9 @@ const char *plan_no_group(const struct cgroup_facts *cg);
 /* Directory of the OCI wrapper, which comes first in dockerd's PATH. */
 #define PLAN_WRAPPER "/dev/.berth/oci"
 
+/* What kind of pod this is, "A", "B" or "C" (docs/check-format.md), by the facts. */
+const char *plan_tier(const struct plan *plan, const struct facts *facts);
+
 /* The parts. */
 int plan_ids(struct plan *plan, const struct config *config, const struct facts *facts,
              struct err *err);

@@ -200,6 +200,7 @@ static int print_record(FILE *out, const struct record *record)
 	}
 	put_words(json, "args", record->args, record->args_n, &failed);
 	put_words(json, "limits", record->limits, record->limits_n, &failed);
+	json_put_string(json, "tier", record->tier ? record->tier : "");
 	put_words(json, "cgroup1", record->cgroup1, record->cgroup1_n, &failed);
 	json_object_end(json);
 	ret = json_close(json);
@@ -385,6 +386,11 @@ static int read_record(const char *text, size_t size, const char *name,
 	if (r < 0)
 		return r;
 	r = read_words(root, "limits", arena, &ret->limits, &ret->limits_n, err);
+	ret->tier = "";
+	if (r == 0 && json_get(root, "tier"))
+		r = json_get_string(root, "tier", &ret->tier, err);
+	if (r == 0)
+		ret->tier = arena_dup(arena, ret->tier);
 	/* Of a berth that did not know it: there are none. */
 	if (r == 0 && json_get(root, "cgroup1"))
 		r = read_words(root, "cgroup1", arena, &ret->cgroup1, &ret->cgroup1_n,

@@ -42,6 +42,7 @@ extern const char *const status_name[STATUS_MAX];
  * @cgroup_mount: that mount point
  * @cgroup1:	its groups on cgroup v1, a mount point and the path below it in turn
  * @cgroup1_n:	length of @cgroup1
+ * @tier:	see plan_tier(); "" in a record of a berth that did not know it
  * @upper:	directory of upper layers and volumes to be removed by rm, or ""
  * @upper_made:	that directory was made by this workspace's first launch, so that nothing
  *		in it is older
@@ -74,6 +75,7 @@ struct record {
 	size_t limits_n;
 	const char *const *cgroup1;
 	size_t cgroup1_n;
+	const char *tier;
 	const char *command;
 };
 

@@ -294,3 +294,20 @@ traces()
 	done | awk '{ print int(1000 * ($1 + $2)) }' | sort -n | head -n 1)
 	[ "$best" -lt 100 ] || fail "$best ms"
 }
+
+@test "plan and inspect name the tier that check finds" {
+	probe small
+	name=$(new_name)
+	run -0 --separate-stderr berth check --format json
+	found=$(tier)
+	run -0 berth plan --rootfs "$BERTH_TEST_SMALL" true
+	assert_has $'\ntier: '"$found"
+	berth run -d --rm --name "$name" --rootfs "$BERTH_TEST_SMALL" -- sleep 60
+	run -0 berth inspect "$name"
+	assert_has "\"tier\": \"$found\""
+	run --separate-stderr env ASAN_OPTIONS=detect_leaks=0 unshare -r "$BERTH" check --format json
+	found=$(tier)
+	run -0 unshare -r "$BERTH" plan --rootfs "$BERTH_TEST_SMALL" true
+	assert_has $'\ntier: '"$found"
+	[ "$found" = C ] # one ID only
+}
