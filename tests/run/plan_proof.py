@@ -89,6 +89,8 @@ def matters(call, actor):
         return "SIOCSIF" in args
     if name == "bind":
         return actor == "init"
+    if name == "sendmsg":  # the root; the other descriptor it sends is init's pidfd
+        return actor == "warden" and re.search(r"cmsg_data=\[\d+</", args) is not None
     return False
 
 
@@ -345,6 +347,7 @@ STEPS = {
     "seccomp": lambda e, s: e.eat("seccomp", lambda c: "SECCOMP_SET_MODE_FILTER" in c.args,
                                   "the filter"),
     "user": lambda e, s: None,
+    "handover": lambda e, s: e.eat("sendmsg", lambda c: True, "the root to init"),
 }
 
 
