@@ -13,6 +13,7 @@
 #define VETH_INDEX 100
 #define IFB_INDEX 101
 #define IFB_IFNAME "berth-up"
+#define TRY_INDEX 102
 
 uint32_t gateway_mtu(const uint64_t rate[DIRECTIONS])
 {
@@ -131,4 +132,21 @@ int gateway_shape(const struct gateway *gateway, enum direction direction,
 		return r;
 	return shape_leaving(sock, direction == UPLOAD ? IFB_INDEX : VETH_INDEX, &shape,
 	                     err);
+}
+
+int gateway_try(const struct gateway *gateway, struct err *err)
+{
+	cleanup_close int sock = netlink_open(NETLINK_ROUTE, err);
+	struct netlink_batch batch;
+	int r = sock;
+
+	if (r >= 0) {
+		netlink_batch_init(&batch);
+		link_add_veth(&batch, "try0", VETH_INDEX, "try1", TRY_INDEX, 0,
+		              gateway->mtu);
+		r = netlink_commit(sock, &batch, err);
+	}
+	for (int i = 0; r == 0 && i < DIRECTIONS; i++)
+		r = gateway_shape(gateway, (enum direction)i, err);
+	return r;
 }

@@ -75,4 +75,13 @@ int gateway_shape(const struct gateway *gateway, enum direction direction,
  */
 int gateway_join(const struct gateway *gateway, struct err *err);
 
+/**
+ * gateway_try() - Keep rates on a veth pair of which both ends are here
+ * @gateway:	rates and MTU
+ * @err:	filled in on failure
+ *
+ * Return: as gateway_shape().
+ */
+int gateway_try(const struct gateway *gateway, struct err *err);
+
 #endif

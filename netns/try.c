@@ -13,6 +13,8 @@
 #include <sys/time.h>
 
 #include "base/fd.h"
+#include "netns/gateway.h"
+#include "netns/relay.h"
 
 /* The kernel answers in sendmsg(2) or shortly after it; a lost answer is no reason to hang. */
 #define ANSWER_SECONDS 2
@@ -131,4 +133,33 @@ int netns_try_nftables(struct err *err)
 	head = begin(&m, NFNL_MSG_BATCH_END, NLM_F_REQUEST, &batch, sizeof(batch));
 	end(&m, head);
 	return transact(NETLINK_NETFILTER, &m, "make an nftables table", err);
+}
+
+int netns_try_relay(struct err *err)
+{
+	struct relay_config config = {
+		.ifname = GATEWAY_IFNAME,
+		.mtu = GATEWAY_MTU_SLOW,
+		.connections = 1,
+		.held = 1,
+		.flows = 1,
+	};
+	int socket[RELAY_SOCKETS];
+	int r;
+
+	if (!plan_addresses(NULL, 0, false, config.gateway, config.workspace))
+		return err_set(err, EADDRNOTAVAIL, "choose addresses");
+	r = relay_install(&config, err);
+	if (r == 0)
+		r = relay_open(&config, socket, err);
+	for (int i = 0; r == 0 && i < RELAY_SOCKETS; i++)
+		drop_fd(&socket[i]);
+	return r;
+}
+
+int netns_try_shaping(struct err *err)
+{
+	struct gateway gateway = { .mtu = GATEWAY_MTU_SLOW,
+		                   .rate = { GATEWAY_SLOW_BYTES, GATEWAY_SLOW_BYTES } };
+	return gateway_try(&gateway, err);
 }

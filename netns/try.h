@@ -4,7 +4,7 @@
 #include "base/err.h"
 
 /*
- * Whether an uplink could be built in the network namespace we are in, by trying. Both
+ * Whether an uplink could be built in the network namespace we are in, by trying. They
  * leave what they made: for a namespace that goes with its process.
  */
 
@@ -25,5 +25,21 @@ int netns_try_veth(struct err *err);
  * above; else -errno.
  */
 int netns_try_nftables(struct err *err);
+
+/**
+ * netns_try_relay() - Make what the relay needs of a gateway: routes, rules, sockets
+ * @err:	filled in on failure
+ *
+ * Return: 0; -ENOENT where the kernel lacks tproxy or both forms of queue; else -errno.
+ */
+int netns_try_relay(struct err *err);
+
+/**
+ * netns_try_shaping() - Keep a rate in both directions of a veth pair
+ * @err:	filled in on failure
+ *
+ * Return: 0; -ENOENT or -EOPNOTSUPP where the kernel lacks a part; else -errno.
+ */
+int netns_try_shaping(struct err *err);
 
 #endif

@@ -71,6 +71,8 @@ enum check_id {
 	CHECK_LOOPBACK,
 	CHECK_VETH,
 	CHECK_NFTABLES,
+	CHECK_RELAY,
+	CHECK_SHAPING,
 	CHECK_SECCOMP, /* the last one of its place: what comes after it is filtered */
 	CHECK_TUN,
 	CHECK_FUSE,
@@ -255,7 +257,8 @@ check_fn check_userns, check_map, check_ids, check_capabilities, check_setgroups
 	check_ucounts, check_nested;
 check_fn check_tmpfs, check_mount_api, check_proc, check_sysfs, check_sysfs_rw,
 	check_devpts, check_mqueue, check_overlay, check_pivot, check_cgroup2,
-	check_hostname, check_loopback, check_veth, check_nftables, check_seccomp;
+	check_hostname, check_loopback, check_veth, check_nftables, check_relay,
+	check_shaping, check_seccomp;
 
 /* The whole life of the child of PLACE_WORLD and PLACE_CGROUP; @arg is the check_env. */
 int check_world_main(void *arg);

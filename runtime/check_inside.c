@@ -198,6 +198,20 @@ int check_nftables(struct check_env *env, char *detail, struct err *err)
 	return netns_try_nftables(err);
 }
 
+int check_relay(struct check_env *env, char *detail, struct err *err)
+{
+	(void)env;
+	(void)detail;
+	return netns_try_relay(err);
+}
+
+int check_shaping(struct check_env *env, char *detail, struct err *err)
+{
+	(void)env;
+	(void)detail;
+	return netns_try_shaping(err);
+}
+
 /* The last one of its place: what comes after it is filtered. */
 int check_seccomp(struct check_env *env, char *detail, struct err *err)
 {

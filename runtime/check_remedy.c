@@ -70,6 +70,10 @@ static const struct {
 	{ CHECK_VETH, 0, "load the module on the node: modprobe veth", NULL },
 	{ CHECK_NFTABLES, EPERM, "the network namespace has no CAP_NET_ADMIN: see 'capabilities'", NULL },
 	{ CHECK_NFTABLES, 0, "load the module on the node: modprobe nf_tables", NULL },
+	{ CHECK_RELAY, EPERM, "the network namespace has no CAP_NET_ADMIN: see 'capabilities'", NULL },
+	{ CHECK_RELAY, 0, "load the modules on the node: modprobe -a nft_tproxy nft_socket nft_queue nft_reject_inet", NULL },
+	{ CHECK_SHAPING, EPERM, "the network namespace has no CAP_NET_ADMIN: see 'capabilities'", NULL },
+	{ CHECK_SHAPING, 0, "load the modules on the node: modprobe -a sch_tbf ifb sch_ingress cls_u32 act_mirred", NULL },
 	{ CHECK_TUN, 0, NULL, NULL },
 	{ CHECK_FUSE, 0, NULL, NULL },
 };
