@@ -135,16 +135,20 @@ teardown() { pod_stop; }
 
 @test "matrix: uid 1000 with IDs lent: those that the pod has, by file capabilities of newuidmap" {
 	local user='{ "securityContext": { "runAsUser": 1000, "runAsGroup": 1000 } }' program
-	local lent=(--bind "$PWD/subid:/etc/subuid:ro" --bind "$PWD/subid:/etc/subgid:ro")
+	local lent=(--bind "$PWD/subid:/etc/subuid:ro" --bind "$PWD/subid:/etc/subgid:ro"
+		--bind "$PWD/passwd:/etc/passwd:ro")
+
+	# newuidmap wants to know his name.
+	{ cat "$pod_image/etc/passwd"; echo "somebody:x:1000:1000::/:/bin/sh"; } >passwd
 
 	# As on a laptop: the pod's user namespace has IDs up to 65535 only.
-	echo 1000:100000:65536 >subid
+	echo somebody:100000:65536 >subid
 	row C --pod "$no_profiles" --container "$user" "${lent[@]}"
 	remedy ids /proc/self/uid_map
 	command_runs
 
 	# A newuidmap with the setuid bit writes as root, who did not make the namespace.
-	echo 1000:2000:60000 >subid
+	echo somebody:2000:60000 >subid
 	row C --pod "$no_profiles" --container "$user" "${lent[@]}"
 	remedy newuidmap cap_setuid=ep
 	remedy ids cap_setuid=ep
