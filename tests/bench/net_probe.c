@@ -3,7 +3,8 @@
  *
  *	net_probe serve ADDRESS PORT		echoes; never ends
  *	net_probe trips ADDRESS PORT N		prints p50 and p99 of N round trips of 1 byte, us
- *	net_probe short ADDRESS PORT SECONDS	connections a second: connect, 1 byte each way, end
+ *	net_probe short ADDRESS PORT SECONDS	connections a second: connect, 1 byte each way, end;
+ *						by 8 processes at a time
  *	net_probe idle ADDRESS PORT N		opens N, prints "open", ends with standard input
  */
 #include <arpa/inet.h>
@@ -19,6 +20,8 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#define CLIENTS 8
 
 static double now(void)
 {
@@ -105,14 +108,24 @@ static void trips(const struct sockaddr_in *at, int n)
 static void short_ones(const struct sockaddr_in *at, int seconds)
 {
 	double begin = now();
-	int n = 0;
+	int pair[2], n = 0, part;
 
-	for (; now() - begin < seconds; n++) {
-		int sock = reach(at);
+	if (pipe(pair) < 0)
+		err(1, "pipe");
+	for (int i = 0; i < CLIENTS; i++) {
+		if (fork() != 0)
+			continue;
+		for (; now() - begin < seconds; n++) {
+			int sock = reach(at);
 
-		trip(sock);
-		close(sock);
+			trip(sock);
+			close(sock);
+		}
+		_exit(write(pair[1], &n, sizeof(n)) != sizeof(n));
 	}
+	close(pair[1]);
+	while (read(pair[0], &part, sizeof(part)) == sizeof(part))
+		n += part;
 	printf("%.0f\n", n / (now() - begin));
 }
 

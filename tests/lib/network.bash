@@ -29,8 +29,6 @@ pod_up()
 	at_peer ip link set peer0 up
 	in_pod ip route add default via 10.9.0.2
 	in_pod ip route add default via fd09::2
-	echo "nameserver 127.0.0.53" >"$BATS_TEST_TMPDIR/resolv.conf"
-	in_pod mount --bind "$BATS_TEST_TMPDIR/resolv.conf" "$(readlink -f /etc/resolv.conf)"
 }
 
 # What ran in the pod's namespaces ends too: they would stay as long as it does.
@@ -51,6 +49,13 @@ runs_sleep() { [ "$(cat "/proc/$1/comm")" = sleep ]; }
 in_pod() { in_namespaces_of "$pod_pid" "$@"; }
 at_peer() { in_namespaces_of "$peer_pid" "$@"; }
 in_namespaces_of() { nsenter -t "$1" -U -n -m -S 0 -G 0 --wd="$PWD" -- "${@:2}" 3>&-; }
+
+# pod_resolver ADDRESS: whom the pod asks for names
+pod_resolver()
+{
+	echo "nameserver $1" >"$BATS_TEST_TMPDIR/resolv.conf"
+	in_pod mount --bind "$BATS_TEST_TMPDIR/resolv.conf" "$(readlink -f /etc/resolv.conf)"
+}
 
 # serve LOG WHERE COMMAND...: in the background, until "ready" stands in LOG.
 serve()

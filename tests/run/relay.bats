@@ -192,7 +192,8 @@ probe_nofile() { [ "$(ulimit -Hn)" = unlimited ] || [ "$(ulimit -Hn)" -ge "$1" ]
 }
 
 @test "names come from the pod's nameserver on its loopback, by UDP and TCP" {
-	probe tool:dnsmasq tool:dig
+	probe tool:dnsmasq tool:dig file:/etc/resolv.conf
+	pod_resolver 127.0.0.53
 	echo "10.1.2.3 db.test" >hosts
 	in_pod dnsmasq --keep-in-foreground --listen-address 127.0.0.53 --bind-interfaces --no-resolv \
 		--no-hosts --addn-hosts="$PWD/hosts" --user=root --group=root --pid-file="$PWD/pid" 3>&- &
