@@ -48,6 +48,7 @@ const struct check checks[CHECK_MAX] = {
 	[CHECK_NO_NEW_PRIVS] = { "sudo", "no_new_privs is not set: setuid programs inside work", PLACE_HERE, TIER_MAX, NULL, check_no_new_privs },
 	[CHECK_KEYCTL]       = { "keyctl", "join a new session keyring", PLACE_HERE, TIER_MAX, NULL, check_keyctl },
 	[CHECK_APPARMOR]     = { "apparmor", "the profile around us, from /proc/self/attr", PLACE_HERE, TIER_MAX, NULL, check_apparmor },
+	[CHECK_UNSHARE]      = { "unshare", "copy the mounts of the first level into the second", PLACE_L2, TIER_C, "unshare", check_unshare },
 	[CHECK_TMPFS]        = { "tmpfs", "fsopen, fsconfig, fsmount", PLACE_L2, TIER_C, "mount", check_tmpfs },
 	[CHECK_MOUNT_API]    = { "mount-api", "open_tree, mount_setattr, move_mount", PLACE_L2, TIER_C, "mount", check_mount_api },
 	[CHECK_PROC]         = { "proc", "a new proc", PLACE_L2, TIER_B, "mount", check_proc },

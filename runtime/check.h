@@ -49,6 +49,7 @@ enum check_id {
 	CHECK_NO_NEW_PRIVS,
 	CHECK_KEYCTL,
 	CHECK_APPARMOR,
+	CHECK_UNSHARE,
 	CHECK_TMPFS,
 	CHECK_MOUNT_API,
 	CHECK_PROC,
@@ -255,10 +256,10 @@ check_fn check_cgroup_own, check_cgroup_birth, check_cgroup_kill,
 	check_cgroup_controllers;
 check_fn check_userns, check_map, check_ids, check_capabilities, check_setgroups,
 	check_ucounts, check_nested;
-check_fn check_tmpfs, check_mount_api, check_proc, check_sysfs, check_sysfs_rw,
-	check_devpts, check_mqueue, check_overlay, check_pivot, check_cgroup2,
-	check_hostname, check_loopback, check_veth, check_nftables, check_relay,
-	check_shaping, check_seccomp;
+check_fn check_unshare, check_tmpfs, check_mount_api, check_proc, check_sysfs,
+	check_sysfs_rw, check_devpts, check_mqueue, check_overlay, check_pivot,
+	check_cgroup2, check_hostname, check_loopback, check_veth, check_nftables,
+	check_relay, check_shaping, check_seccomp;
 
 /* The whole life of the child of PLACE_WORLD and PLACE_CGROUP; @arg is the check_env. */
 int check_world_main(void *arg);

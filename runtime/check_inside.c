@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -27,6 +28,13 @@ static int can_mount(const char *fstype, const char *options, uint64_t flags,
 	cleanup_close int mnt = new_mount(fstype, options, flags, err);
 
 	return mnt < 0 ? mnt : 0;
+}
+
+int check_unshare(struct check_env *env, char *detail, struct err *err)
+{
+	(void)env;
+	(void)detail;
+	return unshare(CLONE_NEWNS) < 0 ? err_set(err, errno, "unshare") : 0;
 }
 
 int check_tmpfs(struct check_env *env, char *detail, struct err *err)

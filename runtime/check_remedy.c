@@ -45,6 +45,7 @@ static const struct {
 	{ CHECK_CLONE3, 0, SECCOMP("clone3"), "Linux 5.3 has it; a seccomp filter may hide it" },
 	{ CHECK_KEYCTL, EDQUOT, "kernel.keys.maxkeys of the node is used up: raise it", NULL },
 	{ CHECK_KEYCTL, 0, "set seccompProfile: Unconfined; berth needs no keyrings, so its own profile has none", "a seccomp filter around berth refuses it" },
+	{ CHECK_UNSHARE, EPERM, SECCOMP("unshare"), "a seccomp filter around berth refuses it" },
 	{ CHECK_PIVOT, EPERM, SECCOMP("pivot_root"), "a seccomp filter around berth refuses it" },
 	{ CHECK_OVERLAY, ENODEV, "load the module on the node: modprobe overlay", NULL },
 	{ CHECK_OVERLAY_ROOT, 0,

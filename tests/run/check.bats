@@ -164,6 +164,7 @@ refusal()
 	refusal tmpfs D fsopen
 	refusal mount-api D mount_setattr=EPERM
 	refusal pivot-root D pivot_root=EPERM
+	refusal unshare D unshare=EPERM
 	refusal seccomp D seccomp=EPERM
 	refusal setgroups any setgroups=EPERM
 }

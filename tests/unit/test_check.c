@@ -113,6 +113,7 @@ static void test_remedies(void **state)
 		{ CHECK_MAP, EPERM, true, "SETFCAP" },
 		{ CHECK_UCOUNTS, EROFS, true, "procMount: Unmasked" },
 		{ CHECK_OVERLAY, EPERM, true, "5.11" },
+		{ CHECK_UNSHARE, EPERM, true, "unshare" },
 		{ CHECK_PIVOT, EPERM, true, "pivot_root" },
 		{ CHECK_TMPFS, EACCES, true, "AppArmor" },
 		{ CHECK_SECCOMP, ENOSYS, true, "system call" },
