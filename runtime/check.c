@@ -71,9 +71,9 @@ const struct check checks[CHECK_MAX] = {
 	[CHECK_LOOPBACK]     = { "loopback", "bring up lo in a network namespace", PLACE_L2, TIER_C, "loopback", check_loopback },
 	[CHECK_VETH]         = { "veth", "make a veth pair there", PLACE_L2, TIER_MAX, NULL, check_veth },
 	[CHECK_NFTABLES]     = { "nftables", "make an nftables table there", PLACE_L2, TIER_MAX, NULL, check_nftables },
+	[CHECK_SECCOMP]      = { "seccomp", "load the workspace's filter in the second level", PLACE_L2, TIER_C, "seccomp", check_seccomp },
 	[CHECK_RELAY]        = { "relay", "make a gateway's rules and sockets there", PLACE_L2, TIER_MAX, "uplink", check_relay },
 	[CHECK_SHAPING]      = { "shaping", "keep a rate in both directions there", PLACE_L2, TIER_MAX, "shape", check_shaping },
-	[CHECK_SECCOMP]      = { "seccomp", "load the workspace's filter in the second level", PLACE_L2, TIER_C, "seccomp", check_seccomp },
 	[CHECK_TUN]          = { "tun", "open /dev/net/tun", PLACE_HERE, TIER_MAX, NULL, check_tun },
 	[CHECK_FUSE]         = { "fuse", "open /dev/fuse", PLACE_HERE, TIER_MAX, NULL, check_fuse },
 };

@@ -72,9 +72,10 @@ enum check_id {
 	CHECK_LOOPBACK,
 	CHECK_VETH,
 	CHECK_NFTABLES,
+	CHECK_SECCOMP, /* what comes after it in this place is filtered, as the workspace is */
+	/* The kernel may have to load modules for these, and what hangs costs what follows. */
 	CHECK_RELAY,
 	CHECK_SHAPING,
-	CHECK_SECCOMP, /* the last one of its place: what comes after it is filtered */
 	CHECK_TUN,
 	CHECK_FUSE,
 	CHECK_MAX,
