@@ -96,7 +96,7 @@ refused()
 }
 
 @test "the host name" {
-	refused hostname seccompProfile sethostname=EPERM --
+	refused hostname seccompProfile sethostname=EPERM -- --hostname other
 }
 
 @test "the birth of the command is berth's affair: 125" {

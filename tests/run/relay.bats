@@ -164,7 +164,8 @@ start_many()
 	[ -n "$relay" ]
 	kib=$(in_pod sed -n 's/^RssAnon:[[:space:]]*\([0-9]*\) kB/\1/p' "/proc/$relay/status")
 	echo "$kib KiB"
-	[ "$kib" -le $((1024 + 2 * 2000)) ]
+	# With sanitizers it is another program, which keeps what was freed for a while.
+	[ "$BERTH_TEST_BUILD" = build-asan ] || [ "$kib" -le $((1024 + 2 * 2000)) ]
 	echo >&9
 	wait_until 20 grep -q 'of 2000' many.out
 	assert_equal "$(tail -n1 many.out)" "2000 of 2000"
