@@ -17,8 +17,8 @@ setup()
 
 teardown()
 {
+	pod_down # a workspace in it hears nobody from outside
 	common_teardown
-	pod_down
 }
 
 # peer_up: who answers at 10.9.0.2 and fd09::2
