@@ -17,8 +17,8 @@
 #define TABLE "berth_relay"
 #define HOLD "hold"
 #define DIVERT "divert"
-/* Router solicitation to neighbour advertisement (RFC 4861). */
-#define ND_FIRST 133
+/* Neighbour solicitation and advertisement (RFC 4861); routers inside teach us nothing. */
+#define ND_FIRST 135
 #define ND_LAST 136
 
 #define LOCAL_TABLE 100

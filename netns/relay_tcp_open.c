@@ -21,6 +21,10 @@
 /* From the SYN's going on to the connection, all in one kernel. */
 #define ACCEPTED_MS 10000
 
+/* Connections above this number have buffers of a fixed size, bytes. */
+#define MANY 256
+#define MANY_BUFFER (32 * 1024)
+
 void tcp_move(struct tcp *tcp, struct tcp_list *list)
 {
 	if (tcp->list)
@@ -92,6 +96,20 @@ static int outer_socket(const struct endpoint *to)
 	return fd;
 }
 
+/*
+ * The kernel lets the buffers of a connection grow to megabytes, and charges nobody inside:
+ * where there are many, each gets what keeps it moving and no more.
+ */
+static void bound_buffers(const struct relay *relay, int fd)
+{
+	const int bytes = MANY_BUFFER;
+
+	if (relay->connections <= MANY)
+		return;
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
 static int reach(struct relay *relay, struct tcp *tcp, const struct endpoint *to)
 {
 	union address address;
@@ -101,6 +119,7 @@ static int reach(struct relay *relay, struct tcp *tcp, const struct endpoint *to
 	if (r < 0)
 		return r;
 	tcp->end[OUTER].fd = r;
+	bound_buffers(relay, r);
 	if (connect(r, &address.any, n) < 0 && errno != EINPROGRESS)
 		return -errno;
 	return relay_watch(relay, r, &tcp->end[OUTER].source);
@@ -143,6 +162,11 @@ void tcp_ask(struct relay *relay, const struct flow *flow, uint32_t packet)
 	struct tcp *tcp = find(relay, flow);
 	const struct endpoint *to = &flow->to;
 
+	/* The workspace has no such address, so whoever asks is none of it. */
+	if (!endpoint_is_v4(to) && !config->workspace[1].family) {
+		syn_verdict(relay, packet, 0);
+		return;
+	}
 	if (tcp && tcp->state == TCP_CONNECTING) {
 		/* Sent again, or a new attempt from the same port: the last one counts. */
 		syn_verdict(relay, tcp->packet, 0);
@@ -234,6 +258,7 @@ static void accepted(struct relay *relay, int fd, const union address *peer)
 		return;
 	}
 	tcp->end[INNER].fd = take_fd(&inner);
+	bound_buffers(relay, tcp->end[INNER].fd);
 	if (relay_watch(relay, tcp->end[INNER].fd, &tcp->end[INNER].source) < 0) {
 		give_up(relay, tcp, 0);
 		return;

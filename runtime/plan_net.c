@@ -8,7 +8,7 @@
 /* Bounds of the relay, far beyond what a workspace needs, and below what hurts a pod. */
 #define RELAY_CONNECTIONS 8192
 #define RELAY_HELD 1024
-#define RELAY_FLOWS 4096
+#define RELAY_FLOWS 1024 /* each has one of the pod's ports */
 #define DNS_PORT 53
 
 static struct endpoint name_server(const struct ip *ip)

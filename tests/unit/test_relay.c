@@ -64,6 +64,14 @@ static void test_refuses(void **state)
 		{ "ff02::1", true, true },
 		{ "fe80::1", true, true },
 		{ "fd00:ec2::254", true, false },
+		{ "168.63.129.16", true, false },
+		{ "168.63.129.17", false, false },
+		{ "100.100.100.200", true, false },
+		{ "192.0.0.192", true, false },
+		{ "fd20:ce::254", true, false },
+		{ "64:ff9b::a9fe:a9fe", true, false },
+		{ "64:ff9b::7f00:1", true, true },
+		{ "64:ff9b::808:808", false, false },
 		{ "fd00:ec2::23", true, false },
 	};
 	struct relay_config with = config();
