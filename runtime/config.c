@@ -1,21 +1,16 @@
 #include "config.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <limits.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <unistd.h>
 
 #include "base/number.h"
+#include "config_complete.h"
 #include "netns/rate.h"
 #include "options.h"
 #include "policies/policy.h"
 #include "run.h"
-#include "state.h"
 
 #define LIST_MAX 256
 #define ORIGINS_MAX 1024
@@ -229,6 +224,29 @@ static void all_options(struct option row[OPTIONS_N])
 	memcpy(row + RUN_OPTIONS_N + KNOB_N, more_options, sizeof(more_options));
 }
 
+/* A list that a setter collected, as long as it has to be. */
+static const void *kept(struct arena *arena, const void *list, size_t size)
+{
+	void *ret = size > 0 ? arena_alloc(arena, size) : NULL;
+
+	return ret ? memcpy(ret, list, size) : NULL;
+}
+
+/* From what the setters filled in to a config. */
+static int complete(struct words *words, struct err *err)
+{
+	struct config *c = &words->config;
+	struct arena *arena = words->arena;
+
+	c->env = kept(arena, words->env, words->env_n * sizeof(*words->env));
+	c->env_n = words->env_n;
+	c->limit = kept(arena, words->limit, words->limit_n * sizeof(*words->limit));
+	c->limit_n = words->limit_n;
+	c->origin = words->origin;
+	c->origin_n = words->origin_n;
+	return config_complete(c, words->volume, words->volume_n, arena, err);
+}
+
 const struct limit *config_limit(const struct config *config, enum knob knob)
 {
 	for (size_t i = config->limit_n; i > 0; i--)
@@ -247,185 +265,6 @@ bool config_best_effort(const struct config *config, const char *name)
 			return true;
 	}
 	return false;
-}
-
-/* An absolute path without "." and ".." components, or what is wrong with it. */
-static int check_path(const char *what, const char *path, struct err *err)
-{
-	if (path[0] != '/')
-		return err_set(err, EINVAL, "%s '%s' is not absolute", what, path);
-	if (strlen(path) >= PATH_MAX)
-		return err_set(err, ENAMETOOLONG, "%s '%.60s...'", what, path);
-	for (const char *p = path; p; p = strchr(p, '/')) {
-		size_t len;
-
-		p += strspn(p, "/");
-		len = strcspn(p, "/");
-		if ((len == 1 && p[0] == '.') || (len == 2 && p[0] == '.' && p[1] == '.'))
-			return err_set(err, EINVAL, "%s '%s' goes through '%.*s'", what,
-			               path, (int)len, p);
-	}
-	return 0;
-}
-
-/* A path of the pod as the caller means it: relative to the working directory. */
-static const char *absolute(struct arena *arena, const char *path)
-{
-	char cwd[PATH_MAX];
-	const char *full;
-	char *out, *p;
-
-	if (path[0] == '/' || !getcwd(cwd, sizeof(cwd)))
-		full = path;
-	else if (!strncmp(path, "./", 2))
-		full = arena_printf(arena, "%s/%s", cwd, path + 2);
-	else
-		full = arena_printf(arena, "%s/%s", cwd, strcmp(path, ".") ? path : "");
-	/* "//" and a "/" at the end are what a shell's completion leaves behind. */
-	out = p = (char *)arena_dup(arena, full);
-	for (const char *in = full; *in; in++)
-		if (*in != '/' || p == out || p[-1] != '/')
-			*p++ = *in;
-	if (p > out + 1 && p[-1] == '/')
-		p--;
-	*p = '\0';
-	return out;
-}
-
-static int parse_volume(struct arena *arena, const char *text, struct volume *ret,
-                        struct err *err)
-{
-	const char *colon = strchr(text, ':');
-	const char *second = colon ? strchr(colon + 1, ':') : NULL;
-	int r;
-
-	if (!colon || colon == text)
-		return err_set(err, EINVAL, "-v '%s' is not SRC:DST or SRC:DST:ro", text);
-	if (second && strcmp(second, ":ro") != 0 && strcmp(second, ":rw") != 0)
-		return err_set(err, EINVAL, "-v '%s': '%s' is not ro or rw", text,
-		               second + 1);
-	ret->source =
-		absolute(arena, arena_printf(arena, "%.*s", (int)(colon - text), text));
-	ret->target = arena_printf(
-		arena, "%.*s", second ? (int)(second - colon - 1) : INT_MAX, colon + 1);
-	ret->read_only = second && !strcmp(second, ":ro");
-	r = check_path("volume source", ret->source, err);
-	if (r == 0)
-		r = check_path("volume target", ret->target, err);
-	ret->target = absolute(arena, ret->target);
-	if (r == 0 && !strcmp(ret->target, "/"))
-		r = err_set(err, EINVAL, "-v '%s': the root is --rootfs", text);
-	return r;
-}
-
-static int parse_rootfs(struct arena *arena, struct config *config, struct err *err)
-{
-	size_t len;
-
-	if (!config->rootfs)
-		config->rootfs = "host";
-	if (!strcmp(config->rootfs, "host"))
-		return 0;
-	len = strlen(config->rootfs);
-	if (!strcmp(config->rootfs, ":O"))
-		return err_set(err, EINVAL, "--rootfs ':O' names no directory");
-	if (len > 2 && !strcmp(config->rootfs + len - 2, ":O")) {
-		config->overlay = true;
-		config->rootfs =
-			arena_printf(arena, "%.*s", (int)len - 2, config->rootfs);
-	}
-	config->rootfs = absolute(arena, config->rootfs);
-	if (check_path("--rootfs", config->rootfs, err) < 0)
-		return -err->code;
-	if (!strcmp(config->rootfs, "/")) {
-		(void)err_set(err, EINVAL, "--rootfs '/'");
-		return err_hint(
-			err, "--rootfs host makes a workspace of the host's own files");
-	}
-	return 0;
-}
-
-static const char *random_name(struct arena *arena)
-{
-	uint32_t number = 0;
-
-	(void)!getrandom(&number, sizeof(number), 0);
-	return arena_printf(arena, "ws-%08" PRIx32, number);
-}
-
-/* RFC 1123 labels; sethostname(2) takes 64 bytes. */
-static int check_hostname(const char *name, struct err *err)
-{
-	size_t len = strlen(name);
-
-	if (len == 0 || len > 64 ||
-	    strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRS"
-	                 "TUVWXYZ0123456789.-_") != len ||
-	    name[0] == '-' || name[0] == '.')
-		return err_set(err, EINVAL, "'%s' is no host name", name);
-	return 0;
-}
-
-static int complete(struct words *words, struct arena *arena, struct err *err)
-{
-	struct config *c = &words->config;
-	struct volume *volume;
-	int r = 0;
-
-	if (!c->name)
-		c->name = random_name(arena);
-	r = state_name_check(c->name, err);
-	if (!c->hostname)
-		c->hostname = c->name;
-	if (r == 0)
-		r = check_hostname(c->hostname, err);
-	if (r == 0)
-		r = parse_rootfs(arena, c, err);
-	if (r == 0 && c->state) {
-		c->state = absolute(arena, c->state);
-		r = check_path("--state", c->state, err);
-	}
-	if (r == 0 && c->workdir)
-		r = check_path("--workdir", c->workdir, err);
-	if (r == 0 && c->init == INIT_NONE && !c->command)
-		r = err_set(err, EINVAL, "--init none needs a command");
-	if (r == 0 && c->init == INIT_SYSTEMD && c->command)
-		r = err_set(err, EINVAL, "--init systemd takes no command, and got '%s'",
-		            c->command[0]);
-	if (r == 0 && c->state && !c->overlay && strcmp(c->rootfs, "host") != 0)
-		r = err_set(err, EINVAL,
-		            "--state '%s' without an upper layer: the directory is "
-		            "used in place",
-		            c->state);
-	if (r < 0)
-		return r;
-
-	volume = arena_alloc(arena, (words->volume_n + 1) * sizeof(*volume));
-	for (size_t i = 0; volume && r == 0 && i < words->volume_n; i++)
-		r = parse_volume(arena, words->volume[i], &volume[i], err);
-	c->volume = volume;
-	c->volume_n = words->volume_n;
-	if (words->env_n > 0) {
-		const char **env = arena_alloc(arena, words->env_n * sizeof(*env));
-
-		if (env)
-			memcpy(env, words->env, words->env_n * sizeof(*env));
-		c->env = env;
-		c->env_n = words->env_n;
-	}
-	c->origin = words->origin;
-	c->origin_n = words->origin_n;
-	if (words->limit_n > 0) {
-		struct limit *limit = arena_alloc(arena, words->limit_n * sizeof(*limit));
-
-		if (limit)
-			memcpy(limit, words->limit, words->limit_n * sizeof(*limit));
-		c->limit = limit;
-		c->limit_n = words->limit_n;
-	}
-	if (r == 0 && arena->failed)
-		r = err_set(err, ENOMEM, "read the options");
-	return r;
 }
 
 static void remember(struct words *words, const char *key, const char *value,
@@ -542,7 +381,7 @@ int config_parse(int argc, char **argv, struct arena *arena, struct config *ret,
 		return err_step(err, "options");
 	if (first < argc)
 		words.config.command = (const char *const *)argv + first;
-	r = complete(&words, arena, err);
+	r = complete(&words, err);
 	if (r < 0)
 		return err_step(err, "options");
 	*ret = words.config;
@@ -562,92 +401,8 @@ int config_from_policy(const struct policy *policy, struct arena *arena,
 	all_options(row);
 	r = apply_policy(&words, row, policy, err);
 	if (r == 0)
-		r = complete(&words, arena, err);
+		r = complete(&words, err);
 	if (r == 0)
 		*ret = words.config;
 	return r;
-}
-
-const char *const *config_words(const struct config *c, struct arena *arena,
-                                size_t *ret_n)
-{
-	const struct {
-		const char *option, *value;
-	} texts[] = {
-		{ "--name", c->name },
-		{ "--rootfs",
-		  c->overlay ? arena_printf(arena, "%s:O", c->rootfs) : c->rootfs },
-		{ "--init", init_mode_name[c->init] },
-		{ "--net", net_mode_name[c->net] },
-		{ "--rate-down", c->rate_down },
-		{ "--rate-up", c->rate_up },
-		{ "--user", c->user },
-		{ "--workdir", c->workdir },
-		{ "--hostname", c->hostname },
-		{ "--best-effort", c->best_effort },
-		{ "--state", c->state },
-	};
-	const struct {
-		const char *option;
-		uint64_t value;
-	} numbers[] = {
-		{ "--watches", c->watches },
-		{ "--inotify-instances", c->inotify_instances },
-		{ "--stop-timeout", c->stop_timeout_s },
-	};
-	const struct {
-		const char *option;
-		bool value;
-	} flags[] = {
-		{ "--rm", c->remove },
-		{ "--interactive", c->interactive },
-		{ "--tty", c->tty },
-	};
-	const size_t texts_n = sizeof(texts) / sizeof(texts[0]);
-	const size_t numbers_n = sizeof(numbers) / sizeof(numbers[0]);
-	const size_t flags_n = sizeof(flags) / sizeof(flags[0]);
-	size_t command_n = 0, n = 0;
-	const char **word;
-
-	while (c->command && c->command[command_n])
-		command_n++;
-	word = arena_alloc(
-		arena, (2 * (texts_n + numbers_n + c->limit_n + c->volume_n + c->env_n) +
-	                flags_n + command_n + 3) *
-			       sizeof(*word));
-	if (!word)
-		return NULL;
-	word[n++] = "run";
-	for (size_t i = 0; i < texts_n; i++)
-		if (texts[i].value) {
-			word[n++] = texts[i].option;
-			word[n++] = texts[i].value;
-		}
-	for (size_t i = 0; i < numbers_n; i++)
-		if (numbers[i].value != LIMIT_UNSET) {
-			word[n++] = numbers[i].option;
-			word[n++] = arena_printf(arena, "%" PRIu64, numbers[i].value);
-		}
-	for (size_t i = 0; i < c->limit_n; i++) {
-		word[n++] = arena_printf(arena, "--%s", knob_info[c->limit[i].knob].name);
-		word[n++] = c->limit[i].text;
-	}
-	for (size_t i = 0; i < flags_n; i++)
-		if (flags[i].value)
-			word[n++] = flags[i].option;
-	for (size_t i = 0; i < c->volume_n; i++) {
-		word[n++] = "--volume";
-		word[n++] = arena_printf(arena, "%s:%s%s", c->volume[i].source,
-		                         c->volume[i].target,
-		                         c->volume[i].read_only ? ":ro" : "");
-	}
-	for (size_t i = 0; i < c->env_n; i++) {
-		word[n++] = "--env";
-		word[n++] = c->env[i];
-	}
-	word[n++] = "--";
-	for (size_t i = 0; i < command_n; i++)
-		word[n++] = c->command[i];
-	*ret_n = n;
-	return word;
 }

@@ -30,10 +30,10 @@ setup()
 @test "--net relay does not lie: a refused port is refused, and the pod's loopback is out of reach" {
 	run --separate-stderr in_pod '
 		serve python3 "$here/pump.py" 127.0.0.1 9000 9001
-		workspace --net relay -- sh -c "
+		workspace --net relay -- sh -c "exec 2>&1 # two streams have no order
 			nc 192.0.2.1 9 </dev/null; echo closed \$?
 			nc 198.18.240.1 9000 </dev/null; echo gateway \$?
-			nc 169.254.169.254 80 </dev/null; echo metadata \$?" 2>&1'
+			nc 169.254.169.254 80 </dev/null; echo metadata \$?"'
 	assert_status 0
 	assert_has $'(192.0.2.1): Connection refused\nclosed 1'
 	assert_has $'gateway 1'

@@ -1,0 +1,87 @@
+#include <inttypes.h>
+
+#include "run.h"
+
+const char *const *config_words(const struct config *c, struct arena *arena,
+                                size_t *ret_n)
+{
+	const struct {
+		const char *option, *value;
+	} texts[] = {
+		{ "--name", c->name },
+		{ "--rootfs",
+		  c->overlay ? arena_printf(arena, "%s:O", c->rootfs) : c->rootfs },
+		{ "--init", init_mode_name[c->init] },
+		{ "--net", net_mode_name[c->net] },
+		{ "--rate-down", c->rate_down },
+		{ "--rate-up", c->rate_up },
+		{ "--user", c->user },
+		{ "--workdir", c->workdir },
+		{ "--hostname", c->hostname },
+		{ "--best-effort", c->best_effort },
+		{ "--state", c->state },
+	};
+	const struct {
+		const char *option;
+		uint64_t value;
+	} numbers[] = {
+		{ "--watches", c->watches },
+		{ "--inotify-instances", c->inotify_instances },
+		{ "--stop-timeout", c->stop_timeout_s },
+	};
+	const struct {
+		const char *option;
+		bool value;
+	} flags[] = {
+		{ "--rm", c->remove },
+		{ "--interactive", c->interactive },
+		{ "--tty", c->tty },
+	};
+	const size_t texts_n = sizeof(texts) / sizeof(texts[0]);
+	const size_t numbers_n = sizeof(numbers) / sizeof(numbers[0]);
+	const size_t flags_n = sizeof(flags) / sizeof(flags[0]);
+	size_t command_n = 0, n = 0;
+	const char **word;
+
+	while (c->command && c->command[command_n])
+		command_n++;
+	word = arena_alloc(
+		arena, (2 * (texts_n + numbers_n + c->limit_n + c->volume_n + c->env_n) +
+	                flags_n + command_n + 3) *
+			       sizeof(*word));
+	if (!word)
+		return NULL;
+	word[n++] = "run";
+	for (size_t i = 0; i < texts_n; i++)
+		if (texts[i].value) {
+			word[n++] = texts[i].option;
+			word[n++] = texts[i].value;
+		}
+	for (size_t i = 0; i < numbers_n; i++)
+		if (numbers[i].value != LIMIT_UNSET) {
+			word[n++] = numbers[i].option;
+			word[n++] = arena_printf(arena, "%" PRIu64, numbers[i].value);
+		}
+	for (size_t i = 0; i < c->limit_n; i++) {
+		word[n++] = arena_printf(arena, "--%s", knob_info[c->limit[i].knob].name);
+		word[n++] = c->limit[i].text;
+	}
+	for (size_t i = 0; i < flags_n; i++)
+		if (flags[i].value)
+			word[n++] = flags[i].option;
+	for (size_t i = 0; i < c->volume_n; i++) {
+		word[n++] = "--volume";
+		word[n++] = arena_printf(arena, "%s:%s%s", c->volume[i].source,
+		                         c->volume[i].target,
+		                         c->volume[i].read_only ? ":ro" : "");
+	}
+	for (size_t i = 0; i < c->env_n; i++) {
+		word[n++] = "--env";
+		word[n++] = c->env[i];
+	}
+	word[n++] = "--";
+	for (size_t i = 0; i < command_n; i++)
+		word[n++] = c->command[i];
+	*ret_n = n;
+	return word;
+}
