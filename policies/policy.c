@@ -21,7 +21,6 @@ static const struct {
 	[POLICY_TEXT] = { JSON_STRING, "a string" },
 	[POLICY_NUMBER] = { JSON_NUMBER, "a number" },
 	[POLICY_AMOUNT] = { JSON_STRING, "a number, or a string with a unit" },
-	[POLICY_BOOL] = { JSON_BOOL, "true or false" },
 	[POLICY_LIST] = { JSON_ARRAY, "an array of strings" },
 	[POLICY_MAP] = { JSON_OBJECT, "an object of strings and nulls" },
 };
@@ -144,8 +143,6 @@ static int read_value(struct reader *reader, const struct policy_key *key,
 	if (key->type == POLICY_LIST)
 		return read_list(reader, key, value);
 	forget(reader, key, NULL);
-	if (key->type == POLICY_BOOL)
-		return add(reader, key, value->boolean ? "true" : "false", value);
 	if (!chosen(key, value->text))
 		return refuse(
 			reader, value, key->path,

@@ -12,9 +12,8 @@ enum policy_type {
 	POLICY_TEXT,   /* "..." */
 	POLICY_NUMBER, /* 500 */
 	POLICY_AMOUNT, /* 1.5, or "512m" with a unit */
-	POLICY_BOOL,
-	POLICY_LIST, /* ["...", ...] */
-	POLICY_MAP,  /* {"NAME": "..." or null, ...} */
+	POLICY_LIST,   /* ["...", ...] */
+	POLICY_MAP,    /* {"NAME": "..." or null, ...} */
 	POLICY_TYPE_MAX,
 };
 
@@ -56,7 +55,7 @@ extern const size_t policy_keys_n;
 /**
  * struct policy_setting - A value of a policy, or one item of a list or a map
  * @key:	which
- * @value:	as the option takes it: "512m", "true", "NAME=VALUE"
+ * @value:	as the option takes it: "512m", "NAME=VALUE"
  * @file:	where it was written: a path, or the name of a profile
  * @line, @column: of its last character
  */

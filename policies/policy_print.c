@@ -36,9 +36,6 @@ static void put_settings(struct json *json, struct arena *arena,
 
 	json_key(json, key->path + group_len(key) + (group_len(key) > 0));
 	switch (key->type) {
-	case POLICY_BOOL:
-		json_bool(json, !strcmp(setting->value, "true"));
-		return;
 	case POLICY_LIST:
 		json_array(json);
 		for (size_t i = 0; i < n; i++)
@@ -111,9 +108,6 @@ static void put_property(struct json *json, const struct policy_key *key)
 		break;
 	case POLICY_NUMBER:
 		put_type(json, "number");
-		break;
-	case POLICY_BOOL:
-		put_type(json, "boolean");
 		break;
 	case POLICY_AMOUNT:
 		json_put_strings(json, "type", amount, 2);

@@ -15,17 +15,6 @@ struct arguments {
 	bool json;
 };
 
-static int set_format(void *field, const char *value, struct err *err)
-{
-	bool *json = field;
-
-	*json = !strcmp(value, "json");
-	return *json || !strcmp(value, "text")
-	               ? 0
-	               : err_set(err, EINVAL, "--format '%s' is neither text nor json",
-	                         value);
-}
-
 static int set_required(void *field, const char *value, struct err *err)
 {
 	enum tier *required = field;
@@ -38,7 +27,7 @@ static int set_required(void *field, const char *value, struct err *err)
 
 /* clang-format off */
 static const struct option rows[] = {
-	{ "format", 0, "text|json", "how to print it; text by default", set_format, offsetof(struct arguments, json) },
+	{ "format", 0, "text|json", "how to print it; text by default", option_format, offsetof(struct arguments, json) },
 	{ "require", 0, "A|B|C", "exit with 1 unless it is this tier, or a better one", set_required, offsetof(struct arguments, required) },
 };
 /* clang-format on */

@@ -12,16 +12,6 @@ struct request {
 	bool json;
 };
 
-static int set_format(void *field, const char *value, struct err *err)
-{
-	bool *json = field;
-
-	if (strcmp(value, "text") != 0 && strcmp(value, "json") != 0)
-		return err_set(err, EINVAL, "'%s' is not text or json", value);
-	*json = !strcmp(value, "json");
-	return 0;
-}
-
 /* Reads a policy and tries its values, so that what follows deals with good ones only. */
 static int load(const char *name, struct arena *arena, struct policy *ret,
                 struct err *err)
@@ -195,7 +185,7 @@ static int run_verb(const struct verb *verb, int argc, char **argv, struct err *
 		0,
 		"text|json",
 		"how it prints: the values one a line, or one document (text)",
-		set_format,
+		option_format,
 		offsetof(struct request, json),
 	} };
 	const struct options options = {

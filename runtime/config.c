@@ -75,16 +75,6 @@ static int set_rate(void *field, const char *value, struct err *err)
 	return r;
 }
 
-static int set_format(void *field, const char *value, struct err *err)
-{
-	bool *json = field;
-
-	if (strcmp(value, "text") != 0 && strcmp(value, "json") != 0)
-		return err_set(err, EINVAL, "'%s' is not text or json", value);
-	*json = !strcmp(value, "json");
-	return 0;
-}
-
 static int set_limit(void *field, const char *value, struct err *err)
 {
 	return number_parse(value, 1, UINT32_MAX, field, err);
@@ -203,7 +193,7 @@ static const struct option more_options[] = {
 	{ "rm",                0,   NULL,       "keep nothing when it ends", option_flag, FIELD(remove) },
 	{ "interactive",       'i', NULL,       "pass standard input on", option_flag, FIELD(interactive) },
 	{ "tty",               't', NULL,       "give the command a terminal of its own", option_flag, FIELD(tty) },
-	{ "format",            0,   "text|json", "how plan prints (text)", set_format, offsetof(struct words, json) },
+	{ "format",            0,   "text|json", "how plan prints (text)", option_format, offsetof(struct words, json) },
 };
 /* clang-format on */
 #define RUN_OPTIONS_N (sizeof(run_options) / sizeof(run_options[0]))

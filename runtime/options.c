@@ -228,3 +228,13 @@ int option_text(void *field, const char *value, struct err *err)
 	*(const char **)field = value;
 	return 0;
 }
+
+int option_format(void *field, const char *value, struct err *err)
+{
+	bool *json = field;
+
+	if (strcmp(value, "text") != 0 && strcmp(value, "json") != 0)
+		return err_set(err, EINVAL, "'%s' is not text or json", value);
+	*json = !strcmp(value, "json");
+	return 0;
+}

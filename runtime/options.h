@@ -72,4 +72,7 @@ int option_flag(void *field, const char *value, struct err *err);
 /* Setter for a text taken as it is: @field is a const char *, borrowed from argv. */
 int option_text(void *field, const char *value, struct err *err);
 
+/* Setter for --format text|json: @field is a bool, true for json. */
+int option_format(void *field, const char *value, struct err *err);
+
 #endif

@@ -28,8 +28,7 @@ static void test_table(void **state)
 			assert_string_not_equal(checks[i].name, checks[j].name);
 			assert_ptr_not_equal(checks[i].probe, checks[j].probe);
 		}
-		/* It filters what comes after it in its process. */
-		/* What is filtered, or may hang, must cost no tier. */
+		/* What comes after it is filtered, or may hang: that must cost no tier. */
 		assert_true(i <= CHECK_SECCOMP || checks[i].tier == TIER_MAX);
 	}
 	for (size_t i = 0; i < TIER_MAX; i++) {
