@@ -244,7 +244,7 @@ static int see_through(struct client *client, struct err *err)
 	if (r < 0)
 		return r;
 	stdio_drain(&client->stdio);
-	return join_status(&client->joined, err);
+	return join_status(&client->joined);
 }
 
 /* -d: until it is executed; then it is its workspace's. */
@@ -254,7 +254,7 @@ static int see_off(struct client *client, struct err *err)
 
 	if (r == 0)
 		r = sync_expect_end(client->joined.sock, NULL, err);
-	return r < 0 ? r : join_status(&client->joined, err);
+	return r < 0 ? r : join_status(&client->joined);
 }
 
 static int run_in(struct join *join, const struct words *words, struct err *err)

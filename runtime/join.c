@@ -192,7 +192,10 @@ static int prepare(struct joining *j, struct err *err)
 	return j->group < 0 ? err_step(err, "cgroup") : 0;
 }
 
-/* Tied to whoever starts us: its death is ours, unless the command is to outlive it. */
+/*
+ * Tied to whoever starts us: its death is ours, unless the command is to outlive it.
+ * Said again after each change of credentials, which ends it (prctl(2)).
+ */
 static int tie(const struct joining *j, struct err *err)
 {
 	struct pollfd pfd = { .fd = j->sock, .events = POLLIN };
@@ -298,8 +301,7 @@ static int become_command(const struct joining *j, struct err *err)
  * joiner() - From our last look outside to the command
  *
  * Where we are: every namespace of the workspace; root of it, with all capabilities
- * there; a child of whoever runs exec, through CLONE_PARENT, so that it can wait for
- * us. Root inside sees us in its /proc.
+ * there; a child of the crosser, which waits for us. Root inside sees us in its /proc.
  *
  * Should: hold no descriptor but 0 to 2 and one close-on-exec socket; run from a sealed
  * memfd (seal_self()), since "#!/proc/self/exe" makes whatever we execute lead to our
@@ -362,15 +364,9 @@ static int join_group(int procs, struct err *err)
 
 static int cross(const struct joining *j, struct err *err)
 {
-	/* clone3(2) has no signal to send with CLONE_PARENT, and refuses ours. */
-	const struct spawn spec = {
-		.ns_flags = CLONE_PARENT,
-		.cgroup = -EBADF,
-		.clone3 = false,
-		.child = joiner,
-		.arg = (void *)j,
-	};
+	const struct spawn spec = { .cgroup = -EBADF, .child = joiner, .arg = (void *)j };
 	cleanup_close int pidfd = -EBADF;
+	pid_t pid;
 	int r = tie(j, err);
 
 	if (r == 0)
@@ -383,18 +379,40 @@ static int cross(const struct joining *j, struct err *err)
 		r = hide(err);
 	if (r == 0)
 		r = enter(j->join, err);
+	if (r == 0)
+		r = hide(err);
+	if (r == 0)
+		r = tie(j, err);
 	if (r < 0)
 		return r;
-	if (spawn(&spec, &pidfd, err) < 0)
-		return -err->code;
-	return sync_send(j->crosser_sock, SYNC_BORN, 0, &pidfd, 1, err);
+	pid = spawn(&spec, &pidfd, err);
+	if (pid < 0)
+		return pid;
+	r = sync_send(j->crosser_sock, SYNC_BORN, 0, &pidfd, 1, err);
+	return r < 0 ? r : pid;
+}
+
+/* The command's status, as a shell has it. */
+static int reap(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return EXEC_FAILED;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 /*
  * crosser() - From outside into the namespaces, and no further
  *
- * A process enters a PID namespace by its next child only. That one is the joiner; we
- * leave, and it is our parent's.
+ * A process enters a PID namespace by its next child only. That one is the joiner, and
+ * its end is ours. Not the client's to wait for: the kernel ends no PID namespace
+ * before each process of it was reaped (zap_pid_ns_processes()), so that a stopped
+ * client would hold its workspace.
+ *
+ * Meanwhile we hold no descriptor, so that whoever reads the client's output sees its
+ * end; and the terminal's signals are the client's alone.
  */
 static int crosser(void *arg)
 {
@@ -404,15 +422,24 @@ static int crosser(void *arg)
 		                               j->group,        join->stdio[0],
 		                               join->stdio[1],  join->stdio[2] };
 	struct err err = { 0 };
+	sigset_t all;
+	pid_t pid;
 
 	memcpy(keep + 6, join->ns, sizeof(join->ns));
 	memcpy(keep + 6 + NS_MAX, j->group1, sizeof(j->group1));
+	(void)setsid();
 	if (fd_keep_only(keep, sizeof(keep) / sizeof(keep[0]), &err) < 0 ||
-	    cross(j, &err) < 0) {
+	    (pid = cross(j, &err)) < 0) {
 		sync_fail(j->crosser_sock, &err);
 		return EXEC_FAILED;
 	}
-	return 0;
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_BLOCK, &all, NULL);
+	if (fd_keep_only(NULL, 0, &err) < 0)
+		return EXEC_FAILED;
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		(void)close(fd);
+	return reap(pid);
 }
 
 /* Makes both pairs; our ends in @ret, the children's in @j. */
@@ -431,17 +458,15 @@ static int open_pairs(struct joining *j, int ret[2], struct err *err)
 	return 0;
 }
 
-/* Ends a joiner that will not become anything. */
-static void end(int pidfd)
+/* Ends a joiner that will not become anything, and with it the crosser. */
+static void end(pid_t crosser, int pidfd)
 {
 	struct err ignored = { 0 };
-	siginfo_t info;
 
-	if (pidfd < 0)
-		return;
-	(void)pidfd_kill(pidfd, SIGKILL, &ignored);
-	while (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED) < 0 && errno == EINTR)
-		continue;
+	if (pidfd >= 0)
+		(void)pidfd_kill(pidfd, SIGKILL, &ignored);
+	if (crosser > 0)
+		(void)reap(crosser);
 }
 
 static void drop_groups(struct joining *j)
@@ -451,23 +476,17 @@ static void drop_groups(struct joining *j)
 		drop_fd(&j->group1[i]);
 }
 
-/* Starts the crosser and sees it off; it leaves the joiner's pidfd. */
-static int start(struct joining *j, int sock, int *ret_pidfd, struct err *err)
+/* Starts the crosser, whose PID it sets, and takes the joiner's pidfd from it. */
+static int start(struct joining *j, int sock, pid_t *ret, int *ret_pidfd, struct err *err)
 {
 	const struct spawn spec = { .cgroup = -EBADF, .child = crosser, .arg = j };
 	cleanup_close int pidfd = -EBADF;
-	pid_t pid = spawn(&spec, &pidfd, err);
-	int r;
 
+	*ret = spawn(&spec, &pidfd, err);
 	drop_fd(&j->crosser_sock);
 	drop_fd(&j->sock);
 	drop_groups(j);
-	if (pid < 0)
-		return pid;
-	r = sync_expect(sock, SYNC_BORN, NULL, ret_pidfd, 1, err);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		continue;
-	return r;
+	return *ret < 0 ? *ret : sync_expect(sock, SYNC_BORN, NULL, ret_pidfd, 1, err);
 }
 
 int join_start(const struct join *join, struct joined *ret, struct err *err)
@@ -479,22 +498,24 @@ int join_start(const struct join *join, struct joined *ret, struct err *err)
 	for (size_t i = 0; i < CGROUP1_MAX; i++)
 		j.group1[i] = -EBADF;
 	int sock[2] = { -EBADF, -EBADF }, pidfd = -EBADF, master = -EBADF;
+	pid_t crosser = -1;
 	int r = prepare(&j, err);
 
 	if (r == 0)
 		r = open_pairs(&j, sock, err);
 	if (r == 0)
-		r = start(&j, sock[0], &pidfd, err);
+		r = start(&j, sock[0], &crosser, &pidfd, err);
 	if (r == 0)
 		r = sync_expect(sock[1], SYNC_READY, NULL, &master, 1, err);
 	drop_fd(&sock[0]);
 	if (r == 0) {
-		*ret = (struct joined){ .pidfd = pidfd,
+		*ret = (struct joined){ .crosser = crosser,
+			                .pidfd = pidfd,
 			                .master = master,
 			                .sock = sock[1] };
 		return 0;
 	}
-	end(pidfd);
+	end(crosser, pidfd);
 	drop_fd(&pidfd);
 	drop_fd(&sock[1]);
 	drop_groups(&j);
@@ -508,12 +529,7 @@ int join_go(const struct joined *joined, struct err *err)
 	return sync_send(joined->sock, SYNC_GO, 0, NULL, 0, err);
 }
 
-int join_status(const struct joined *joined, struct err *err)
+int join_status(const struct joined *joined)
 {
-	siginfo_t info = { 0 };
-
-	while (waitid(P_PIDFD, (id_t)joined->pidfd, &info, WEXITED) < 0)
-		if (errno != EINTR)
-			return err_set(err, errno, "wait for the command");
-	return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+	return reap(joined->crosser);
 }

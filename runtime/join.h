@@ -38,12 +38,14 @@ struct join {
 
 /**
  * struct joined - The command's process, standing in the workspace
- * @pidfd:	owned
+ * @crosser:	our child that waits for it: join_status()
+ * @pidfd:	of the command, owned
  * @master:	of its pty, owned, -EBADF without one
  * @sock:	our end of the pair with it, owned; readable when it was executed, or not:
  *		then sync_expect_end() tells
  */
 struct joined {
+	pid_t crosser;
 	int pidfd, master, sock;
 };
 
@@ -80,8 +82,8 @@ int join_go(const struct joined *joined, struct err *err);
 
 /**
  * join_status() - The exit code of the command, after @joined->pidfd became readable
- * Return: 0 to 255; 128 + n when signal n ended it; -errno of waitid(2).
+ * Return: 0 to 255; 128 + n when signal n ended it.
  */
-int join_status(const struct joined *joined, struct err *err);
+int join_status(const struct joined *joined);
 
 #endif

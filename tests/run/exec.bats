@@ -306,6 +306,28 @@ CapEff:\t0000000000000000\nCapAmb:\t0000000000000000'
 	assert_status 137
 }
 
+@test "a stopped client does not hold the end of its workspace" {
+	workspace
+	client "$ws" sleep 777
+	wait_until 10 runs "sleep 777"
+	kill -STOP "$client"
+	in_cgroup timeout 10 "$BERTH" kill -s KILL "$ws"
+	in_cgroup timeout 10 "$BERTH" wait "$ws" || [ $? -eq 137 ]
+	kill -CONT "$client"
+	status=0
+	wait "$client" || status=$?
+	assert_status 137
+}
+
+@test "the terminal's signals are the client's: nothing else of berth's is in its group" {
+	workspace
+	client "$ws" sleep 777
+	wait_until 10 runs "sleep 777"
+	run pgrep -g "$(ps -o pgid= -p "$client" | tr -d ' ')" -P "$client"
+	assert_output ""
+	pgrep -P "$client" # the one that waits for the command
+}
+
 @test "-d returns at once and leaves the command to init" {
 	workspace
 	run timeout 10 bash -c '"$BERTH" exec -d "$0" sh -c "sleep 0.5; echo done >/tmp/done; exec sleep 778"' "$ws"
