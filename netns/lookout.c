@@ -1,0 +1,134 @@
+#include "netns/lookout.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/inet_diag.h>
+#include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/tcp.h>
+#include <string.h>
+
+#include "netns/netlink.h"
+
+struct found {
+	struct listener *listener;
+	size_t n;
+	bool udp;
+};
+
+static struct in6_addr address_of(unsigned char family, const void *bytes)
+{
+	struct in6_addr address = { 0 };
+
+	if (family == AF_INET6) {
+		memcpy(&address, bytes, 16);
+		return address;
+	}
+	address.s6_addr[10] = address.s6_addr[11] = 0xff;
+	memcpy(&address.s6_addr[12], bytes, 4);
+	return address;
+}
+
+static int one(const struct nlmsghdr *message, void *data)
+{
+	const struct inet_diag_msg *diag = mnl_nlmsg_get_payload(message);
+	struct found *found = data;
+
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(*diag) || !diag->id.idiag_sport ||
+	    found->n == LISTENERS_MAX)
+		return 0;
+	found->listener[found->n++] = (struct listener){
+		.address = address_of(diag->idiag_family, diag->id.idiag_src),
+		.port = ntohs(diag->id.idiag_sport),
+		.udp = found->udp,
+	};
+	return 0;
+}
+
+int lookout_listeners(int sock, struct listener *ret, size_t *ret_n, struct err *err)
+{
+	static const struct {
+		unsigned char family, protocol;
+		uint32_t states;
+	} row[] = {
+		{ AF_INET, IPPROTO_TCP, 1U << TCP_LISTEN },
+		{ AF_INET6, IPPROTO_TCP, 1U << TCP_LISTEN },
+		/* UDP that is bound is called "closed", and connected "established". */
+		{ AF_INET, IPPROTO_UDP, 1U << TCP_CLOSE },
+		{ AF_INET6, IPPROTO_UDP, 1U << TCP_CLOSE },
+	};
+	struct found found = { .listener = ret };
+
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		const struct inet_diag_req_v2 body = {
+			.sdiag_family = row[i].family,
+			.sdiag_protocol = row[i].protocol,
+			.idiag_states = row[i].states,
+		};
+		struct netlink_batch batch;
+		struct nlmsghdr *message;
+		int r;
+
+		netlink_batch_init(&batch);
+		message = netlink_begin(&batch, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP,
+		                        "ask who listens");
+		memcpy(mnl_nlmsg_put_extra_header(message, sizeof(body)), &body,
+		       sizeof(body));
+		netlink_end(&batch, message);
+		found.udp = row[i].protocol == IPPROTO_UDP;
+		r = netlink_dump(sock, &batch, one, &found, err);
+		if (r < 0)
+			return r;
+	}
+	*ret_n = found.n;
+	return 0;
+}
+
+bool lookout_read_route(const struct nlmsghdr *message, const struct in6_addr *gateway)
+{
+	const bool v4 = IN6_IS_ADDR_V4MAPPED(gateway);
+	const struct rtmsg *route = mnl_nlmsg_get_payload(message);
+	const size_t n = v4 ? 4 : 16;
+	const struct nlattr *attr;
+
+	if (message->nlmsg_type != RTM_NEWROUTE ||
+	    mnl_nlmsg_get_payload_len(message) < sizeof(*route) ||
+	    route->rtm_type != RTN_UNICAST)
+		return false;
+	mnl_attr_for_each(attr, message, sizeof(*route))
+	{
+		if (mnl_attr_get_type(attr) == RTA_GATEWAY &&
+		    mnl_attr_get_payload_len(attr) == n)
+			return memcmp(mnl_attr_get_payload(attr),
+			              &gateway->s6_addr[v4 ? 12 : 0], n) == 0;
+	}
+	return false;
+}
+
+bool lookout_goes_to(int sock, const struct in6_addr *to, const struct in6_addr *gateway)
+{
+	const bool v4 = IN6_IS_ADDR_V4MAPPED(to);
+	const struct rtmsg body = { .rtm_family = v4 ? AF_INET : AF_INET6,
+		                    .rtm_dst_len = v4 ? 32 : 128 };
+	_Alignas(NLMSG_ALIGNTO) unsigned char buffer[4096];
+	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+	ssize_t n;
+
+	if (sock < 0)
+		return false;
+	message->nlmsg_type = RTM_GETROUTE;
+	message->nlmsg_flags = NLM_F_REQUEST;
+	memcpy(mnl_nlmsg_put_extra_header(message, sizeof(body)), &body, sizeof(body));
+	mnl_attr_put(message, RTA_DST, v4 ? 4 : 16, &to->s6_addr[v4 ? 12 : 0]);
+	/* What is left of a question whose answer did not come. */
+	while (recv(sock, buffer + sizeof(buffer) / 2, sizeof(buffer) / 2, MSG_DONTWAIT) >
+	       0)
+		continue;
+	if (send(sock, message, message->nlmsg_len, MSG_DONTWAIT) < 0)
+		return false;
+	/* The kernel has answered when it returns from that. */
+	n = recv(sock, buffer, sizeof(buffer), MSG_DONTWAIT);
+	return n > 0 && mnl_nlmsg_ok(message, (int)n) &&
+	       lookout_read_route(message, gateway);
+}
