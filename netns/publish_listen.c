@@ -12,17 +12,17 @@
 /* All addresses by one socket where there is IPv6 at all, even without an address of it. */
 static int make(const struct publish *publish, union address *at)
 {
-	const int type =
-		(publish->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK;
-	int family = publish->address.family, sock;
+	const int type = publish->udp ? SOCK_DGRAM : SOCK_STREAM;
+	int family = publish->address.family ? publish->address.family : AF_INET6;
+	int sock = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	sock = socket(family ? family : AF_INET6, type, 0);
-	if (sock < 0 && !family)
-		sock = socket(AF_INET, type, 0), family = AF_INET;
+	if (sock < 0 && !publish->address.family) {
+		family = AF_INET;
+		sock = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	}
 	if (sock < 0)
 		return -errno;
-	*at = (union address){ .any.sa_family =
-		                       (sa_family_t)(family ? family : AF_INET6) };
+	*at = (union address){ .any.sa_family = (sa_family_t)family };
 	if (at->any.sa_family == AF_INET) {
 		at->v4.sin_port = htons(publish->out);
 		memcpy(&at->v4.sin_addr, publish->address.byte, 4);

@@ -66,6 +66,7 @@ static void set_bounds(struct relay *relay)
 	(void)setrlimit(RLIMIT_NOFILE, &files);
 	(void)getrlimit(RLIMIT_NOFILE, &files);
 	relay->flows_max = least(files.rlim_cur / 4, config->flows);
+	relay->ports.flows_max = least(files.rlim_cur / 8, config->flows / 2);
 	relay->connections_max = least((files.rlim_cur - relay->flows_max -
 	                                least(files.rlim_cur / 4, OTHER_FILES)) /
 	                                       3,
@@ -87,7 +88,8 @@ static int patience(const struct relay *relay)
 	if (!TAILQ_EMPTY(&relay->breaking))
 		return BREAKING_MS;
 	if (!TAILQ_EMPTY(&relay->connecting) || !TAILQ_EMPTY(&relay->standing) ||
-	    !TAILQ_EMPTY(&relay->asked) || !TAILQ_EMPTY(&relay->answered))
+	    !TAILQ_EMPTY(&relay->asked) || !TAILQ_EMPTY(&relay->answered) ||
+	    published_are_busy(relay))
 		return EXPIRE_MS;
 	return -1;
 }
@@ -123,6 +125,7 @@ static void bury(struct relay *relay)
 		relay->doomed_udp = udp->doomed;
 		free(udp);
 	}
+	published_bury(relay);
 }
 
 static int serve(struct relay *relay, struct err *err)
@@ -146,6 +149,7 @@ static int serve(struct relay *relay, struct err *err)
 		if (relay->now - expired >= EXPIRE_MS) {
 			tcp_expire(relay);
 			udp_expire(relay);
+			published_expire(relay);
 			expired = relay->now;
 		}
 		bury(relay);
@@ -153,7 +157,7 @@ static int serve(struct relay *relay, struct err *err)
 }
 
 int relay_main(const struct relay_config *config, const int sockets[RELAY_SOCKETS],
-               struct err *err)
+               const struct relay_links *links, struct err *err)
 {
 	struct relay *relay = calloc(1, sizeof(*relay));
 	const struct {
@@ -192,6 +196,8 @@ int relay_main(const struct relay_config *config, const int sockets[RELAY_SOCKET
 	for (size_t i = 0; r == 0 && i < sizeof(row) / sizeof(row[0]); i++)
 		r = listen_to(relay, sockets[row[i].socket], row[i].source, row[i].ready,
 		              err);
+	if (r == 0)
+		r = published_start(relay, links, err);
 	if (r == 0)
 		r = serve(relay, err);
 	close_fdp(&relay->epoll);

@@ -86,9 +86,19 @@ int relay_open(const struct relay_config *config, int ret[RELAY_SOCKETS],
                struct err *err);
 
 /**
+ * struct relay_links - Whom the relay talks to about published ports; -EBADF: nobody
+ * @maker:	makes sockets of the gateway (maker.h)
+ * @ports:	opens ports of the pod (ports_link.h)
+ */
+struct relay_links {
+	int maker, ports;
+};
+
+/**
  * relay_main() - Serve until the gateway is gone
  * @config:	borrowed for good
  * @sockets:	of relay_open(), now the relay's
+ * @links:	likewise
  * @err:	filled in on failure
  *
  * Where we are: the pod's network, the user namespace that owns the gateway, with
@@ -97,6 +107,6 @@ int relay_open(const struct relay_config *config, int ret[RELAY_SOCKETS],
  * Return: only for a reason that ends it: -errno.
  */
 int relay_main(const struct relay_config *config, const int sockets[RELAY_SOCKETS],
-               struct err *err);
+               const struct relay_links *links, struct err *err);
 
 #endif

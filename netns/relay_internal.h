@@ -4,7 +4,9 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "netns/maker.h"
 #include "netns/netlink.h"
+#include "netns/ports_link.h"
 #include "netns/relay.h"
 
 /* What the parts of the relay share. One thread, one epoll; nothing here blocks. */
@@ -70,7 +72,8 @@ enum tcp_state {
 	TCP_CONNECTING, /* the SYN waits in the queue for the outer connection */
 	TCP_STANDS,     /* the SYN has gone on; the connection will be accepted */
 	TCP_FLOWS,
-	TCP_BREAKS, /* one end was reset; the other has to get what came before */
+	TCP_REACHES, /* from outside, accepted; the workspace is being asked */
+	TCP_BREAKS,  /* one end was reset; the other has to get what came before */
 };
 
 /* The sides, and the ways from them. */
@@ -78,9 +81,11 @@ enum { INNER, OUTER };
 
 struct tcp {
 	LIST_ENTRY(tcp) bucket; /* while CONNECTING or STANDS */
-	TAILQ_ENTRY(tcp) queue; /* .connecting, .standing, .ready, .starved, .breaking */
-	struct tcp_list *list;  /* which of them; NULL for none */
-	struct tcp *doomed;     /* the next one to be freed */
+	TAILQ_ENTRY(tcp)
+	queue;                 /* .connecting, .standing, .ready, .starved, .breaking, and
+	                         * those of ports */
+	struct tcp_list *list; /* which of them; NULL for none */
+	struct tcp *doomed;    /* the next one to be freed */
 	struct tcp_end end[2];
 	struct tcp_way way[2]; /* from that end to the other */
 	struct flow flow;
@@ -88,6 +93,10 @@ struct tcp {
 	uint32_t packet;     /* the held SYN */
 	uint8_t nameservers; /* how many were tried; 0 for another destination */
 	enum tcp_state state;
+	bool inbound; /* from a published port: @flow.from is whom the workspace sees */
+	bool other_family; /* that was tried as well */
+	bool any_port;     /* the client's own is not to be had */
+	uint32_t port;     /* id of the published one */
 };
 
 TAILQ_HEAD(tcp_list, tcp);
@@ -118,9 +127,62 @@ struct datagrams {
 	unsigned char data[BATCH][PACKET_HEADROOM + 8 + DATAGRAM_MAX];
 };
 
+/* A port of the pod that leads into the workspace. */
+struct port {
+	struct source source;
+	LIST_ENTRY(port) next;
+	struct port *doomed;
+	uint32_t id;
+	uint16_t inner;
+	int fd;
+	bool udp, v4;
+	bool paused;  /* until there are sockets for it */
+	uint8_t told; /* set of 1 << enum ports_hidden */
+};
+
+/* A client of a published UDP port. */
+struct inflow {
+	struct source source;
+	LIST_ENTRY(inflow) bucket;
+	TAILQ_ENTRY(inflow) queue;
+	struct inflow *doomed;
+	struct port *port;
+	struct flow flow;     /* from the client, to the address of ours that it knows */
+	union address client; /* as the port's socket has it */
+	unsigned int interface; /* of a link-local one */
+	uint64_t used;          /* ms */
+	int fd;
+	bool answered;
+};
+
+TAILQ_HEAD(inflow_list, inflow);
+
+/* Published ports, and what comes by them. */
+struct published {
+	int link, maker, routes;
+	struct source link_source, maker_source;
+	LIST_HEAD(, port) port;
+	unsigned int n;
+	struct port *doomed;
+
+	int spare[MAKER_KINDS][2 * MAKER_BATCH];
+	unsigned int spares[MAKER_KINDS];
+	bool asked[MAKER_KINDS];
+
+	unsigned int connections;
+	struct tcp_list reaching; /* oldest first */
+	struct tcp_list waiting;  /* for a socket */
+
+	unsigned int flows, flows_max;
+	LIST_HEAD(, inflow) bucket[UDP_BUCKETS];
+	struct inflow_list quiet, answered; /* least recently used first */
+	struct inflow *doomed_flow;
+};
+
 struct relay {
 	const struct relay_config *config;
 	const int *sockets;
+	struct published ports;
 	int epoll;
 	uint64_t now; /* ms, monotonic; when epoll returned */
 	uint32_t seed;
@@ -240,6 +302,76 @@ void tcp_expire(struct relay *relay);
 
 /* The outer end of a connection that does not flow yet has events. */
 void tcp_connected(struct relay *relay, struct tcp *tcp);
+
+/* Keepalive, no delay; what every connection of ours has. */
+void tcp_set_up(int fd);
+
+/* Where there are many connections, each gets what keeps it moving and no more. */
+void tcp_bound_buffers(const struct relay *relay, int fd);
+
+/* Whether there are descriptors for another connection. */
+bool tcp_has_room(const struct relay *relay);
+
+/* relay_published.c: published ports. */
+
+/* Begins to listen to the supervisor and the warden. Return: 0 or -errno. */
+int published_start(struct relay *relay, const struct relay_links *links,
+                    struct err *err);
+
+/* Gives up what takes too long, and goes on with what was paused. */
+void published_expire(struct relay *relay);
+bool published_are_busy(const struct relay *relay);
+void published_bury(struct relay *relay);
+
+/**
+ * published_take() - A socket of the gateway
+ * @relay:	us
+ * @kind:	which
+ *
+ * Return: it, transparent; -EAGAIN: there will be some, then port_resume() and
+ * inbound_resume() are called.
+ */
+int published_take(struct relay *relay, enum maker_kind kind);
+
+/**
+ * published_face() - Whom the workspace is to see
+ * @relay:	us
+ * @port:	that the client came by
+ * @client:	who it is
+ * @ret:	he himself, or the gateway with port 0, and then that is told once
+ * @ret_to:	where to, of the same family
+ */
+void published_face(struct relay *relay, struct port *port, const struct endpoint *client,
+                    struct endpoint *ret, struct endpoint *ret_to);
+
+/* The gateway and the workspace's port in a family. Return: false where there is none. */
+bool published_gateway(const struct relay *relay, bool v4, uint16_t port,
+                       struct endpoint *ret, struct endpoint *ret_to);
+
+/* Tells the supervisor, once for each port and reason. */
+void published_tell(struct relay *relay, struct port *port, enum ports_hidden hidden,
+                    const struct endpoint *client);
+struct port *published_find(struct relay *relay, uint32_t id);
+
+/* No more events of a port until its sockets have come. */
+void port_pause(struct relay *relay, struct port *port, bool pause);
+
+/* relay_inbound.c: TCP from outside. */
+void inbound_accept(struct relay *relay, struct source *source, uint32_t events);
+void inbound_resume(struct relay *relay);
+void inbound_expire(struct relay *relay);
+
+/* An end of a connection that the workspace has not taken yet has events. */
+void inbound_ready(struct relay *relay, struct tcp *tcp, struct tcp_end *end,
+                   uint32_t events);
+
+/* relay_inflow.c: UDP from outside. */
+void inflow_receive(struct relay *relay, struct source *source, uint32_t events);
+void inflow_expire(struct relay *relay);
+void inflow_bury(struct relay *relay);
+
+/* Forgets the clients of a port. */
+void inflow_close_port(struct relay *relay, const struct port *port);
 
 /* relay_tcp.c: connections that flow. */
 

@@ -51,6 +51,8 @@ void tcp_close(struct relay *relay, struct tcp *tcp, bool reset)
 		tcp->end[i].fd = -EBADF;
 	}
 	relay->connections--;
+	if (tcp->inbound)
+		relay->ports.connections--;
 	tcp->doomed = relay->doomed;
 	relay->doomed = tcp;
 	if (!TAILQ_EMPTY(&relay->starved))
@@ -225,6 +227,9 @@ void tcp_end_ready(struct relay *relay, struct source *source, uint32_t events)
 	case TCP_CONNECTING:
 		if (end->failed || events & EPOLLOUT)
 			tcp_connected(relay, tcp);
+		return;
+	case TCP_REACHES:
+		inbound_ready(relay, tcp, end, events);
 		return;
 	case TCP_STANDS:
 	case TCP_BREAKS:

@@ -82,17 +82,30 @@ static uint32_t mark_of(int error)
 	}
 }
 
+void tcp_set_up(int fd)
+{
+	const int on = 1, idle = RELAY_KEEPALIVE_S;
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+}
+
+/* A port and a client of UDP have one descriptor, a connection is counted with three. */
+bool tcp_has_room(const struct relay *relay)
+{
+	return relay->connections + (relay->ports.n + relay->ports.flows) / 3 <
+	       relay->connections_max;
+}
+
 static int outer_socket(const struct endpoint *to)
 {
-	const int on = 1, idle = RELAY_KEEPALIVE_S,
-		  fd = socket(endpoint_is_v4(to) ? AF_INET : AF_INET6,
+	const int fd = socket(endpoint_is_v4(to) ? AF_INET : AF_INET6,
 	                      SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return -errno;
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+	tcp_set_up(fd);
 	return fd;
 }
 
@@ -100,7 +113,7 @@ static int outer_socket(const struct endpoint *to)
  * The kernel lets the buffers of a connection grow to megabytes, and charges nobody inside:
  * where there are many, each gets what keeps it moving and no more.
  */
-static void bound_buffers(const struct relay *relay, int fd)
+void tcp_bound_buffers(const struct relay *relay, int fd)
 {
 	const int bytes = MANY_BUFFER;
 
@@ -119,7 +132,7 @@ static int reach(struct relay *relay, struct tcp *tcp, const struct endpoint *to
 	if (r < 0)
 		return r;
 	tcp->end[OUTER].fd = r;
-	bound_buffers(relay, r);
+	tcp_bound_buffers(relay, r);
 	if (connect(r, &address.any, n) < 0 && errno != EINPROGRESS)
 		return -errno;
 	return relay_watch(relay, r, &tcp->end[OUTER].source);
@@ -195,7 +208,7 @@ void tcp_ask(struct relay *relay, const struct flow *flow, uint32_t packet)
 		        TAILQ_EMPTY(&relay->connecting) ? TAILQ_FIRST(&relay->standing)
 		                                        : TAILQ_FIRST(&relay->connecting),
 		        0);
-	if (relay->connections >= relay->connections_max) {
+	if (!tcp_has_room(relay)) {
 		syn_verdict(relay, packet, 0);
 		return;
 	}
@@ -258,7 +271,7 @@ static void accepted(struct relay *relay, int fd, const union address *peer)
 		return;
 	}
 	tcp->end[INNER].fd = take_fd(&inner);
-	bound_buffers(relay, tcp->end[INNER].fd);
+	tcp_bound_buffers(relay, tcp->end[INNER].fd);
 	if (relay_watch(relay, tcp->end[INNER].fd, &tcp->end[INNER].source) < 0) {
 		give_up(relay, tcp, 0);
 		return;

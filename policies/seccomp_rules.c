@@ -245,6 +245,12 @@ static const struct seccomp_rule warden_rules[] = {
 	ALLOW("close fcntl lseek poll ppoll read recvfrom recvmsg sendmsg sendto "
 	      "signalfd4 write",
 	      "the event loop and its messages"),
+	WHERE("socket", 0, WORD, AF_INET, SECCOMP_ALLOW,
+	      "sockets of the gateway, which the relay asks for"),
+	WHERE("socket", 0, WORD, AF_INET6, SECCOMP_ALLOW,
+	      "likewise"),
+	REFUSE("socket", EAFNOSUPPORT,
+	       "no other family has a use here"),
 	ALLOW("fchmod fstat fstatfs fsync ftruncate getdents64 newfstatat openat openat2 "
 	      "pread64 renameat renameat2 unlinkat",
 	      "the state entry and the cgroup directories, removed by descriptor at the "
@@ -263,7 +269,7 @@ static const struct seccomp_rule warden_rules[] = {
 };
 
 static const struct seccomp_rule relay_rules[] = {
-	ALLOW("accept4 bind connect getpeername getsockname getsockopt listen recvfrom "
+	ALLOW("accept4 bind connect getpeername getsockname getsockopt recvfrom "
 	      "recvmmsg recvmsg sendmmsg sendmsg sendto setsockopt shutdown",
 	      "the connections of the workspace"),
 	WHERE("socket", 0, WORD, AF_INET, SECCOMP_ALLOW,

@@ -18,7 +18,8 @@ apply_fn apply_cgroup1_make, apply_cgroup1_limit;
 apply_fn apply_spawn, apply_map, apply_ucount, apply_rlimit, apply_handover,
 	apply_unshare, apply_hostname, apply_loopback, apply_oom, apply_seccomp;
 /* apply_net.c */
-apply_fn apply_relay, apply_gateway, apply_veth, apply_shape, apply_uplink, apply_address;
+apply_fn apply_relay, apply_gateway, apply_veth, apply_shape, apply_uplink, apply_address,
+	apply_publish, apply_lookout;
 /* apply_mount.c */
 apply_fn apply_private, apply_hide, apply_root, apply_mount, apply_bind, apply_device,
 	apply_overlay, apply_reroot, apply_pivot;

@@ -6,6 +6,7 @@
 #include "apply.h"
 #include "base/fd.h"
 #include "netns/gateway.h"
+#include "netns/netlink.h"
 #include "netns/relay.h"
 #include "spawn.h"
 
@@ -98,11 +99,28 @@ int apply_uplink(struct launch *launch, const struct step *step, struct err *err
 		r = hand_over(launch, err);
 	if (r == 0)
 		r = sync_expect(launch->relay, SYNC_SERVING, NULL, NULL, 0, err);
-	/* One that does not serve ends at the end of file; nobody depends on it. */
-	if (r < 0)
+	/* One that does not serve ends at the end of file; nobody depends on it. Who serves
+	 * asks for sockets later. */
+	if (r < 0) {
 		launch->relay_pid = 0;
-	drop_fd(&launch->relay);
+		drop_fd(&launch->relay);
+	}
 	return r;
+}
+
+int apply_publish(struct launch *launch, const struct step *step, struct err *err)
+{
+	return ports_open(launch->ports, &launch->config->publish[step->number], err);
+}
+
+int apply_lookout(struct launch *launch, const struct step *step, struct err *err)
+{
+	(void)step;
+	launch->routes = netlink_open(NETLINK_ROUTE, err);
+	if (launch->routes < 0)
+		return -err->code;
+	launch->lookout = netlink_open(NETLINK_SOCK_DIAG, err);
+	return launch->lookout < 0 ? -err->code : 0;
 }
 
 int apply_address(struct launch *launch, const struct step *step, struct err *err)

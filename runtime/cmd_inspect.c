@@ -136,6 +136,7 @@ static void put_record(struct json *json, const struct record *r)
 	json_put_string(json, "command", r->command);
 	json_put_strings(json, "args", r->args, r->args_n);
 	json_put_strings(json, "limits", r->limits, r->limits_n);
+	json_put_strings(json, "ports", r->ports, r->ports_n);
 	json_put_bool(json, "remove", r->remove);
 	json_put_string(json, "upper", r->upper);
 	json_put_string(json, "tier", r->tier);

@@ -21,6 +21,8 @@ struct words {
 	struct config config;
 	const char *volume[LIST_MAX], *env[LIST_MAX];
 	size_t volume_n, env_n;
+	struct publish publish[LIST_MAX];
+	size_t publish_n;
 	struct limit limit[LIMITS_MAX];
 	size_t limit_n;
 	struct slot {
@@ -100,6 +102,26 @@ static int add_volume(void *field, const char *value, struct err *err)
 	return add(words->volume, &words->volume_n, value, err);
 }
 
+static int add_publish(void *field, const char *value, struct err *err)
+{
+	struct words *words = field;
+
+	if (words->publish_n == LIST_MAX)
+		return err_set(err, E2BIG, "more than %d of them", LIST_MAX);
+	return publish_parse(value, &words->publish[words->publish_n], err) < 0
+	               ? -err->code
+	               : (words->publish_n++, 0);
+}
+
+static int set_ports(void *field, const char *value, struct err *err)
+{
+	int r = publish_list_check(value, err);
+
+	if (r == 0)
+		*(const char **)field = value;
+	return r;
+}
+
 static int add_env(void *field, const char *value, struct err *err)
 {
 	struct words *words = field;
@@ -176,6 +198,9 @@ static const struct option run_options[] = {
 	{ "net",               0,   "MODE",     "auto, relay, host or none (none)", set_net, FIELD(net) },
 	{ "rate-down",         0,   "RATE",     "download rate: 100mbit, 2gbit, 10MB (bytes a second)", set_rate, FIELD(rate_down) },
 	{ "rate-up",           0,   "RATE",     "upload rate", set_rate, FIELD(rate_up) },
+	{ "publish",           'p', "[IP:]OUT:IN[/udp]|auto", "lead a port of the pod, or all that listens, inside", add_publish, 0 },
+	{ "publish-allow",     0,   "PORTS",    "what -p auto may open: 8000-8999,53/udp (all of TCP)", set_ports, FIELD(publish_allow) },
+	{ "publish-deny",      0,   "PORTS",    "what -p auto may not open", set_ports, FIELD(publish_deny) },
 	{ "volume",            'v', "SRC:DST[:ro]", "attach a directory or file of the pod", add_volume, 0 },
 	{ "env",               'e', "K[=V]",    "set a variable inside", add_env, 0 },
 	{ "user",              'u', "USER[:GROUP]", "run as this user, looked up inside", set_text, FIELD(user) },
@@ -230,6 +255,9 @@ static int complete(struct words *words, struct err *err)
 
 	c->env = kept(arena, words->env, words->env_n * sizeof(*words->env));
 	c->env_n = words->env_n;
+	c->publish =
+		kept(arena, words->publish, words->publish_n * sizeof(*words->publish));
+	c->publish_n = words->publish_n;
 	c->limit = kept(arena, words->limit, words->limit_n * sizeof(*words->limit));
 	c->limit_n = words->limit_n;
 	c->origin = words->origin;

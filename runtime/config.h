@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "cgroups/knobs.h"
+#include "netns/publish.h"
 
 /* A limit the user did not give. */
 #define LIMIT_UNSET UINT64_MAX
@@ -58,6 +59,9 @@ struct origin {
  * @init:		as asked; plan_build() resolves INIT_AUTO
  * @net:			as asked; plan_build() resolves NET_AUTO
  * @rate_down, @rate_up: "100mbit", checked; NULL: as fast as it goes
+ * @publish:		ports of the pod that lead inside; no two overlap
+ * @publish_allow, @publish_deny: what -p auto may open, "8000-8999,53/udp"; NULL: all of
+ *			TCP, nothing
  * @user:		"NAME|UID[:GROUP|GID]" looked up inside, NULL for root
  * @workdir:		absolute, NULL for "/"
  * @hostname:		never NULL
@@ -81,6 +85,9 @@ struct config {
 	enum init_mode init;
 	enum net_mode net;
 	const char *rate_down, *rate_up;
+	const struct publish *publish;
+	size_t publish_n;
+	const char *publish_allow, *publish_deny;
 	const char *user, *workdir, *hostname, *state;
 	const struct volume *volume;
 	size_t volume_n;

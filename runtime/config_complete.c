@@ -127,6 +127,40 @@ static int check_hostname(const char *name, struct err *err)
 	return 0;
 }
 
+/* What is given twice, too, since one of them would not listen. */
+static int check_publish(const struct config *c, struct err *err)
+{
+	char text[PUBLISH_TEXT_MAX], other[PUBLISH_TEXT_MAX];
+	unsigned int n = 0;
+	bool automatic = false;
+
+	for (size_t i = 0; i < c->publish_n; i++) {
+		automatic |= c->publish[i].automatic;
+		n += c->publish[i].n;
+		for (size_t j = 0; j < i; j++) {
+			if (!publish_overlap(&c->publish[i], &c->publish[j]))
+				continue;
+			(void)err_set(err, EINVAL, "-p '%s' and -p '%s' overlap",
+			              publish_text(&c->publish[j], other),
+			              publish_text(&c->publish[i], text));
+			return err_hint(err,
+			                "a port of the pod leads to one place: leave "
+			                "one of them out");
+		}
+	}
+	if (n > PUBLISH_MAX) {
+		(void)err_set(err, E2BIG, "-p: %u ports", n);
+		return err_hint(err, "a workspace has %d published ports at most",
+		                PUBLISH_MAX);
+	}
+	if (automatic || (!c->publish_allow && !c->publish_deny))
+		return 0;
+	(void)err_set(err, EINVAL, "--publish-%s '%s' without -p auto",
+	              c->publish_allow ? "allow" : "deny",
+	              c->publish_allow ? c->publish_allow : c->publish_deny);
+	return err_hint(err, "it says which ports -p auto may open: add that");
+}
+
 int config_complete(struct config *c, const char *const *texts, size_t n,
                     struct arena *arena, struct err *err)
 {
@@ -148,6 +182,8 @@ int config_complete(struct config *c, const char *const *texts, size_t n,
 	}
 	if (r == 0 && c->workdir)
 		r = check_path("--workdir", c->workdir, err);
+	if (r == 0)
+		r = check_publish(c, err);
 	if (r == 0 && c->init == INIT_NONE && !c->command)
 		r = err_set(err, EINVAL, "--init none needs a command");
 	if (r == 0 && c->init == INIT_SYSTEMD && c->command)

@@ -15,6 +15,8 @@ const char *const *config_words(const struct config *c, struct arena *arena,
 		{ "--net", net_mode_name[c->net] },
 		{ "--rate-down", c->rate_down },
 		{ "--rate-up", c->rate_up },
+		{ "--publish-allow", c->publish_allow },
+		{ "--publish-deny", c->publish_deny },
 		{ "--user", c->user },
 		{ "--workdir", c->workdir },
 		{ "--hostname", c->hostname },
@@ -45,10 +47,10 @@ const char *const *config_words(const struct config *c, struct arena *arena,
 
 	while (c->command && c->command[command_n])
 		command_n++;
-	word = arena_alloc(
-		arena, (2 * (texts_n + numbers_n + c->limit_n + c->volume_n + c->env_n) +
-	                flags_n + command_n + 3) *
-			       sizeof(*word));
+	word = arena_alloc(arena, (2 * (texts_n + numbers_n + c->limit_n + c->volume_n +
+	                                c->env_n + c->publish_n) +
+	                           flags_n + command_n + 3) *
+	                                  sizeof(*word));
 	if (!word)
 		return NULL;
 	word[n++] = "run";
@@ -74,6 +76,12 @@ const char *const *config_words(const struct config *c, struct arena *arena,
 		word[n++] = arena_printf(arena, "%s:%s%s", c->volume[i].source,
 		                         c->volume[i].target,
 		                         c->volume[i].read_only ? ":ro" : "");
+	}
+	for (size_t i = 0; i < c->publish_n; i++) {
+		char text[PUBLISH_TEXT_MAX];
+
+		word[n++] = "--publish";
+		word[n++] = arena_dup(arena, publish_text(&c->publish[i], text));
 	}
 	for (size_t i = 0; i < c->env_n; i++) {
 		word[n++] = "--env";

@@ -22,14 +22,19 @@ enum control_verb {
 	CONTROL_READY, /* answered when ready (0) or ended (-ECANCELED) */
 	CONTROL_EXIT,  /* answered at the end, with the exit code */
 	CONTROL_JOIN,  /* what it takes to enter: enum control_fd */
+	CONTROL_PORT_ADD,    /* publish @text */
+	CONTROL_PORT_REMOVE, /* do so no longer */
 	CONTROL_VERB_MAX,
 };
+
+#define CONTROL_TEXT_MAX 128
 
 struct control_request {
 	uint32_t version; /* CONTROL_VERSION */
 	uint32_t verb;
 	int32_t signal;
-	uint64_t timeout_s; /* CONTROL_DEFAULT_TIMEOUT: what run was given */
+	uint64_t timeout_s;          /* CONTROL_DEFAULT_TIMEOUT: what run was given */
+	char text[CONTROL_TEXT_MAX]; /* of a port, ends with a NUL */
 };
 
 #define CONTROL_VERSION 1
@@ -60,6 +65,7 @@ struct control_reply {
  * struct control - The server's side
  * @kill:	send a signal to init
  * @stop:	begin to stop; the end comes through control_exited()
+ * @port:	open or close a published port
  * @join:	descriptors to hand out, borrowed; -EBADF for what there is not
  *
  * The rest is the server's own; zero it.
@@ -69,6 +75,7 @@ struct control {
 	void *ctx;
 	int (*kill)(void *ctx, int signal, struct err *err);
 	int (*stop)(void *ctx, uint64_t timeout_s, struct err *err);
+	int (*port)(void *ctx, bool add, const char *text, struct err *err);
 	int (*join)(void *ctx, int fd[CONTROL_FDS], struct err *err);
 
 	int listener;

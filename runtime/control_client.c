@@ -13,11 +13,9 @@ int control_send(int entry, const struct control_request *request, struct err *e
 {
 	cleanup_close int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	struct control_request message = { .version = CONTROL_VERSION,
-		                           .verb = request->verb,
-		                           .signal = request->signal,
-		                           .timeout_s = request->timeout_s };
+	struct control_request message = *request;
 
+	message.version = CONTROL_VERSION;
 	if (fd < 0)
 		return err_set(err, errno, "make a socket");
 	(void)snprintf(address.sun_path, sizeof(address.sun_path),

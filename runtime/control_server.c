@@ -115,6 +115,18 @@ static void obey(struct control *control, struct control_peer *peer,
 			(void)control->kill(control->ctx, request->signal, &err);
 		answer_result(control, peer, &err);
 		return;
+	case CONTROL_PORT_ADD:
+	case CONTROL_PORT_REMOVE:
+		if (control->exited)
+			(void)err_set(&err, ESRCH, "it has ended");
+		else if (!memchr(request->text, '\0', sizeof(request->text)))
+			(void)err_set(&err, EPROTO, "a port without an end");
+		else
+			(void)control->port(control->ctx,
+			                    request->verb == CONTROL_PORT_ADD,
+			                    request->text, &err);
+		answer_result(control, peer, &err);
+		return;
 	case CONTROL_JOIN:
 		answer_join(control, peer);
 		return;

@@ -28,7 +28,8 @@ static int shed(struct launch *launch, struct err *err)
 
 static int prepare(struct launch *launch, struct err *err)
 {
-	int fds[2];
+	int32_t present = 0;
+	int fds[SYNC_READY_FDS];
 	int r;
 
 	r = shed(launch, err);
@@ -44,13 +45,20 @@ static int prepare(struct launch *launch, struct err *err)
 	drop_fd(&launch->sync.birth[1]);
 	drop_fd(&launch->proc);
 
-	fds[0] = launch->pty_master;
-	fds[1] = launch->notify;
-	r = sync_send(launch->sync.init[1], SYNC_READY, 0, fds, 2, err);
+	fds[SYNC_READY_PTY] = launch->pty_master;
+	fds[SYNC_READY_NOTIFY] = launch->notify;
+	fds[SYNC_READY_ROUTES] = launch->routes;
+	fds[SYNC_READY_LOOKOUT] = launch->lookout;
+	for (int i = 0; i < SYNC_READY_FDS; i++)
+		present |= fds[i] >= 0 ? 1 << i : 0;
+	r = sync_send(launch->sync.init[1], SYNC_READY, present, fds, SYNC_READY_FDS,
+	              err);
 	if (r < 0)
 		return r;
 	drop_fd(&launch->pty_master);
 	drop_fd(&launch->notify);
+	drop_fd(&launch->routes);
+	drop_fd(&launch->lookout);
 	/* While the supervisor gets ready itself: the kernel compiles the filter, which takes
 	 * as long. Not the change of user, after which our files in /proc are not ours. */
 	r = apply_until(launch, ACTOR_INIT,

@@ -7,6 +7,7 @@
 #include "config.h"
 #include "facts.h"
 #include "plan.h"
+#include "ports.h"
 #include "sync.h"
 
 /**
@@ -27,6 +28,7 @@
  * @cgroup1:	the workspace's groups in cgroup v1
  * @warden, @warden_pidfd: the process itself
  * @init_pidfd:	from SYNC_BORN
+ * @ports:	borrowed; in the warden and the relay, only the latter's end of its link
  *
  * warden and init, each in its own mount namespace:
  * @proc:	the pod's /proc, O_PATH
@@ -35,11 +37,13 @@
  * @nproc:	RLIMIT_NPROC as it was
  * @init:	the warden's child
  * @relay_pid:	likewise, once it serves; 0 without one
- * @relay:	the warden's end of the pair with the relay; in the relay, its own
+ * @relay:	the warden's end of the pair with the relay, by which it asks for sockets
+ *		(netns/maker.h); in the relay, its own
  * @gateway:	the warden is in the gateway's network namespace
  * @stdin_to_stderr: what the payload gets as 0, 1 and 2 when it has no pty
  * @airlock:	what init becomes before the payload, -EBADF where it need not
- * @pty_master, @pty_slave, @notify: made by init, handed to the supervisor
+ * @pty_master, @pty_slave, @notify, @routes, @lookout: made by init, handed to the
+ *		supervisor, but for the slave
  * @service:	sockets at which services say READY=1, init's own
  *
  * The children are cloned, not executed: they start with a copy of the supervisor's.
@@ -59,6 +63,7 @@ struct launch {
 	struct cgroup1_group cgroup1[CGROUP1_MAX];
 	pid_t warden;
 	int warden_pidfd, init_pidfd;
+	struct ports *ports;
 
 	int proc, root, store;
 	struct rlimit nproc;
@@ -67,6 +72,7 @@ struct launch {
 	bool gateway;
 	int stdin_to_stderr[3];
 	int pty_master, pty_slave, notify, airlock;
+	int routes, lookout;
 	int service[SERVICES_MAX];
 };
 

@@ -23,6 +23,7 @@ static const struct command {
 	{ "plan", cmd_plan, "print what run would do, step by step, and touch nothing", false },
 	{ "policy", cmd_policy, "read, check, explain and compare policies", false },
 	{ "check", cmd_check, "what this machine or pod permits, and what mends the rest", false },
+	{ "port", cmd_port, "list or change the published ports of a workspace", false },
 	{ "ps", cmd_ps, "list workspaces", false },
 	{ "inspect", cmd_inspect, "all that is known of workspaces, as JSON", false },
 	{ "logs", cmd_logs, "what a workspace wrote to its console", false },

@@ -521,6 +521,7 @@ int plan_build(const struct config *config, const struct facts *facts, struct pl
 	if (r == 0)
 		r = plan_cgroup(&plan, config, facts, err);
 	if (r == 0) {
+		plan_publish(&plan, config);
 		plan_warden_birth(&plan);
 		r = plan_budgets(&plan, config, facts, err);
 	}

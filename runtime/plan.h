@@ -198,6 +198,7 @@ void plan_names(struct plan *plan, const struct config *config,
 void plan_gateway(struct plan *plan);
 void plan_uplink(struct plan *plan, const struct config *config);
 void plan_net_inside(struct plan *plan);
+void plan_publish(struct plan *plan, const struct config *config);
 void plan_pod_files(struct plan *plan, const struct config *config,
                     const struct facts *facts);
 void plan_kernel_mounts(struct plan *plan, const struct config *config,

@@ -57,6 +57,26 @@ static int check_rates(const struct config *config, const struct plan *plan,
 	return err_step(err, "net");
 }
 
+static int check_publish(const struct config *config, const struct plan *plan,
+                         struct err *err)
+{
+	char text[PUBLISH_TEXT_MAX];
+
+	if (plan->net == NET_RELAY || config->publish_n == 0)
+		return 0;
+	(void)err_set(err, EINVAL, "-p '%s' with --net %s",
+	              publish_text(&config->publish[0], text),
+	              net_mode_name[config->net]);
+	(void)err_hint(
+		err, "%s",
+		plan->net == NET_HOST
+			? "with --net host the workspace opens ports of the pod itself: "
+			  "leave -p out, or use --net relay"
+			: "a port leads through the workspace's own gateway: use --net "
+			  "relay");
+	return err_step(err, "net");
+}
+
 int plan_net(struct plan *plan, const struct config *config, const struct facts *facts,
              struct err *err)
 {
@@ -74,10 +94,13 @@ int plan_net(struct plan *plan, const struct config *config, const struct facts 
 			          "workspace has none: see 'berth check'");
 	}
 	r = check_rates(config, plan, err);
+	if (r == 0)
+		r = check_publish(config, plan, err);
 	if (r < 0 || plan->net != NET_RELAY)
 		return r;
 	/* A rate is a limit: the workspace has it or does not start. */
-	plan->net_optional = config->net == NET_AUTO && !rate[0] && !rate[1];
+	plan->net_optional =
+		config->net == NET_AUTO && !rate[0] && !rate[1] && config->publish_n == 0;
 	for (int i = 0; i < DIRECTIONS; i++)
 		if (rate[i] && rate_parse(rate[i], &gateway->rate[i], err) < 0)
 			return err_step(err, "net");
@@ -172,6 +195,36 @@ void plan_net_inside(struct plan *plan)
 	s->target = WORKSPACE_IFNAME;
 	s->value = addresses(&plan->arena, plan->gateway.workspace);
 	s->optional = plan->net_optional;
+	s = plan_add(
+		plan, ACTOR_INIT, STEP_LOOKOUT,
+		"published ports: by these sockets the relay asks the kernel how the "
+		"workspace would answer a client, and the supervisor who listens");
+	s->optional = plan->net_optional;
+}
+
+void plan_publish(struct plan *plan, const struct config *config)
+{
+	for (size_t i = 0; i < config->publish_n; i++) {
+		const struct publish *publish = &config->publish[i];
+		char text[PUBLISH_TEXT_MAX];
+		struct step *s =
+			plan_add(plan, ACTOR_SUPERVISOR, STEP_PUBLISH,
+		                 publish->automatic ? "what begins to listen inside "
+		                                      "appears on the pod, and goes "
+		                                      "when it ends"
+		                                    : "before anything is made, so that "
+		                                      "a port in use says so");
+
+		s->target = arena_dup(&plan->arena, publish_text(publish, text));
+		s->number = i;
+		if (publish->automatic)
+			s->value = arena_printf(
+				&plan->arena, "%s%s%s",
+				config->publish_allow ? config->publish_allow
+						      : "1-65535/tcp",
+				config->publish_deny ? " without " : "",
+				config->publish_deny ? config->publish_deny : "");
+	}
 }
 
 static void file(struct plan *plan, const char *path, const char *content,

@@ -119,6 +119,9 @@ static const char *describe(struct arena *arena, const struct step *s)
 	case STEP_SHAPE:
 	case STEP_ADDRESS:
 		return arena_printf(arena, "%s %s", target, value);
+	case STEP_PUBLISH:
+		return arena_printf(arena, "%s%s%s", target, *value ? ", of " : "",
+		                    value);
 	case STEP_UNSHARE:
 		return arena_printf(arena, "namespaces %s", flags);
 	case STEP_HIDE:
@@ -145,6 +148,7 @@ static const char *describe(struct arena *arena, const struct step *s)
 	case STEP_GATEWAY:
 	case STEP_PRIVATE:
 	case STEP_LOOPBACK:
+	case STEP_LOOKOUT:
 	case STEP_AIRLOCK:
 	case STEP_HANDOVER:
 	case STEP_REROOT:

@@ -201,6 +201,7 @@ static int print_record(FILE *out, const struct record *record)
 	put_words(json, "args", record->args, record->args_n, &failed);
 	put_words(json, "limits", record->limits, record->limits_n, &failed);
 	json_put_string(json, "tier", record->tier ? record->tier : "");
+	put_words(json, "ports", record->ports, record->ports_n, &failed);
 	put_words(json, "cgroup1", record->cgroup1, record->cgroup1_n, &failed);
 	json_object_end(json);
 	ret = json_close(json);
@@ -391,7 +392,9 @@ static int read_record(const char *text, size_t size, const char *name,
 		r = json_get_string(root, "tier", &ret->tier, err);
 	if (r == 0)
 		ret->tier = arena_dup(arena, ret->tier);
-	/* Of a berth that did not know it: there are none. */
+	/* Of a berth that did not know them: there are none. */
+	if (r == 0 && json_get(root, "ports"))
+		r = read_words(root, "ports", arena, &ret->ports, &ret->ports_n, err);
 	if (r == 0 && json_get(root, "cgroup1"))
 		r = read_words(root, "cgroup1", arena, &ret->cgroup1, &ret->cgroup1_n,
 		               err);

@@ -73,6 +73,8 @@ struct record {
 	size_t args_n;
 	const char *const *limits;
 	size_t limits_n;
+	const char *const *ports;
+	size_t ports_n;
 	const char *const *cgroup1;
 	size_t cgroup1_n;
 	const char *tier;

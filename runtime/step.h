@@ -28,6 +28,7 @@ enum step_kind {
 	STEP_CGROUP1_MAKE,  /* target source=our own group, value=controllers; mkdir */
 	STEP_CGROUP1_LIMIT, /* target=file value source=knob via=our own group; libcgroup */
 	STEP_CGROUP_JOIN,   /* target value=v1's    init is moved there after its birth */
+	STEP_PUBLISH, /* target=ports number=of the config's -p    listen in the pod */
 	/* supervisor and warden */
 	STEP_SPAWN, /* target=actor flags=namespaces number=into the cgroup */
 	STEP_MAP,   /* target=actor value=uids source=gids, via=who writes */
@@ -60,14 +61,15 @@ enum step_kind {
 	STEP_HOSTNAME, /* value */
 	STEP_LOOPBACK, /* - */
 	STEP_ADDRESS,  /* target=interface value=addresses */
-	STEP_OOM,      /* value */
-	STEP_REROOT,   /* -                     the root bound onto itself */
-	STEP_PIVOT,    /* - */
-	STEP_CONSOLE,  /* target                a pty of the workspace's devpts */
-	STEP_NOTIFY,   /* target                socket for READY=1 */
-	STEP_AIRLOCK,  /* -                     what stands between us and the command */
-	STEP_SECCOMP,  /* value=filter */
-	STEP_USER,     /* value */
+	STEP_LOOKOUT, /* -                     sockets to ask about routes and listeners */
+	STEP_OOM,     /* value */
+	STEP_REROOT,  /* -                     the root bound onto itself */
+	STEP_PIVOT,   /* - */
+	STEP_CONSOLE, /* target                a pty of the workspace's devpts */
+	STEP_NOTIFY,  /* target                socket for READY=1 */
+	STEP_AIRLOCK, /* -                     what stands between us and the command */
+	STEP_SECCOMP, /* value=filter */
+	STEP_USER,    /* value */
 	STEP_GROUP,   /* target                a group of its own below the workspace's */
 	STEP_SERVICE, /* target=name value=command source=notify socket via=needs */
 	STEP_SUPERVISE, /* -                    runs the services, for good */

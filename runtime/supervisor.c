@@ -50,6 +50,8 @@ struct supervisor {
 	struct control control;
 	struct logfile log;
 	struct watch watch;
+	struct ports ports;
+	struct arena listed; /* what the record says of ports */
 	sigset_t old_mask;
 	int signals, stop_timer, notify;
 	int ns[NS_MAX];
@@ -92,14 +94,21 @@ static void record_events(struct supervisor *sup)
 }
 
 /* Nobody reads the standard error of a detached supervisor: its log has it, too. */
-static void on_limit(void *ctx, const char *line)
+static void say(void *ctx, const char *line)
 {
 	struct supervisor *sup = ctx;
-	char text[320];
+	char text[640];
 	int len = snprintf(text, sizeof(text), "berth: %s\n", line);
 
 	log_warn("%s", line);
 	logfile_write(&sup->log, text, (size_t)len);
+}
+
+static void on_limit(void *ctx, const char *line)
+{
+	struct supervisor *sup = ctx;
+
+	say(sup, line);
 	record_events(sup);
 	if (!sup->exited)
 		write_record(sup);
@@ -154,6 +163,35 @@ static int on_join(void *ctx, int fd[CONTROL_FDS], struct err *err)
 	for (size_t i = 0; i < CGROUP1_MAX; i++)
 		fd[CONTROL_CGROUP1 + i] = sup->launch.cgroup1[i].payload;
 	return 0;
+}
+
+static void list_ports(struct supervisor *sup)
+{
+	struct record *record = &sup->ws->record;
+
+	record->ports = NULL;
+	record->ports_n = 0;
+	arena_done(&sup->listed);
+	if (ports_list(&sup->ports, &sup->listed, &record->ports, &record->ports_n) < 0)
+		log_warn("the record of ports: %s", strerror(ENOMEM));
+}
+
+static void on_ports_changed(void *ctx)
+{
+	struct supervisor *sup = ctx;
+
+	list_ports(sup);
+	if (!sup->exited)
+		write_record(sup);
+}
+
+static int on_port(void *ctx, bool add, const char *text, struct err *err)
+{
+	struct supervisor *sup = ctx;
+
+	if (sup->resting)
+		return err_set(err, ESRCH, "it is between two starts");
+	return ports_change(&sup->ports, add, text, err);
 }
 
 static int on_stop_timer(void *ctx, int fd, short revents, struct err *err)
@@ -303,12 +341,18 @@ static int ask_warden(struct supervisor *sup, struct err *err)
 static int launch(struct supervisor *sup, struct err *err)
 {
 	struct launch *l = &sup->launch;
-	int fds[2] = { -EBADF, -EBADF };
+	int fds[SYNC_FDS_MAX], *at = fds;
+	int *const received[SYNC_READY_FDS] = { &sup->stdio.master, &sup->notify,
+		                                &l->routes, &sup->ports.lookout };
+	int32_t present = 0;
 	int r;
 
 	for (size_t i = 0; i < 3; i++)
 		l->stdin_to_stderr[i] = sup->stdio.far[i];
 	r = sync_open(&l->sync, err);
+	if (r == 0 && l->plan->net == NET_RELAY &&
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sup->ports.link) < 0)
+		r = err_set(err, errno, "make a socket pair");
 	if (r == 0)
 		r = apply_until(l, ACTOR_SUPERVISOR, STEP_CGROUP_JOIN, err);
 	if (r == 0)
@@ -319,17 +363,19 @@ static int launch(struct supervisor *sup, struct err *err)
 	if (r == 0)
 		r = apply_until(l, ACTOR_SUPERVISOR, STEP_MAX, err);
 	drop_fd(&l->sync.init[1]);
+	drop_fd(&sup->ports.link[1]);
 	if (r < 0)
 		return r;
 	r = patient(sup, l->sync.init[0], err);
 	if (r == 0)
-		r = sync_expect(l->sync.init[0], SYNC_READY, NULL, fds, 2, err);
+		r = sync_expect(l->sync.init[0], SYNC_READY, &present, fds, SYNC_FDS_MAX,
+		                err);
 	if (r == -ECONNRESET)
 		r = ask_warden(sup, err);
 	if (r < 0)
 		return r;
-	sup->stdio.master = l->plan->pty ? fds[0] : -EBADF;
-	sup->notify = l->plan->pty ? fds[1] : fds[0];
+	for (int i = 0; i < SYNC_READY_FDS; i++)
+		*received[i] = present & 1 << i ? *at++ : -EBADF;
 
 	/* Nothing of the image runs below a warden that still holds the pod's files. */
 	r = patient(sup, l->sync.warden[0], err);
@@ -359,7 +405,8 @@ static int serve(struct supervisor *sup, struct err *err)
 		                         .ctx = sup,
 		                         .kill = on_kill,
 		                         .stop = on_stop,
-		                         .join = on_join };
+		                         .join = on_join,
+		                         .port = on_port };
 	sup->watch = (struct watch){ .limits = sup->launch.limits,
 		                     .cgroup1 = sup->launch.cgroup1,
 		                     .config = sup->ws->config,
@@ -391,6 +438,29 @@ static int record_limits(struct workspace *ws, uint64_t unenforced, struct err *
 	return 0;
 }
 
+/* Before the command runs, so that who waits for it finds them open. */
+static int start_ports(struct supervisor *sup, struct err *err)
+{
+	struct ports *ports = &sup->ports;
+	int r;
+
+	ports->loop = &sup->loop;
+	ports->ctx = sup;
+	ports->say = say;
+	ports->changed = on_ports_changed;
+	ports->workspace = sup->ws->plan->gateway.workspace;
+	ports->allow = sup->ws->config->publish_allow;
+	ports->deny = sup->ws->config->publish_deny;
+	r = ports_start(ports, sup->launch.routes, err);
+	drop_fd(&sup->launch.routes);
+	if (r < 0) {
+		(void)err_step(err, "publish");
+		return hint_for(err);
+	}
+	list_ports(sup);
+	return 0;
+}
+
 static int start(struct supervisor *sup, struct err *err)
 {
 	struct workspace *ws = sup->ws;
@@ -403,6 +473,8 @@ static int start(struct supervisor *sup, struct err *err)
 	r = stdio_start(&sup->stdio, err);
 	if (r == 0)
 		r = serve(sup, err);
+	if (r == 0)
+		r = start_ports(sup, err);
 	if (r == 0)
 		r = sync_send(l->sync.init[0], SYNC_GO, 0, NULL, 0, err);
 	if (r == 0)
@@ -558,6 +630,7 @@ static void finish(struct supervisor *sup, int code)
 	record->exit_code = code == SUPERVISE_RESTART ? 0 : code;
 	record->cgroup = "";
 	record->cgroup1_n = 0;
+	record->ports_n = 0;
 	if (!record->remove)
 		write_record(sup);
 }
@@ -569,10 +642,14 @@ static void close_all(struct supervisor *sup)
 		             &l->sync.warden[0], &l->sync.warden[1], &l->sync.init[0],
 		             &l->sync.init[1],   &l->sync.birth[0],  &l->sync.birth[1],
 		             &l->warden_pidfd,   &l->init_pidfd,     &l->cgroup,
-		             &l->limits,         &l->payload };
+		             &l->limits,         &l->payload,        &l->routes };
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		drop_fd(fds[i]);
+	ports_close(&sup->ports);
+	sup->ws->record.ports = NULL;
+	sup->ws->record.ports_n = 0;
+	arena_done(&sup->listed);
 	(void)sigprocmask(SIG_SETMASK, &sup->old_mask, NULL);
 }
 
@@ -586,6 +663,8 @@ int supervise(struct workspace *ws, struct err *err)
 	for (size_t i = 0; i < NS_MAX; i++)
 		sup.ns[i] = -EBADF;
 	launch_init(&sup.launch);
+	ports_init(&sup.ports);
+	sup.launch.ports = &sup.ports;
 	sup.launch.config = ws->config;
 	sup.launch.facts = ws->facts;
 	sup.launch.plan = ws->plan;

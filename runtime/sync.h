@@ -20,8 +20,8 @@ enum sync_step {
 	SYNC_BORN,    /* warden to supervisor: init is born; its pidfd comes along */
 	SYNC_JOINED,  /* supervisor to init: you are in your cgroup (only without
 	              * CLONE_INTO_CGROUP) */
-	SYNC_READY,   /* init to supervisor: nothing of the pod is in sight; the pty's
-	              * master and the notify socket come along */
+	SYNC_READY,   /* init to supervisor: nothing of the pod is in sight; bit i of the
+	              * value: descriptor i of enum sync_ready comes along */
 	SYNC_CONFINED,   /* warden to supervisor: I hold nothing that I need not */
 	SYNC_GO,         /* supervisor to init: supervision stands, execute */
 	SYNC_UNEXECUTED, /* airlock to supervisor: execve(2) failed with this errno */
@@ -31,6 +31,15 @@ enum sync_step {
 };
 
 #define SYNC_FDS_MAX 8
+
+/* What SYNC_READY brings. */
+enum sync_ready {
+	SYNC_READY_PTY,     /* master */
+	SYNC_READY_NOTIFY,  /* socket at which READY=1 arrives */
+	SYNC_READY_ROUTES,  /* of the workspace's rtnetlink */
+	SYNC_READY_LOOKOUT, /* of its sock_diag */
+	SYNC_READY_FDS,
+};
 
 /*
  * What every message begins with; one without an error or descriptors may end there. The
@@ -58,7 +67,7 @@ int sync_open(struct sync_pairs *ret, struct err *err);
  * sync_send() - Say that a step is reached
  * @sock:	our end
  * @step:	which
- * @value:	SYNC_EXITED: wait status; SYNC_SOCKETS: which; else 0
+ * @value:	SYNC_EXITED: wait status; SYNC_SOCKETS, SYNC_READY: which; else 0
  * @fd:		descriptors to send, negative ones are passed over; may be NULL
  * @n:		length of @fd, at most SYNC_FDS_MAX
  * @err:	filled in on failure

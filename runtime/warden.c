@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "cgroups/remove.h"
 #include "launch.h"
+#include "netns/maker.h"
 #include "pidfd.h"
 #include "policies/caps.h"
 #include "policies/seccomp.h"
@@ -31,6 +32,7 @@ static int shed(const struct launch *launch, struct err *err)
 		launch->payload,
 		launch->state,
 		launch->lock,
+		launch->ports->link[1],
 		launch->stdin_to_stderr[0],
 		launch->stdin_to_stderr[1],
 		launch->stdin_to_stderr[2],
@@ -114,6 +116,7 @@ static int confine(struct launch *launch, int signals, struct err *err)
 		             launch->cgroup,
 		             launch->state,
 		             launch->lock,
+		             launch->relay,
 		             signals,
 		             nowhere,
 		             null };
@@ -190,6 +193,7 @@ static int watch(struct launch *launch, int signals)
 	struct pollfd source[] = {
 		{ .fd = signals, .events = POLLIN },
 		{ .fd = launch->sync.warden[1], .events = POLLIN },
+		{ .fd = launch->relay, .events = POLLIN },
 	};
 	struct err ignored = { 0 };
 	bool alone = false, relay_died = false;
@@ -198,8 +202,10 @@ static int watch(struct launch *launch, int signals)
 		struct signalfd_siginfo info;
 		int status;
 
-		if (poll(source, 2, -1) < 0 && errno != EINTR)
+		if (poll(source, 3, -1) < 0 && errno != EINTR)
 			return 1;
+		if (source[2].revents && !maker_answer(launch->relay))
+			source[2].fd = -1;
 		while (read(signals, &info, sizeof(info)) == sizeof(info))
 			continue;
 		/* Whatever woke us. SIGTERM alone says nothing: timeout(1) sends it to the

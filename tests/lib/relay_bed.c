@@ -183,6 +183,6 @@ int main(int argc, char **argv)
 	receive_sockets(pair[1], sockets);
 	printf("ready\n");
 	fflush(stdout);
-	(void)relay_main(&config, sockets, &why);
+	(void)relay_main(&config, sockets, &(struct relay_links){ -EBADF, -EBADF }, &why);
 	fail(&why);
 }

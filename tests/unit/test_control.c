@@ -350,11 +350,23 @@ static const struct talk_case {
 	size_t size;
 	int r;
 } talk_cases[] = {
-	{ "short", { CONTROL_VERSION, CONTROL_KILL, 9, 0 }, 4, -EPROTO },
-	{ "of another version", { 99, CONTROL_KILL, 9, 0 }, 24, -EPROTO },
-	{ "unknown verb", { CONTROL_VERSION, CONTROL_VERB_MAX, 9, 0 }, 24, -EINVAL },
-	{ "verb far out", { CONTROL_VERSION, UINT32_MAX, 9, 0 }, 24, -EINVAL },
-	{ "well-formed", { CONTROL_VERSION, CONTROL_KILL, 9, 0 }, 24, 0 },
+	{ "short", { CONTROL_VERSION, CONTROL_KILL, 9, 0, "" }, 4, -EPROTO },
+	{ "of another version",
+	  { 99, CONTROL_KILL, 9, 0, "" },
+	  sizeof(struct control_request),
+	  -EPROTO },
+	{ "unknown verb",
+	  { CONTROL_VERSION, CONTROL_VERB_MAX, 9, 0, "" },
+	  sizeof(struct control_request),
+	  -EINVAL },
+	{ "verb far out",
+	  { CONTROL_VERSION, UINT32_MAX, 9, 0, "" },
+	  sizeof(struct control_request),
+	  -EINVAL },
+	{ "well-formed",
+	  { CONTROL_VERSION, CONTROL_KILL, 9, 0, "" },
+	  sizeof(struct control_request),
+	  0 },
 };
 
 static void test_malformed(void **state)
@@ -364,7 +376,7 @@ static void test_malformed(void **state)
 	struct err err = { 0 };
 	int fd;
 
-	assert_int_equal(sizeof(struct control_request), 24);
+	assert_int_equal(sizeof(struct control_request), 24 + CONTROL_TEXT_MAX);
 	for (size_t i = 0; i < N_ELEMENTS(talk_cases); i++) {
 		const struct talk_case *c = &talk_cases[i];
 
@@ -386,7 +398,8 @@ static void test_malformed(void **state)
 	err_clear(&err);
 	fd = connect_raw(*state);
 	for (int i = 0; i < 2; i++) {
-		struct control_request request = { CONTROL_VERSION, CONTROL_EXIT, 0, 0 };
+		struct control_request request = { CONTROL_VERSION, CONTROL_EXIT, 0, 0,
+			                           "" };
 
 		assert_int_equal(send(fd, &request, sizeof(request), 0), sizeof(request));
 	}
@@ -396,7 +409,7 @@ static void test_malformed(void **state)
 
 static void test_silent_peers(void **state)
 {
-	const struct control_request wait = { CONTROL_VERSION, CONTROL_EXIT, 0, 0 };
+	const struct control_request wait = { CONTROL_VERSION, CONTROL_EXIT, 0, 0, "" };
 	int waiter = connect_raw(*state), silent[100];
 	struct control_reply reply;
 	struct err err = { 0 };
@@ -439,7 +452,7 @@ static void test_too_many_waiters(void **state)
 static void test_asked_just_before_the_close(void **state)
 {
 	const struct server *server = *state;
-	struct control_request request = { CONTROL_VERSION, CONTROL_EXIT, 0, 0 };
+	struct control_request request = { CONTROL_VERSION, CONTROL_EXIT, 0, 0, "" };
 	struct control_reply reply;
 	struct err err = { 0 };
 	int fd[8];

@@ -205,7 +205,10 @@ static const struct verdict_case {
 	{ "warden: ppoll", "warden", NATIVE, SYS_ppoll, { 0 }, SECCOMP_ALLOW },
 	{ "warden: waitid", "warden", NATIVE, SYS_waitid, { 0 }, SECCOMP_ALLOW },
 	{ "warden: unlinkat", "warden", NATIVE, SYS_unlinkat, { 0 }, SECCOMP_ALLOW },
-	{ "warden: socket", "warden", NATIVE, SYS_socket, { AF_UNIX }, ENOSYS },
+	{ "warden: socket", "warden", NATIVE, SYS_socket, { AF_UNIX }, EAFNOSUPPORT },
+	{ "warden: socket of the gateway", "warden", NATIVE, SYS_socket, { AF_INET6 }, SECCOMP_ALLOW },
+	{ "warden: connect", "warden", NATIVE, SYS_connect, { 0 }, ENOSYS },
+	{ "relay: listen", "relay", NATIVE, SYS_listen, { 0 }, ENOSYS },
 	{ "warden: execve", "warden", NATIVE, SYS_execve, { 0 }, ENOSYS },
 	{ "warden: clone", "warden", NATIVE, SYS_clone, { 0 }, ENOSYS },
 	{ "warden: mount", "warden", NATIVE, SYS_mount, { 0 }, ENOSYS },
@@ -715,7 +718,8 @@ static void do_warden(struct shared *sh)
 
 static void test_warden(void **state)
 {
-	static const int want[] = { 0, ECHILD, ENOSYS, ENOSYS, ENOSYS, ENOSYS, ENOSYS };
+	static const int want[] = { 0,      ECHILD, ENOSYS, EAFNOSUPPORT,
+		                    ENOSYS, ENOSYS, ENOSYS };
 	struct shared *sh = *state;
 
 	in_child("warden", do_warden, sh);
