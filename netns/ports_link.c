@@ -10,7 +10,7 @@ union beside {
 	struct cmsghdr align;
 };
 
-int ports_send(int sock, const struct ports_message *message, int fd)
+int ports_send(int sock, const struct ports_message *message, int fd, int flags)
 {
 	/* sendmsg() takes pointers to non-const and changes nothing. */
 	struct iovec iov = { .iov_base = (void *)message, .iov_len = sizeof(*message) };
@@ -30,7 +30,7 @@ int ports_send(int sock, const struct ports_message *message, int fd)
 		memcpy(CMSG_DATA(c), &fd, sizeof(int));
 	}
 	do
-		n = sendmsg(sock, &head, MSG_NOSIGNAL);
+		n = sendmsg(sock, &head, flags | MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : 0;
 }

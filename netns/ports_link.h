@@ -45,8 +45,9 @@ struct ports_message {
 	struct endpoint client;
 };
 
-/* Sends a message, with @fd where that is not negative. Return: 0 or -errno. */
-int ports_send(int sock, const struct ports_message *message, int fd);
+/* Sends a message, with @fd where that is not negative; @flags of sendmsg(2). Return: 0 or
+ * -errno. */
+int ports_send(int sock, const struct ports_message *message, int fd, int flags);
 
 /**
  * ports_receive() - The next message

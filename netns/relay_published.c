@@ -99,7 +99,7 @@ static void obey(struct relay *relay, const struct ports_message *message, int f
 		drop_fd(&fd);
 		return;
 	}
-	(void)ports_send(relay->ports.link, &done, -EBADF);
+	(void)ports_send(relay->ports.link, &done, -EBADF, MSG_DONTWAIT);
 }
 
 static void link_ready(struct relay *relay, struct source *source, uint32_t events)
@@ -231,7 +231,7 @@ void published_tell(struct relay *relay, struct port *port, enum ports_hidden hi
 	if (port->told & 1U << hidden)
 		return;
 	port->told |= (uint8_t)(1U << hidden);
-	(void)ports_send(relay->ports.link, &message, -EBADF);
+	(void)ports_send(relay->ports.link, &message, -EBADF, MSG_DONTWAIT);
 }
 
 /* Why an address cannot be shown to the workspace, or HIDDEN_REASONS. */

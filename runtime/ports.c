@@ -189,7 +189,7 @@ static int await(struct ports *ports, uint32_t id, struct err *err)
 static int ask(struct ports *ports, const struct ports_message *message, int fd,
                struct err *err)
 {
-	int r = ports->link[0] < 0 ? -ESRCH : ports_send(ports->link[0], message, fd);
+	int r = ports->link[0] < 0 ? -ESRCH : ports_send(ports->link[0], message, fd, 0);
 
 	if (r < 0)
 		return err_set(err, -r, "talk to the relay");

@@ -190,7 +190,7 @@ static int on_port(void *ctx, bool add, const char *text, struct err *err)
 	struct supervisor *sup = ctx;
 
 	if (sup->resting)
-		return err_set(err, ESRCH, "it is between two starts");
+		return err_set(err, EAGAIN, "it is between two starts");
 	return ports_change(&sup->ports, add, text, err);
 }
 
@@ -514,6 +514,7 @@ static void end_warden(struct supervisor *sup)
 
 	for (size_t i = 0; i < NS_MAX; i++)
 		drop_fd(&sup->ns[i]);
+	ports_close(&sup->ports);
 	if (l->warden <= 0)
 		return;
 	/* After SYNC_EXITED it leaves by itself; killing it meanwhile changes nothing. By

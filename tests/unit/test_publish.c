@@ -244,7 +244,7 @@ static void test_link(void **state)
 
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-	assert_int_equal(ports_send(pair[0], &message, pair[0]), 0);
+	assert_int_equal(ports_send(pair[0], &message, pair[0], 0), 0);
 	assert_int_equal(ports_receive(pair[1], &got, &fd, 0), 1);
 	assert_memory_equal(&got, &message, sizeof(got));
 	assert_true(fd >= 0);
@@ -253,11 +253,11 @@ static void test_link(void **state)
 
 	/* A descriptor beside a message that is none is closed with it. */
 	message.word = PORTS_WORDS;
-	assert_int_equal(ports_send(pair[0], &message, pair[0]), 0);
+	assert_int_equal(ports_send(pair[0], &message, pair[0], 0), 0);
 	assert_int_equal(ports_receive(pair[1], &got, &fd, 0), -EPROTO);
 	message.word = PORTS_HIDDEN;
 	message.hidden = HIDDEN_REASONS;
-	assert_int_equal(ports_send(pair[0], &message, -EBADF), 0);
+	assert_int_equal(ports_send(pair[0], &message, -EBADF, 0), 0);
 	assert_int_equal(ports_receive(pair[1], &got, &fd, 0), -EPROTO);
 	assert_int_equal(send(pair[0], "x", 1, 0), 1);
 	assert_int_equal(ports_receive(pair[1], &got, &fd, 0), -EPROTO);

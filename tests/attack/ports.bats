@@ -1,0 +1,161 @@
+#!/usr/bin/env bats
+#
+# Root inside against published ports: they lead from clients to him, and nowhere else.
+
+load ../lib/common
+load ../lib/network
+
+setup()
+{
+	common_setup
+	probe subids tool:python3 tool:ip tool:nsenter
+	pod_up
+	cp "$BATS_TEST_DIRNAME"/../lib/ports_*.py "$BATS_TEST_TMPDIR"
+	chmod -R a+rX "$BATS_TEST_TMPDIR"
+	ws=$(new_name)
+}
+
+teardown()
+{
+	pod_down
+	common_teardown
+}
+
+# inside OPTION... -- COMMAND...: a workspace with the tests in /tests
+inside()
+{
+	berth_in_pod run --name "$ws" --net relay -v "$BATS_TEST_TMPDIR:/tests:ro" "$@"
+}
+
+served() { berth_in_pod logs "$ws" | grep -qx ready; }
+
+@test "what is published on the pod's loopback is not reached from inside, and neither is the pod's own" {
+	serve pod.log in_pod python3 ports_server.py tcp:7000@127.0.0.1
+	inside -d -p 127.0.0.1:8080:80 -p 8081:80 -- python3 /tests/ports_server.py tcp:80
+	wait_until 10 served
+	run in_pod python3 ports_client.py tcp 127.0.0.1 7000
+	assert_has "from 127.0.0.1" # it is there
+	for place in "127.0.0.1 7000" "10.9.0.1 7000" "198.18.240.1 7000" "127.0.0.1 8080" "10.9.0.1 8080" \
+		"198.18.240.1 8080" "198.18.240.1 8081" "198.18.240.1 80"; do
+		run berth_in_pod exec "$ws" -- python3 /tests/ports_client.py tcp $place
+		[[ $output = refused || $output = reset ]] || fail "$place: $output"
+	done
+	# The way round by the pod is open, and leads back to himself.
+	run berth_in_pod exec "$ws" -- python3 /tests/ports_client.py tcp 10.9.0.1 8081
+	assert_has "from 10.9.0.1"
+}
+
+@test "answers for somebody else's connection get nowhere" {
+	# The client talks to a server that never reads; root inside tries to speak on its behalf to
+	# another client, from the published port.
+	inside -d -p 8080:80 -- python3 /tests/ports_server.py deaf:80
+	wait_until 10 served
+	at_peer python3 -c '
+import socket
+listener = socket.create_server(("10.9.0.2", 9999)); print("ready", flush=True)
+listener.settimeout(4)
+try:
+    print("got", listener.accept()[1], flush=True)
+except TimeoutError:
+    print("nobody", flush=True)' >peer.log 2>&1 3>&- &
+	test_processes+=("$!")
+	wait_until 5 grep -q ready peer.log
+	berth_in_pod exec "$ws" -- python3 -c '
+import socket, struct
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+def sum16(b):
+    s = sum(struct.unpack("!%dH" % (len(b) // 2), b))
+    return ~((s & 0xffff) + (s >> 16)) & 0xffff
+a, b = socket.inet_aton("198.18.240.2"), socket.inet_aton("10.9.0.2")
+for flags in 0x12, 0x10, 0x18:
+    tcp = struct.pack("!HHIIBBHHH", 80, 9999, 1, 1, 0x50, flags, 1000, 0, 0)
+    tcp = tcp[:16] + struct.pack("!H", sum16(a + b + struct.pack("!HH", 6, 20) + tcp)) + tcp[18:]
+    raw.sendto(struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40, 1, 0, 64, 6, 0, a, b) + tcp, ("10.9.0.2", 0))'
+	wait_until 8 grep -q -e nobody -e got peer.log
+	run cat peer.log
+	assert_has nobody
+	run at_peer timeout 5 python3 ports_client.py leave 10.9.0.1 8080
+	assert_output "done"
+}
+
+@test "-p auto: a thousand listeners, and none outside the list" {
+	inside -d -p 127.0.0.1:auto --publish-allow 3000-3999 --publish-deny 3007 -- python3 -c '
+import resource, socket, time
+resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096)) if resource.getrlimit(resource.RLIMIT_NOFILE)[1] >= 4096 else None
+socks = [socket.create_server(("", port)) for port in [*range(2900, 3400), *range(4000, 4100)]]
+print("ready", flush=True)
+time.sleep(60)'
+	wait_until 20 served
+	wait_until 10 has_128
+	sleep 1
+	run in_pod ss -Hltn
+	[ "$(wc -l <<<"$output")" = 128 ]
+	run in_pod ss -Hltn '( sport < 3000 or sport > 3999 or sport = 3007 )'
+	assert_output ""
+	run berth_in_pod logs "$ws"
+	assert_has "is not published: more than 128 automatic ports"
+	# The supervisor has time for others.
+	run timeout 5 nsenter -t "$pod_pid" -U -n -m -S 0 -G 0 --wd="$PWD" -- "$BERTH" exec "$ws" -- echo here
+	assert_output here
+}
+
+has_128() { [ "$(in_pod ss -Hltn | wc -l)" = 128 ]; }
+
+@test "listeners that come and go all the time leave nothing behind" {
+	inside -d -p auto --publish-allow 3000-3099 -- python3 -c '
+import socket, time
+print("ready", flush=True)
+end = time.monotonic() + 5
+while time.monotonic() < end:
+    socks = [socket.create_server(("", port)) for port in range(3000, 3020)]
+    time.sleep(0.05)
+    [sock.close() for sock in socks]
+print("over", flush=True)
+time.sleep(60)'
+	wait_until 15 is_over
+	wait_until 3 has_none
+	[ "$(ls "/proc/$(berth_in_pod inspect "$ws" | sed -n 's/^ *"supervisor": \([0-9]*\),$/\1/p')/fd" | wc -l)" -lt 64 ]
+	run berth_in_pod port "$ws"
+	assert_output ""
+}
+
+is_over() { berth_in_pod logs "$ws" | grep -qx over; }
+has_none() { [ -z "$(in_pod ss -Hltn)" ]; }
+
+@test "without routes, with others, and without eth0 he serves worse, and only himself" {
+	inside -d -p 8080:80 -- python3 /tests/ports_server.py tcp:80
+	wait_until 10 served
+	berth_in_pod exec "$ws" -- ip route del default
+	run at_peer timeout 20 python3 ports_client.py tcp 10.9.0.1 8080
+	assert_has "from 198.18.240.1 " # the gateway is on the link
+	berth_in_pod exec "$ws" -- ip route add blackhole 10.9.0.0/24
+	run at_peer timeout 20 python3 ports_client.py tcp 10.9.0.1 8080
+	assert_has "from 198.18.240.1 "
+	berth_in_pod exec "$ws" -- ip link set eth0 down
+	run at_peer timeout 3 python3 ports_client.py tcp 10.9.0.1 8080
+	[[ $output != *from* ]]
+	berth_in_pod exec "$ws" -- ip link set eth0 up
+	wait_until 40 answered
+}
+
+answered() { at_peer timeout 5 python3 ports_client.py tcp 10.9.0.1 8080 | grep -q from; }
+
+@test "the relay and the warden hold no more for published ports than they need" {
+	inside -d -p 8080:80 -p 8080:80/udp -- python3 /tests/ports_server.py tcp:80
+	wait_until 10 served
+	run at_peer timeout 20 python3 ports_client.py tcp 10.9.0.1 8080
+	assert_has "from 10.9.0.2"
+	supervisor=$(berth_in_pod inspect "$ws" | sed -n 's/^ *"supervisor": \([0-9]*\),$/\1/p')
+	warden=$(pgrep -P "$supervisor" -x berth-warden)
+	relay=$(pgrep -P "$warden" -x berth-relay)
+	grep -qx "CapEff:.0000000000001000" "/proc/$relay/status" # NET_ADMIN
+	grep -qx "CapEff:.0000000000000002" "/proc/$warden/status" # DAC_OVERRIDE
+	grep -qx "Seccomp:.2" "/proc/$warden/status"
+	grep -qx "Seccomp:.2" "/proc/$relay/status"
+	# Pod side: the two ports are the relay's alone, so that they are free when it is gone.
+	for protocol in t u; do
+		run in_pod ss "-Hln${protocol}p" sport = 8080
+		assert_has "berth-relay"
+		[[ $output != *supervisor* && $(grep -o 'pid=' <<<"$output" | wc -l) = 1 ]] || fail "$output"
+	done
+}
