@@ -26,6 +26,5 @@ int cmd_plan(int argc, char **argv, struct err *err)
 	if (json)
 		return plan_print_json(&plan, &config, stdout, err);
 	plan_print(&plan, &config, stdout);
-	(void)printf("tier: %s\n", plan_tier(&plan, &facts));
 	return 0;
 }

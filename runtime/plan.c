@@ -541,6 +541,7 @@ int plan_build(const struct config *config, const struct facts *facts, struct pl
 		plan_gateway(&plan);
 		plan_inside(&plan, config, facts);
 		plan_command(&plan, config, facts);
+		plan.tier = plan_tier(&plan, facts);
 		if (plan.arena.failed)
 			r = err_set(err, ENOMEM, "make the plan");
 	}

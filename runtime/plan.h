@@ -32,6 +32,7 @@ struct plan_limit {
  * @step, @n:	the steps; each actor walks its own, in this order
  * @room:	of @step
  * @spare:	what plan_add() hands out after memory ran out
+ * @tier:	what kind of pod this is, plan_tier()
  * @init:	how PID 1 of the workspace is chosen, INIT_AUTO resolved
  * @outer_uid, @outer_gid: maps of L1
  * @inner_uid, @inner_gid: maps of L2
@@ -56,6 +57,7 @@ struct plan {
 	struct step *step;
 	size_t n, room;
 	struct step spare;
+	const char *tier;
 	enum init_mode init;
 	struct idmap outer_uid, outer_gid, inner_uid, inner_gid;
 	bool by_helper, deny_setgroups, become_root;

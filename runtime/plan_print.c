@@ -186,6 +186,7 @@ void plan_print(const struct plan *plan, const struct config *config, FILE *out)
 	for (size_t i = 0; i < plan->notes_n; i++)
 		(void)fprintf(out, "note: %s\n", plan->notes[i]);
 	print_origins(config, out);
+	(void)fprintf(out, "tier: %s\n", plan->tier);
 }
 
 int plan_print_json(const struct plan *plan, const struct config *config, FILE *out,
@@ -197,6 +198,7 @@ int plan_print_json(const struct plan *plan, const struct config *config, FILE *
 
 	json_object(json);
 	json_put_number(json, "version", 1);
+	json_put_string(json, "tier", plan->tier);
 	json_put_string(json, "init", init_mode_name[plan->init]);
 	json_key(json, "steps");
 	json_array(json);

@@ -152,7 +152,7 @@ static struct record first_record(const struct config *config, const struct plan
 	record.created_ms = ts.tv_sec * (int64_t)1000 + ts.tv_nsec / 1000000;
 	record.cgroup = group_path(config, plan, facts, arena);
 	put_cgroup1(&record, config, plan, facts, arena);
-	record.tier = plan_tier(plan, facts);
+	record.tier = plan->tier;
 	record.args = config_words(config, arena, &record.args_n);
 	return record;
 }
@@ -208,7 +208,7 @@ static int restart(struct workspace *ws, struct err *err)
 		ws->plan = &plan;
 		ws->record.cgroup = group_path(ws->config, &plan, &facts, &arena);
 		put_cgroup1(&ws->record, ws->config, &plan, &facts, &arena);
-		ws->record.tier = plan_tier(&plan, &facts);
+		ws->record.tier = plan.tier;
 		r = arena.failed ? err_set(err, ENOMEM, "start again")
 		                 : supervise(ws, err);
 		ws->record.cgroup = "";

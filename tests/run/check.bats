@@ -303,6 +303,8 @@ traces()
 	found=$(tier)
 	run -0 berth plan --rootfs "$BERTH_TEST_SMALL" true
 	assert_has $'\ntier: '"$found"
+	run -0 berth plan --rootfs "$BERTH_TEST_SMALL" --format json true
+	assert_has "\"tier\": \"$found\""
 	berth run -d --rm --name "$name" --rootfs "$BERTH_TEST_SMALL" -- sleep 60
 	run -0 berth inspect "$name"
 	assert_has "\"tier\": \"$found\""
