@@ -4,7 +4,7 @@
 bats_require_minimum_version 1.5.0
 load ../lib/common
 
-hierarchies=(cpu cpuset memory pids)
+hierarchies=(cpu cpuset memory pids blkio)
 
 # where CONTROLLER: the mount point of its hierarchy.
 where() { awk -v c="$1" '$1 == "cgroup" && ("," $4 ",") ~ ("," c ",") { print $2; exit }' /proc/mounts; }
@@ -41,6 +41,9 @@ teardown()
 {
 	local controller left=0
 
+	if [ -e ids ]; then
+		with_ids rm -f "$name" 2>/dev/null || :
+	fi
 	[ -z "${open:-}" ] || rm -rf "$open"
 	[ -n "${group:-}" ] || return 0
 	berth rm -f "$name" 2>/dev/null || :
@@ -175,19 +178,58 @@ none_left() { [ -z "$(find /sys/fs/cgroup -maxdepth 3 -name "berth-$name")" ]; }
 	assert_has "berth-cgroup1, which writes there, is missing"
 }
 
-@test "v1: root with lent IDs moves an init that has other ones" {
-	open=$(mktemp -d /run/berth.test.XXXXXX) # no user is kept out of it
+# IDs for root's workspaces, and a tree that these may reach.
+lend()
+{
+	open=$(mktemp -d /var/tmp/berth.test.XXXXXX)
 	chmod 755 "$open"
 	cp -a "$BERTH_TEST_SMALL" "$open/root"
 	echo 'root:5000000:65536' >ids
-	with_ids()
-	{
-		XDG_RUNTIME_DIR=$open BERTH=$BERTH unshare -m --propagation private \
-			bash -ec 'mount --bind ids /etc/subuid; mount --bind ids /etc/subgid; exec "$BERTH" "$@"' _ "$@"
-	}
+}
+
+# with_ids ARG...: berth as root, with those.
+with_ids()
+{
+	XDG_RUNTIME_DIR=$open BERTH=$BERTH unshare -m --propagation private \
+		bash -ec 'mount --bind ids /etc/subuid; mount --bind ids /etc/subgid; exec "$BERTH" "$@"' _ "$@"
+}
+
+@test "v1: root with lent IDs moves an init that has other ones" {
+	lend
 	run -0 with_ids run --rm --name "$name" --rootfs "$open/root" --memory 32m --pids 9 -- \
 		sh -c 'grep Uid /proc/1/status; cat /proc/self/cgroup'
 	assert_has $'Uid:\t0\t0\t0\t0' # the launcher's ID is gone
 	[[ $output != *"$name"* ]]
+	none_left
+}
+
+# The whole disk that /var/tmp is on, as MAJOR:MINOR.
+disk()
+{
+	local dir
+
+	dir=$(readlink -e "/sys/dev/block/$(findmnt -nro MAJ:MIN -T /var/tmp)")
+	[ ! -e "$dir/partition" ] || dir=${dir%/*}
+	cat "$dir/dev"
+}
+probe_disk() { [ -n "$(disk)" ] || fail "/var/tmp is on no disk"; }
+
+@test "v1: --io is kept where root inside is not who starts berth, and refused where he is" {
+	probe disk tool:findmnt
+	run -125 berth run --name "$name" --rootfs "$BERTH_TEST_SMALL" --io "$(disk):rbps=1m" -- true
+	assert_has "cgroup v1 counts it in one group only, which root inside would own"
+	assert_has "hint: "
+
+	lend
+	head -c 3M /dev/zero >"$open/root/file"
+	with_ids run -d --rm --name "$name" --rootfs "$open/root" \
+		--io "$(disk):rbps=1m" --io "$(disk):wiops=50" -- sleep 60
+	io=$(where blkio)/$(sed -n 's/^[0-9]*:blkio:\///p' /proc/self/cgroup)/berth-$name/payload
+	assert_equal "$(cat "$io/blkio.throttle.read_bps_device")" "$(disk) 1048576"
+	assert_equal "$(cat "$io/blkio.throttle.write_iops_device")" "$(disk) 50"
+	before=$(date +%s%N)
+	with_ids exec "$name" -- dd if=/file of=/dev/null bs=1M iflag=direct
+	[ $(($(date +%s%N) - before)) -gt 1500000000 ] || fail "3 MiB at 1 MiB/s in less than 1.5 s"
+	with_ids rm -f "$name"
 	none_left
 }
