@@ -4,11 +4,12 @@
 #include "check.h"
 
 #define UNMASKED "set procMount: Unmasked (with hostUsers: false) in the pod"
-#define APPARMOR \
-	"AppArmor denies mount: set appArmorProfile: Unconfined, or a Localhost profile"
 #define SECCOMP(call)                                                              \
 	"set seccompProfile to one that allows " call " (a Localhost profile, or " \
 	"Unconfined)"
+#define NO_NET_ADMIN                                                                     \
+	"CAP_NET_ADMIN is refused: mend 'capabilities' first; where that says yes, set " \
+	"appArmorProfile: Unconfined, or a Localhost profile"
 
 /* What turns a row green; the first line that fits counts. Where none does, it is the hint
  * of the launch's step that would fail. */
@@ -16,18 +17,15 @@
 static const struct {
 	enum check_id id;
 	int code;        /* 0: any */
-	const char *pod; /* in terms of a pod spec or node */
+	const char *pod; /* in terms of a pod spec or node; NULL: nothing does */
 	const char *machine; /* NULL: the same */
 } remedies[] = {
 	{ CHECK_PROC, EPERM, UNMASKED,
 	  "something is mounted over parts of /proc: unmount it (findmnt -R /proc)" },
 	{ CHECK_SYSFS, EPERM, UNMASKED,
 	  "something is mounted over parts of /sys: unmount it (findmnt -R /sys)" },
-	{ CHECK_PROC, EACCES, APPARMOR, NULL },
-	{ CHECK_SYSFS, EACCES, APPARMOR, NULL },
-	{ CHECK_SYSFS_RW, 0,
-	  "no field of a pod spec does: /sys is read-only in every unprivileged pod",
-	  "mount /sys read-write" },
+	/* No field of a pod spec does. */
+	{ CHECK_SYSFS_RW, 0, NULL, "mount /sys read-write" },
 	{ CHECK_IDS, 0, "set hostUsers: false in the pod, and leave runAsUser at 0: its root has 65536 IDs",
 	  "lend this user 65536 IDs: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER" },
 	{ CHECK_SUBIDS, 0,
@@ -62,18 +60,19 @@ static const struct {
 	{ CHECK_CONTROLLERS, 0,
 	  "let the node hand the controllers down to its pods (cgroup v2 with the systemd cgroup driver)",
 	  "hand them down: systemctl edit user@.service, [Service] Delegate=cpu cpuset io memory pids" },
-	{ CHECK_MANAGER, 0, "pods have none: let the runtime hand over the cgroup",
+	/* Pods have none: 'cgroup' says what to do. */
+	{ CHECK_MANAGER, 0, NULL,
 	  "install dbus-user-session and log in, or loginctl enable-linger USER" },
 	{ CHECK_HOSTNAME, 0, SECCOMP("sethostname") ", or go without --hostname",
 	  "a seccomp filter around berth refuses it: go without --hostname" },
 	{ CHECK_UCOUNTS, ENOENT, "boot a kernel with inotify and user namespaces", NULL },
-	{ CHECK_VETH, EPERM, "the network namespace has no CAP_NET_ADMIN: see 'capabilities'", NULL },
+	{ CHECK_VETH, EPERM, NO_NET_ADMIN, NULL },
 	{ CHECK_VETH, 0, "load the module on the node: modprobe veth", NULL },
-	{ CHECK_NFTABLES, EPERM, "the network namespace has no CAP_NET_ADMIN: see 'capabilities'", NULL },
+	{ CHECK_NFTABLES, EPERM, NO_NET_ADMIN, NULL },
 	{ CHECK_NFTABLES, 0, "load the module on the node: modprobe nf_tables", NULL },
-	{ CHECK_RELAY, EPERM, "the network namespace has no CAP_NET_ADMIN: see 'capabilities'", NULL },
+	{ CHECK_RELAY, EPERM, NO_NET_ADMIN, NULL },
 	{ CHECK_RELAY, 0, "load the modules on the node: modprobe -a nft_tproxy nft_socket nft_queue nft_reject_inet", NULL },
-	{ CHECK_SHAPING, EPERM, "the network namespace has no CAP_NET_ADMIN: see 'capabilities'", NULL },
+	{ CHECK_SHAPING, EPERM, NO_NET_ADMIN, NULL },
 	{ CHECK_SHAPING, 0, "load the modules on the node: modprobe -a sch_tbf ifb sch_ingress cls_u32 act_mirred", NULL },
 	{ CHECK_TUN, 0, NULL, NULL },
 	{ CHECK_FUSE, 0, NULL, NULL },

@@ -66,8 +66,8 @@ static const struct {
 	{ "mount", EPERM,
 	  "a covered /proc or /sys forbids new ones: set procMount: Unmasked (with "
 	  "hostUsers: "
-	  "false) in the pod; or AppArmor denies mount: set appArmorProfile: "
-	  "Unconfined" },
+	  "false) in the pod; or a seccomp profile refuses mounts: set seccompProfile to "
+	  "one that allows them" },
 	{ "mount", EACCES, "AppArmor denies mount: set appArmorProfile: Unconfined" },
 	{ "private", EACCES, "AppArmor denies mount: set appArmorProfile: Unconfined" },
 	{ "private", EPERM,
