@@ -73,7 +73,8 @@ static const struct {
 	{ "private", EPERM,
 	  "user namespaces here come without capabilities: "
 	  "kernel.apparmor_restrict_unprivileged_userns=0 on the node, or a profile that "
-	  "allows userns" },
+	  "allows userns; or a seccomp profile refuses mount: set seccompProfile to one "
+	  "that allows it" },
 	{ "root", EACCES, "AppArmor denies mount, or the directory may not be read" },
 	{ "overlay", EINVAL,
 	  "upper layers cannot lie on an overlay, such as a container's own root: give "
