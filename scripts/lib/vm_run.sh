@@ -2,6 +2,7 @@
 # Runs tests in the guest that vm_image.sh makes.
 
 vm_pid=
+vm_dir=$work/vm # of one guest: who runs several gives each its own
 
 # vm_carry BERTH WITHOUT: makes $work/vm/carry, what the guest gets to see of ours.
 vm_carry()
@@ -18,15 +19,16 @@ vm_carry()
 
 # vm_run IMAGE SECONDS JOB-LINE...: boots the guest, which reads the lines (tests/vm/guest/main
 # has them) and does that. What it says goes to our standard output as it comes and is in
-# $work/vm/report afterwards, what it keeps in $work/vm/results. Fails if the guest does.
+# $vm_dir/report afterwards, what it keeps in $vm_dir/results. Fails if the guest does.
 vm_run()
 {
 	local image=$1 seconds=$2 status=0 accel tail
 
 	shift 2
-	printf '%s\n' "$@" >"$work/vm/carry/job"
-	tar -C "$work/vm/carry" --owner=0 --group=0 --numeric-owner -cf "$work/vm/carry.tar" .
-	rm -rf "$work/vm/results"
+	mkdir -p "$vm_dir"
+	printf '%s\n' "$@" >"$vm_dir/job"
+	tar --owner=0 --group=0 --numeric-owner -cf "$vm_dir/carry.tar" -C "$work/vm/carry" . -C "$vm_dir" job
+	rm -rf "$vm_dir/results"
 	at_exit vm_stop
 
 	for accel in $(vm_accelerators); do
@@ -34,25 +36,25 @@ vm_run()
 		vm_lives "$accel" && break
 		vm_stop
 	done
-	tail -n +1 -f --pid="$vm_pid" "$work/vm/report" &
+	tail -n +1 -f --pid="$vm_pid" "$vm_dir/report" &
 	tail=$!
 	wait "$vm_pid" || status=$?
 	vm_pid=
 	wait "$tail"
 
-	mkdir "$work/vm/results"
-	tar -C "$work/vm/results" -xf "$work/vm/results.tar" 2>/dev/null || true # the guest hung: see below
-	if [ ! -s "$work/vm/results/status" ]; then
+	mkdir "$vm_dir/results"
+	tar -C "$vm_dir/results" -xf "$vm_dir/results.tar" 2>/dev/null || true # the guest hung: see below
+	if [ ! -s "$vm_dir/results/status" ]; then
 		say "the last that its console says:"
-		tail -n 60 "$work/vm/console" | sed 's/^/    | /'
+		tail -n 60 "$vm_dir/console" | sed 's/^/    | /'
 		if [ "$status" -eq 124 ]; then
 			warn "the guest did not end within $seconds s (--time-limit)"
 		else
-			warn "the guest ended without a result; QEMU's exit status is $status: $(<"$work/vm/qemu.log")"
+			warn "the guest ended without a result; QEMU's exit status is $status: $(<"$vm_dir/qemu.log")"
 		fi
 		return 125
 	fi
-	return "$(<"$work/vm/results/status")"
+	return "$(<"$vm_dir/results/status")"
 }
 
 # What may work here, the fastest first. A /dev/kvm is no proof: see vm_lives.
@@ -73,18 +75,18 @@ vm_start()
 	)
 
 	if [ "$3" = kvm ]; then cpu=host; else cpu+=,la57=off; fi
-	tee "$work/vm/"{console,report,results.tar} </dev/null
+	tee "$vm_dir/"{console,report,results.tar} </dev/null
 	# Dies with us, however we end.
 	setpriv --pdeathsig TERM timeout --kill-after=5 "$2" qemu-system-x86_64 \
 		-nodefaults -no-user-config -no-reboot -display none -accel "$3" -cpu "$cpu" \
 		-smp 2 -m 3072 -kernel "$image/vmlinuz" -initrd "$image/initrd" -append "${kernel[*]}" \
 		-drive "if=virtio,format=raw,snapshot=on,file=$image/root.ext4,discard=unmap" \
-		-drive "if=virtio,format=raw,readonly=on,file=$work/vm/carry.tar" \
-		-chardev "file,id=console,path=$work/vm/console" -serial chardev:console \
+		-drive "if=virtio,format=raw,readonly=on,file=$vm_dir/carry.tar" \
+		-chardev "file,id=console,path=$vm_dir/console" -serial chardev:console \
 		-device virtio-serial-pci \
-		-chardev "file,id=report,path=$work/vm/report" -device virtserialport,chardev=report \
-		-chardev "file,id=results,path=$work/vm/results.tar" -device virtserialport,chardev=results \
-		>"$work/vm/qemu.log" 2>&1 </dev/null &
+		-chardev "file,id=report,path=$vm_dir/report" -device virtserialport,chardev=report \
+		-chardev "file,id=results,path=$vm_dir/results.tar" -device virtserialport,chardev=results \
+		>"$vm_dir/qemu.log" 2>&1 </dev/null &
 	vm_pid=$!
 }
 
@@ -94,7 +96,7 @@ vm_lives()
 {
 	[ "$1" = kvm ] || return 0
 	for _ in {1..100}; do
-		! grep -q '^initrd: ' "$work/vm/console" || return 0
+		! grep -q '^initrd: ' "$vm_dir/console" || return 0
 		kill -0 "$vm_pid" 2>/dev/null || break
 		sleep 0.1
 	done

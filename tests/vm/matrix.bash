@@ -10,6 +10,7 @@ matrix_setup()
 	pod_options=()
 	report=
 	row_count=0
+	declare -gA told=()
 }
 
 # Changes of a manifest: of its pod, of its container, or left to the node.
@@ -72,18 +73,24 @@ lacks()
 remedy()
 {
 	assert_equal "$(field "$1" result)" no
-	[[ $(field "$1" remedy) == *"$2"* ]] || fail "the remedy of $1: $(field "$1" remedy)"
+	told[$1]=$(field "$1" remedy)
+	[[ ${told[$1]} == *"$2"* ]] || fail "the remedy of $1: ${told[$1]}"
 }
 
-# mended NAME...: after the remedy these rows say yes.
+# mended NAME...: after the remedy these rows say yes. What each was told before is proven by that.
 mended()
 {
 	local name
 
 	for name; do
 		[ "$(field "$name" result)" = yes ] || fail "$name:" $'\n'"$(report_text)"
+		[ -z "${told[$name]:-}" ] || helped "$name"
 	done
 }
+
+# helped NAME: what that row said to change is proven, for tests/golden/remedies.sh. By itself for
+# a row that tells what cannot be changed, where what it stands in the way of works now.
+helped() { printf '%s\n' "${told[$1]}" >>"${BERTH_TEST_REMEDIES:-/dev/null}"; }
 
 # What berth run does there.
 

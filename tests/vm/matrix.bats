@@ -234,6 +234,7 @@ teardown() { pod_stop; }
 	row A --pod '{ "securityContext": { "appArmorProfile": { "type": "Unconfined" } } }' \
 		--apparmor-default "$default"
 	assert_equal "$(field apparmor detail)" unconfined
+	mended user-namespace
 	command_runs
 	row A --apparmor-default "$default"
 	command_runs
@@ -253,6 +254,8 @@ whole_system()
 	run pod_exec berth exec ws -- docker info --format \
 		'{{.Driver}} {{.CgroupVersion}} {{.MemoryLimit}} {{.CPUCfsQuota}} {{.PidsLimit}} {{.CPUSet}}'
 	assert_output "overlay2 2 true true true true"
+	run pod_exec berth exec ws -- docker info --format '{{range .Warnings}}{{println .}}{{end}}'
+	[[ $output != *"No "* ]] || fail "$output"
 	pod_exec berth stop ws
 	run pod_exec berth wait --exit ws
 	assert_output 0

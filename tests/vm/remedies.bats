@@ -29,6 +29,14 @@ teardown()
 # machine [COMMAND...]: asks berth check as the guest's user, through COMMAND.
 machine() { report=$(as_user "$@" "$BERTH" check --format json); }
 
+# logind removes the user's runtime directory with his manager; that of the other files is another.
+no_linger()
+{
+	loginctl disable-linger "$BERTH_TEST_USER"
+	systemctl stop "user@$BERTH_TEST_UID.service" "user-runtime-dir@$BERTH_TEST_UID.service"
+	install -d -m 0700 -o "$BERTH_TEST_UID" -g "$BERTH_TEST_GID" "$BERTH_TEST_RUNTIME"
+}
+
 # apply NAME PATTERN: runs the first match of the extended PATTERN in that row's remedy, as root, for
 # the guest's user.
 apply()
@@ -55,6 +63,25 @@ apply()
 	apply ids "usermod --add-subuids [0-9-]+ --add-subgids [0-9-]+ USER"
 	machine
 	mended subordinate-ids ids setgroups
+}
+
+@test "remedy: a user with fewer IDs, or one" {
+	local file
+
+	for file in /etc/subuid /etc/subgid; do
+		cp -p "$file" "$file.before"
+		undo+=("mv $file.before $file")
+		sed -i "s/^$BERTH_TEST_USER:.*/$BERTH_TEST_USER:900000:1000/" "$file"
+	done
+	machine
+	remedy ids "lend this user 65536 IDs"
+	apply ids "usermod --add-subuids [0-9-]+ --add-subgids [0-9-]+ USER"
+	machine
+	mended ids
+	machine unshare --user --map-root-user
+	remedy setgroups "lend this user 65536 IDs"
+	machine
+	mended setgroups
 }
 
 @test "remedy: newuidmap missing, or without its setuid bit" {
@@ -103,7 +130,7 @@ apply()
 	remedy cgroup "systemd-run --user --scope -p Delegate=yes"
 	remedy service-manager enable-linger
 	apply service-manager "loginctl enable-linger USER"
-	undo+=("loginctl disable-linger $BERTH_TEST_USER")
+	undo+=("no_linger")
 	wait_until 100 as_user systemctl --user is-system-running --wait
 	machine
 	mended service-manager
@@ -122,20 +149,31 @@ apply()
 	mended controllers
 }
 
-@test "remedy: modules of the kernel that may not load: the modprobe that it prints" {
-	local pair name module
+# gone MODULE: with those that use it. A network namespace that holds it ends some time after its
+# last process.
+gone()
+{
+	local user users
 
-	for pair in veth:veth nftables:nf_tables overlay:overlay; do
-		name=${pair%:*} module=${pair#*:}
-		if grep -qw "^$module" /proc/modules; then
-			modprobe -r "$module"
-		fi
+	users=$(awk -v module="$1" '$1 == module { gsub(/[,-]/, " ", $4); print $4 }' /proc/modules)
+	for user in $users; do
+		gone "$user" || return
+	done
+	! grep -q "^$1 " /proc/modules || rmmod "$1"
+}
+
+@test "remedy: modules of the kernel that may not load: the modprobe that it prints" {
+	local row name module
+
+	undo+=("rm -f /etc/modprobe.d/berth-test.conf")
+	for row in veth:veth nftables:nf_tables relay:nft_tproxy shaping:sch_tbf overlay:overlay; do
+		name=${row%:*} module=${row#*:}
+		wait_until 30 gone "$module" 2>/dev/null || fail "$(lsmod)"
 		echo "install $module /bin/false" >/etc/modprobe.d/berth-test.conf
-		undo+=("rm -f /etc/modprobe.d/berth-test.conf")
 		machine
-		remedy "$name" "modprobe $module"
+		remedy "$name" "$module"
 		rm /etc/modprobe.d/berth-test.conf
-		apply "$name" "modprobe [a-z_]+"
+		apply "$name" "modprobe [a-z0-9_ -]+"
 		machine
 		mended "$name"
 	done
@@ -157,6 +195,43 @@ apply()
 	sysctl -qw user.max_user_namespaces=100
 	machine
 	mended user-namespace nested
+}
+
+@test "remedy: a filter around berth, and a limit of open files" {
+	local n
+
+	machine "$BERTH_TEST_WITHOUT" -n clone3 keyctl sethostname --
+	remedy clone3 "a seccomp filter may hide it"
+	remedy cgroup-birth "a seccomp filter may hide clone3"
+	remedy keyctl "a seccomp filter around berth refuses it"
+	remedy hostname "a seccomp filter around berth refuses it"
+	machine
+	mended clone3 cgroup-birth keyctl hostname
+
+	for n in {6..12}; do
+		machine prlimit "--nofile=$n:$n"
+		[[ $(field user-namespace remedy) != *ulimit* ]] || break
+	done
+	remedy user-namespace "ulimit -n"
+	machine
+	mended user-namespace
+}
+
+@test "remedy: /sys is read-only" {
+	machine_in() { unshare -m bash -c 'mount -o "remount,bind,$0" /sys && exec "$@"' "$@"; }
+	report=$(machine_in ro "$BERTH_TEST_AS_USER" "$BERTH" check --format json)
+	remedy sysfs-writable "mount /sys read-write"
+	report=$(machine_in rw "$BERTH_TEST_AS_USER" "$BERTH" check --format json)
+	mended sysfs-writable
+}
+
+@test "remedy: a threaded group" {
+	# shellcheck disable=SC2016 # for the inner shell
+	machine bash -ec 'cd "/sys/fs/cgroup$(sed -n "s/^0:://p" /proc/self/cgroup)"
+		mkdir t; echo threaded >t/cgroup.type; echo $$ >t/cgroup.procs; exec "$@"' bash
+	remedy cgroup "the group is threaded"
+	machine
+	mended cgroup
 }
 
 @test "remedy: kernel.keys.maxkeys" {
@@ -195,6 +270,107 @@ with_filter()
 	remedy keyctl "seccompProfile: Unconfined"
 	row A --pod "$no_profiles"
 	mended keyctl
+}
+
+# one_by_one ROW CALL:ERRNO...: that row's remedy, with the profile that refuses these, and with ours.
+one_by_one()
+{
+	with_filter "${@:2}"
+	[ "$(field "$1" result)" = no ] || fail "not refused:" $'\n'"$(report_text)"
+	remedy "$1" ""
+	row A --pod "$no_apparmor"
+	mended "$1"
+}
+
+@test "remedy: calls without which nothing starts" {
+	one_by_one unshare unshare:1
+	[[ ${told[unshare]} == *"seccompProfile to one that allows unshare"* ]]
+	one_by_one user-namespace clone:38 clone3:38
+	[[ ${told[user-namespace]} == *"profile hides clone: set one that allows it"* ]]
+	one_by_one capabilities mount:38
+	[[ ${told[capabilities]} == *"the pod's seccomp profile, lacks a system call"* ]]
+	one_by_one capabilities mount:1
+	[[ ${told[capabilities]} == *"or a seccomp profile refuses mount"* ]]
+	one_by_one openat2 openat2:1
+	[[ ${told[openat2]} == *"set seccompProfile"* ]]
+	one_by_one cgroup2 fsopen:1
+	[[ ${told[cgroup2]} == *"set seccompProfile to one that allows them"* ]]
+}
+
+# confined RULE...: the report of a pod with our AppArmor profile, changed: "deny ..." is added,
+# "without ..." a line that is left out.
+confined()
+{
+	local rule profile
+
+	pod_stop
+	profile=$(sed 's/^profile berth /profile berth-test /; s/peer=berth,/peer=berth-test,/' \
+		"$pod_top/templates/apparmor/berth")
+	for rule; do
+		case $rule in
+		without\ *) profile=$(grep -vx "  ${rule#* }," <<<"$profile") ;;
+		*) profile=${profile%\}}"  $rule,"$'\n}' ;;
+		esac
+	done
+	apparmor_parser -r <<<"$profile"
+	pod_start confined '.process.apparmorProfile = "berth-test"' --pod "$no_apparmor"
+	report=$(pod_exec berth check --format json)
+	assert_equal "$(field apparmor detail)" "berth-test (enforce)"
+}
+
+@test "remedy: AppArmor refuses mounts, or a capability: our profile, or Unconfined" {
+	probe tool:apparmor_parser
+	apparmor_parser -r "$pod_top/templates/apparmor/berth"
+
+	confined "without mount" "without remount"
+	tier_is D
+	remedy capabilities "AppArmor denies mount: set appArmorProfile: Unconfined"
+	row A --apparmor-default unused
+	mended capabilities
+
+	confined "deny capability sys_admin"
+	tier_is D
+	remedy user-namespace "by AppArmor (set appArmorProfile: Unconfined"
+	row A --apparmor-default unused
+	mended user-namespace
+
+	confined "deny capability net_admin"
+	tier_is D
+	remedy loopback appArmorProfile
+	remedy veth appArmorProfile
+	remedy nftables appArmorProfile
+	remedy relay appArmorProfile
+	remedy shaping appArmorProfile
+	row A --apparmor-default unused
+	mended loopback veth nftables relay shaping
+}
+
+@test "remedy: a pod's user without helpers" {
+	local user='{ "securityContext": { "runAsUser": 1000, "runAsGroup": 1000'
+	local no_more=', "allowPrivilegeEscalation": false'
+
+	row C --pod "$no_profiles" --container "$user$no_more } }"
+	remedy newuidmap "or set allowPrivilegeEscalation: true"
+	remedy sudo "allowPrivilegeEscalation: true"
+	remedy subordinate-ids "runAsUser: 0"
+	row C --pod "$no_profiles" --container "$user } }"
+	mended newuidmap sudo
+
+	rm "$pod_dir/root/usr/bin/newuidmap"
+	report=$(pod_exec berth check --format json)
+	remedy newuidmap "install the package uidmap in the image"
+	row A --pod "$no_profiles"
+	mended newuidmap subordinate-ids
+}
+
+@test "remedy: a pod whose root has one ID" {
+	pod_start one . --pod "$no_profiles"
+	report=$(pod_exec unshare --user --map-root-user berth check --format json)
+	tier_is C
+	remedy ids "set hostUsers: false in the pod, and leave runAsUser at 0"
+	remedy setgroups "set hostUsers: false in the pod, and leave runAsUser at 0"
+	asked A
+	mended ids setgroups
 }
 
 @test "remedy: a pod's cgroup that is full: cgroup.max.descendants, pids.max" {
@@ -237,4 +413,5 @@ with_filter()
 	row A --pod "$no_profiles"
 	run pod_exec berth run --rm --rootfs /srv/ws:O --state /var/lib/workspace -- touch /kept
 	assert_status 0
+	helped root-volume # the root is what it is
 }

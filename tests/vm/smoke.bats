@@ -61,6 +61,9 @@ inside() { as_user "$BERTH" exec -i "$ws" -- "$@"; }
 	assert_output "overlay2 2 systemd"
 	run inside docker info --format '{{.MemoryLimit}} {{.SwapLimit}} {{.CPUCfsQuota}} {{.PidsLimit}}'
 	assert_output "true true true true"
+	# Of what it misses it warns, line by line.
+	run inside docker info --format '{{range .Warnings}}{{println .}}{{end}}'
+	[[ $output != *"No "* ]] || fail "$output"
 }
 
 @test "docker run -m, --cpus and --pids-limit reach their cgroup" {
