@@ -11,6 +11,9 @@
 
 #define PAUSE_MAX_S 64
 
+/* The counters of cgroup v1 wake nobody up, so they are looked at that often. */
+#define PAUSE_V1_S 5
+
 /* The file that holds the limit of memory. */
 static const char *memory_file(const struct watch *watch)
 {
@@ -78,20 +81,35 @@ static void look(struct watch *watch)
 	}
 }
 
+static bool has_v1(const struct watch *watch)
+{
+	for (size_t i = 0; i < CGROUP1_MAX; i++)
+		if (watch->cgroup1[i].fact)
+			return true;
+	return false;
+}
+
+static int set_timer(struct watch *watch, int seconds, struct err *err)
+{
+	struct itimerspec when = { .it_value.tv_sec = seconds };
+
+	if (timerfd_settime(watch->timer, 0, &when, NULL) < 0)
+		return err_set(err, errno, "set a timer");
+	return LOOP_GO;
+}
+
 static int on_event(void *ctx, int fd, short revents, struct err *err)
 {
 	struct watch *watch = ctx;
-	struct itimerspec when = { .it_value.tv_sec = watch->pause_s };
+	const int pause = watch->pause_s;
 
 	(void)revents;
 	cgroup_events_seen(fd);
 	look(watch);
 	loop_set_events(watch->loop, fd, 0);
-	if (timerfd_settime(watch->timer, 0, &when, NULL) < 0)
-		return err_set(err, errno, "set a timer");
 	if (watch->pause_s < PAUSE_MAX_S)
 		watch->pause_s *= 2;
-	return LOOP_GO;
+	return set_timer(watch, pause, err);
 }
 
 static int on_timer(void *ctx, int fd, short revents, struct err *err)
@@ -100,27 +118,25 @@ static int on_timer(void *ctx, int fd, short revents, struct err *err)
 	uint64_t ticks;
 
 	(void)revents;
-	(void)err;
 	if (read(fd, &ticks, sizeof(ticks)) != sizeof(ticks))
 		return LOOP_GO;
 	look(watch);
 	for (size_t i = 0; i < CGROUP_EVENT_FILES; i++)
 		loop_set_events(watch->loop, watch->fd[i], POLLPRI);
-	return LOOP_GO;
+	return has_v1(watch) ? set_timer(watch, PAUSE_V1_S, err) : LOOP_GO;
 }
 
 int watch_start(struct watch *watch, struct loop *loop, struct err *err)
 {
-	bool any = false;
+	bool any = has_v1(watch);
 
 	watch->timer = -EBADF;
 	watch->pause_s = 1;
 	watch->loop = loop;
 	for (size_t i = 0; i < CGROUP_EVENT_FILES; i++)
 		watch->fd[i] = -EBADF;
-	if (watch->limits < 0)
-		return 0;
-	cgroup_events_open(watch->limits, watch->fd);
+	if (watch->limits >= 0)
+		cgroup_events_open(watch->limits, watch->fd);
 	for (size_t i = 0; i < CGROUP_EVENT_FILES; i++) {
 		if (watch->fd[i] < 0)
 			continue;
@@ -133,7 +149,9 @@ int watch_start(struct watch *watch, struct loop *loop, struct err *err)
 	watch->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (watch->timer < 0)
 		return err_set(err, errno, "make a timer");
-	return loop_add(loop, watch->timer, POLLIN, on_timer, watch, err);
+	if (loop_add(loop, watch->timer, POLLIN, on_timer, watch, err) < 0)
+		return -err->code;
+	return has_v1(watch) ? set_timer(watch, PAUSE_V1_S, err) : 0;
 }
 
 void watch_finish(struct watch *watch)

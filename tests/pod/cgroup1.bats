@@ -86,6 +86,13 @@ none_left() { [ -z "$(find /sys/fs/cgroup -maxdepth 3 -name "berth-$name")" ]; }
 	none_left
 }
 
+@test "v1: a process that is killed for memory is told while the workspace goes on" {
+	told() { berth logs "$name" | grep -q "1 of the workspace's processes OOM-killed at memory.limit_in_bytes 32 MiB"; }
+	berth run -d --rm --name "$name" --rootfs "$BERTH_TEST_SMALL" --memory 32m --swap 0 -- \
+		sh -c 'dd if=/dev/zero of=/dev/null bs=268435456 count=1; sleep 60'
+	wait_until 20 told
+}
+
 @test "v1: --pids stops a fork bomb" {
 	start --pids 20
 	assert_equal "$(limit pids pids.max)" 20
