@@ -10,8 +10,8 @@
 #include "netns/route.h"
 
 /* Both ends have the same number, each in its namespace. */
-#define VETH_INDEX 100
-#define IFB_INDEX 101
+#define VETH_INDEX GATEWAY_INDEX
+#define IFB_INDEX GATEWAY_IFB_INDEX
 #define IFB_IFNAME "berth-up"
 #define TRY_INDEX 102
 
@@ -119,19 +119,24 @@ static int divert(int sock, const struct gateway *gateway, struct err *err)
 	return r;
 }
 
-int gateway_shape(const struct gateway *gateway, enum direction direction,
-                  struct err *err)
+int gateway_shape_by(int sock, const struct gateway *gateway, enum direction direction,
+                     struct err *err)
 {
 	const struct shape shape = shape_for(gateway->rate[direction], gateway->mtu);
-	cleanup_close int sock = netlink_open(NETLINK_ROUTE, err);
-	int r = sock;
+	int r = direction == UPLOAD ? divert(sock, gateway, err) : 0;
 
-	if (r >= 0 && direction == UPLOAD)
-		r = divert(sock, gateway, err);
 	if (r < 0)
 		return r;
 	return shape_leaving(sock, direction == UPLOAD ? IFB_INDEX : VETH_INDEX, &shape,
 	                     err);
+}
+
+int gateway_shape(const struct gateway *gateway, enum direction direction,
+                  struct err *err)
+{
+	cleanup_close int sock = netlink_open(NETLINK_ROUTE, err);
+
+	return sock < 0 ? sock : gateway_shape_by(sock, gateway, direction, err);
 }
 
 int gateway_try(const struct gateway *gateway, struct err *err)

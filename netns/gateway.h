@@ -11,6 +11,10 @@
 #define GATEWAY_IFNAME "berth0"
 #define WORKSPACE_IFNAME "eth0"
 
+/* Their number, each in its namespace; and that of what upload goes through. */
+#define GATEWAY_INDEX 100
+#define GATEWAY_IFB_INDEX 101
+
 #define GATEWAY_MTU_MAX 65520
 #define GATEWAY_MTU_SLOW 1500
 /* Below this rate one large packet takes longer than people like to wait. */
@@ -62,6 +66,10 @@ int gateway_connect(const struct gateway *gateway, pid_t pid, struct err *err);
  */
 int gateway_shape(const struct gateway *gateway, enum direction direction,
                   struct err *err);
+
+/* The same by a socket of NETLINK_ROUTE that was made in the gateway's network namespace. */
+int gateway_shape_by(int sock, const struct gateway *gateway, enum direction direction,
+                     struct err *err);
 
 /**
  * gateway_join() - Set up the workspace's end, from inside

@@ -63,6 +63,9 @@ void nft_add_chain(struct netlink_batch *batch, const struct nft_chain *chain);
  */
 void nft_add_rule(struct netlink_batch *batch, struct nft_rule *rule, const char *what);
 
+/* Forgets a rule that is not to be added. */
+void nft_drop_rule(struct nft_rule *rule);
+
 /*
  * Rules, expression by expression (nft_rule.c). A rule that lost an expression to want of
  * memory is empty; the functions pass it over, and the batch remembers.
@@ -118,6 +121,9 @@ void nft_count(struct nft_rule *rule);
 /* End here: NF_ACCEPT, NF_DROP, NFT_RETURN; or go on in a plain chain. */
 void nft_verdict(struct nft_rule *rule, int verdict);
 void nft_jump(struct nft_rule *rule, const char *chain);
+
+/* Go on there, and not come back: its end is that of the chain that jumped here. */
+void nft_goto(struct nft_rule *rule, const char *chain);
 
 /**
  * nft_reject() - Answer with an error and drop

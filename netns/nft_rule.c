@@ -33,6 +33,12 @@ struct nft_rule nft_rule(const char *table, const char *chain)
 	return rule;
 }
 
+void nft_drop_rule(struct nft_rule *rule)
+{
+	if (rule->rule)
+		lose(rule);
+}
+
 /* A new expression at the end of the rule; NULL, and the rule gone, without memory. */
 static struct nftnl_expr *append(struct nft_rule *rule, const char *name)
 {
@@ -191,6 +197,11 @@ void nft_verdict(struct nft_rule *rule, int code)
 void nft_jump(struct nft_rule *rule, const char *chain)
 {
 	verdict(rule, NFT_JUMP, chain);
+}
+
+void nft_goto(struct nft_rule *rule, const char *chain)
+{
+	verdict(rule, NFT_GOTO, chain);
 }
 
 void nft_reject(struct nft_rule *rule, uint32_t type, uint8_t code)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define ECHO_HEADER 8
+#define UDP_HEADER 8
 
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
 {
@@ -120,6 +121,23 @@ bool packet_read_syn(const void *data, size_t n, struct flow *ret)
 		return false;
 	flow.from.port = ntohs(tcp.source);
 	flow.to.port = ntohs(tcp.dest);
+	*ret = flow;
+	return true;
+}
+
+bool packet_read_udp(const void *data, size_t n, struct flow *ret)
+{
+	struct flow flow = { 0 };
+	size_t at = read_ip(data, n, IPPROTO_UDP, &flow);
+	const unsigned char *head;
+
+	if (at == 0 || n - at < UDP_HEADER)
+		return false;
+	head = (const unsigned char *)data + at;
+	flow.from.port = (uint16_t)(head[0] << 8 | head[1]);
+	flow.to.port = (uint16_t)(head[2] << 8 | head[3]);
+	if (flow.from.port == 0 || flow.to.port == 0)
+		return false;
 	*ret = flow;
 	return true;
 }

@@ -86,6 +86,16 @@ struct echo {
  */
 bool packet_read_echo(const void *data, size_t n, struct echo *ret);
 
+/**
+ * packet_read_udp() - Read whom an IP packet with a UDP datagram is from and to
+ * @data:	begins with the IP header; may be cut behind the UDP header
+ * @n:		bytes there are
+ * @ret:	written on success only
+ *
+ * Return: whether it is one; false for everything crafted.
+ */
+bool packet_read_udp(const void *data, size_t n, struct flow *ret);
+
 /* What packet_write_fragment() may write before the payload: IPv6 and its fragment header. */
 #define PACKET_HEADROOM 48
 

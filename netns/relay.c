@@ -89,7 +89,7 @@ static int patience(const struct relay *relay)
 		return BREAKING_MS;
 	if (!TAILQ_EMPTY(&relay->connecting) || !TAILQ_EMPTY(&relay->standing) ||
 	    !TAILQ_EMPTY(&relay->asked) || !TAILQ_EMPTY(&relay->answered) ||
-	    published_are_busy(relay))
+	    published_are_busy(relay) || egress_waits(relay))
 		return EXPIRE_MS;
 	return -1;
 }
@@ -150,6 +150,7 @@ static int serve(struct relay *relay, struct err *err)
 			tcp_expire(relay);
 			udp_expire(relay);
 			published_expire(relay);
+			egress_tick(relay);
 			expired = relay->now;
 		}
 		bury(relay);
@@ -188,10 +189,12 @@ int relay_main(const struct relay_config *config, const int sockets[RELAY_SOCKET
 	TAILQ_INIT(&relay->answered);
 	set_bounds(relay);
 	pipes_fill(&relay->pipes, relay->connections_max / 2);
+	if (egress_start(relay) < 0)
+		r = err_set(err, ENOMEM, "start the relay");
 	if (getrandom(&relay->seed, sizeof(relay->seed), 0) < 0)
 		relay->seed = (uint32_t)now_ms();
 	relay->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (relay->epoll < 0)
+	if (r == 0 && relay->epoll < 0)
 		r = err_set(err, errno, "start the relay");
 	for (size_t i = 0; r == 0 && i < sizeof(row) / sizeof(row[0]); i++)
 		r = listen_to(relay, sockets[row[i].socket], row[i].source, row[i].ready,
@@ -201,6 +204,7 @@ int relay_main(const struct relay_config *config, const int sockets[RELAY_SOCKET
 	if (r == 0)
 		r = serve(relay, err);
 	close_fdp(&relay->epoll);
+	free(relay->egress.begun);
 	free(relay);
 	return r;
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "netns/egress.h"
 #include "netns/ip.h"
 #include "netns/packet.h"
 
@@ -26,8 +27,8 @@
  * @mtu:	of the veth
  * @nameserver:	of the pod, in the order to ask; any address, 127.0.0.53 too
  * @nameservers: how many there are
- * @link_local:	whether link-local destinations may be reached, where clouds keep their
- *		metadata and credentials; fd00:ec2::/32 too
+ * @egress:	where the workspace may go
+ * @report:	where struct relay_report goes, a SOCK_SEQPACKET socket; -EBADF: nowhere
  * @connections: most TCP connections at a time
  * @held:	most connections being made at a time
  * @flows:	most UDP flows at a time
@@ -41,10 +42,25 @@ struct relay_config {
 	unsigned int mtu;
 	struct endpoint nameserver[RELAY_NAMESERVERS];
 	unsigned int nameservers;
-	bool link_local;
+	struct egress egress;
+	int report;
 	unsigned int connections;
 	unsigned int held;
 	unsigned int flows;
+};
+
+/**
+ * struct relay_report - What the relay tells of what it denied; plain data
+ * @denied, @limited: so far: denied by rule, and silent for being too many in a minute
+ * @untold:	denials since the last report that had none of their own
+ * @to, @protocol: of one that was denied
+ * @verdict:	enum egress_verdict; EGRESS_ALLOWED for a report of the counters alone
+ * @rule:	which one, with EGRESS_BY_RULE
+ */
+struct relay_report {
+	uint64_t denied, limited, untold;
+	struct endpoint to;
+	uint8_t protocol, verdict, rule;
 };
 
 /* The sockets of the gateway that the relay serves; -EBADF for IPv6 where there is none. */

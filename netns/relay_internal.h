@@ -11,11 +11,16 @@
 
 /* What the parts of the relay share. One thread, one epoll; nothing here blocks. */
 
-/* The queues of nfnetlink: SYNs, and echo requests. */
+/* The queues of nfnetlink: SYNs, echo requests, and what is denied. */
 #define RELAY_QUEUE_SYN 0
 #define RELAY_QUEUE_ECHO 1
+#define RELAY_QUEUE_DENIED 2 /* datagrams that the gateway's rules deny */
 #define RELAY_PORT 1
 #define RELAY_KEEPALIVE_S 120
+
+/* The gateway's table, and the chain that a connection or a datagram is judged by. */
+#define RELAY_TABLE "berth_relay"
+#define EGRESS_CHAIN "egress"
 
 /* Marks of the gateway's packets: the verdict on a SYN. They do not leave the gateway. */
 enum {
@@ -179,6 +184,24 @@ struct published {
 	struct inflow *doomed_flow;
 };
 
+/**
+ * struct egress_state - What the relay knows of what the workspace was denied
+ * @begun:	when the last connections and flows began, a ring of as many as a minute may
+ *		have; NULL without a limit
+ * @next:	the oldest one's place
+ * @denied, @limited: counters, for good
+ * @untold:	denials since the last report that none was about
+ * @tokens:	reports about one denial each that may be sent at once
+ * @changed:	there is something to report
+ */
+struct egress_state {
+	uint64_t *begun;
+	uint32_t next;
+	uint64_t denied, limited, untold;
+	unsigned int tokens;
+	bool changed;
+};
+
 struct relay {
 	const struct relay_config *config;
 	const int *sockets;
@@ -188,6 +211,7 @@ struct relay {
 	uint32_t seed;
 	struct source queue, listen4, listen6, udp4, udp6;
 	struct pipe_pool pipes;
+	struct egress_state egress;
 
 	unsigned int connections, connections_max;
 	unsigned int held;
@@ -214,17 +238,52 @@ void relay_rules(struct netlink_batch *batch, const struct relay_config *config,
 /* relay_socket.c: what makes our socket the listener on the queues. */
 void relay_queue_messages(struct netlink_batch *batch, unsigned int held);
 
-/* relay_refuse.c */
+/* egress_rules.c */
+
+/* The chains that a policy's rules go to, and what becomes of what they deny. */
+void egress_chains(struct netlink_batch *batch, bool compat);
 
 /**
- * relay_refuses() - Whether nobody inside may reach an address
- * @config:	for what policy allows
- * @address:	where to
+ * egress_rules() - A transaction with the next of the policy's rules
+ * @batch:	empty; sent by the caller
+ * @egress:	the policy
+ * @cursor:	0 at first
  *
- * By address class, whatever the rules of the gateway say: what the pod's kernel would
- * take for the pod itself or for many.
+ * Return: whether there are more.
  */
-bool relay_refuses(const struct relay_config *config, const struct in6_addr *address);
+bool egress_rules(struct netlink_batch *batch, const struct egress *egress,
+                  size_t *cursor);
+
+/* relay_egress.c */
+
+/* Return: 0 or -ENOMEM. */
+int egress_start(struct relay *relay);
+
+/**
+ * egress_permits() - Whether the workspace may begin a connection or a flow
+ * @relay:	us
+ * @to:		where to; not the gateway
+ * @protocol:	of it
+ *
+ * Whatever the rules of the gateway say. What is denied is counted and told.
+ *
+ * Return: 0, and it counts as begun; -EACCES; -EAGAIN for what is to be silent: too many
+ * were begun, or nobody is to be told.
+ */
+int egress_permits(struct relay *relay, const struct endpoint *to, uint8_t protocol);
+
+/* Counts and tells a denial. */
+void egress_denied(struct relay *relay, const struct endpoint *to, uint8_t protocol,
+                   enum egress_verdict verdict, unsigned int rule);
+
+/* A datagram that the gateway's rules denied, an IP packet: counted, told and answered. */
+void egress_refused(struct relay *relay, const void *data, size_t n);
+
+/* Once a second: tells what was not told. */
+void egress_tick(struct relay *relay);
+
+/* Whether that has a use. */
+bool egress_waits(const struct relay *relay);
 
 /* Whether it is an address of the gateway. */
 bool relay_is_gateway(const struct relay_config *config, const struct in6_addr *address);

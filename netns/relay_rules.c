@@ -14,7 +14,6 @@
 #include "netns/nft.h"
 #include "netns/route.h"
 
-#define TABLE "berth_relay"
 #define HOLD "hold"
 #define DIVERT "divert"
 /* Neighbour solicitation and advertisement (RFC 4861); routers inside teach us nothing. */
@@ -54,7 +53,7 @@ static void deliver_here(struct netlink_batch *batch, unsigned char family,
 static struct nft_rule from_workspace(const struct relay_config *config,
                                       const char *chain)
 {
-	struct nft_rule rule = nft_rule(TABLE, chain);
+	struct nft_rule rule = nft_rule(RELAY_TABLE, chain);
 
 	nft_match_input(&rule, config->ifname);
 	return rule;
@@ -86,7 +85,13 @@ static void refuse_spoofed(struct netlink_batch *batch, const struct relay_confi
 	nft_match_meta(&rule, NFT_META_L4PROTO, &icmp, sizeof(icmp));
 	nft_verdict(&rule, NF_ACCEPT);
 	nft_add_rule(batch, &rule, "let neighbours be found");
-	if (v6->family) {
+	if (!v6->family) {
+		rule = from_workspace(config, HOLD);
+		nft_match_family(&rule, NFPROTO_IPV6);
+		nft_count(&rule);
+		nft_verdict(&rule, NF_DROP);
+		nft_add_rule(batch, &rule, "drop IPv6, which the workspace has not");
+	} else {
 		struct ip host = *v6;
 
 		host.prefix = 128;
@@ -142,24 +147,52 @@ static void answer(struct netlink_batch *batch)
 		{ MARK_FORBIDDEN, NFT_REJECT_ICMPX_ADMIN_PROHIBITED,
 		  "answer: forbidden" },
 	};
-	struct nft_rule rule = nft_rule(TABLE, DIVERT);
+	struct nft_rule rule = nft_rule(RELAY_TABLE, DIVERT);
 
 	nft_match_mark(&rule, MARK_REFUSED);
 	nft_match_l4proto(&rule, IPPROTO_TCP);
 	nft_reject(&rule, NFT_REJECT_TCP_RST, 0);
 	nft_add_rule(batch, &rule, "answer: refused");
 	for (size_t i = 0; i < sizeof(unreachable) / sizeof(unreachable[0]); i++) {
-		rule = nft_rule(TABLE, DIVERT);
+		rule = nft_rule(RELAY_TABLE, DIVERT);
 		nft_match_mark(&rule, unreachable[i].mark);
 		nft_reject(&rule, NFT_REJECT_ICMPX_UNREACH, unreachable[i].code);
 		nft_add_rule(batch, &rule, unreachable[i].what);
 	}
 }
 
+/*
+ * What begins here goes by the chain of what may: a SYN that the relay let pass (@mark), or a
+ * datagram. What is for the gateway itself is for nobody beyond it.
+ */
+static void ask_policy(struct netlink_batch *batch, const struct relay_config *config,
+                       uint8_t protocol, uint32_t mark)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct ip gateway = config->gateway[i];
+		struct nft_rule rule;
+
+		if (!gateway.family)
+			continue; /* and nothing of that family comes this far */
+		gateway.prefix = gateway.family == AF_INET ? 32 : 128;
+		rule = from_workspace(config, DIVERT);
+		if (mark)
+			nft_match_mark(&rule, mark);
+		nft_match_l4proto(&rule, protocol);
+		nft_match_ip(&rule, false, &gateway, false);
+		nft_jump(&rule, EGRESS_CHAIN);
+		nft_add_rule(batch, &rule,
+		             mark ? "judge connections" : "judge datagrams");
+	}
+}
+
 static void divert(struct netlink_batch *batch, const struct relay_config *config)
 {
-	struct nft_rule rule = nft_rule(TABLE, DIVERT);
+	struct nft_rule rule;
 
+	ask_policy(batch, config, IPPROTO_TCP, MARK_STANDS);
+	ask_policy(batch, config, IPPROTO_UDP, 0);
+	rule = nft_rule(RELAY_TABLE, DIVERT);
 	nft_match_mark(&rule, MARK_STANDS);
 	nft_match_l4proto(&rule, IPPROTO_TCP);
 	nft_tproxy(&rule, RELAY_PORT);
@@ -207,13 +240,13 @@ static void divert(struct netlink_batch *batch, const struct relay_config *confi
 void relay_rules(struct netlink_batch *batch, const struct relay_config *config,
                  bool compat)
 {
-	static const struct nft_chain first = { .table = TABLE,
+	static const struct nft_chain first = { .table = RELAY_TABLE,
 		                                .name = HOLD,
 		                                .base = true,
 		                                .hook = NF_INET_PRE_ROUTING,
 		                                .priority = -150,
 		                                .policy = NF_ACCEPT };
-	static const struct nft_chain second = { .table = TABLE,
+	static const struct nft_chain second = { .table = RELAY_TABLE,
 		                                 .name = DIVERT,
 		                                 .base = true,
 		                                 .hook = NF_INET_PRE_ROUTING,
@@ -221,14 +254,31 @@ void relay_rules(struct netlink_batch *batch, const struct relay_config *config,
 		                                 .policy = NF_ACCEPT };
 
 	nft_begin(batch);
-	nft_add_table(batch, TABLE);
+	nft_add_table(batch, RELAY_TABLE);
 	/* Two: what the queue lets through goes on with the next base chain. */
 	nft_add_chain(batch, &first);
 	nft_add_chain(batch, &second);
+	egress_chains(batch, compat);
 	refuse_spoofed(batch, config);
 	hold(batch, config, compat);
 	divert(batch, config);
 	nft_end(batch);
+}
+
+/* More than one transaction; nothing comes from the workspace yet. */
+static int install_policy(int sock, const struct relay_config *config, struct err *err)
+{
+	struct netlink_batch batch;
+	size_t cursor = 0;
+	bool more = true;
+	int r = 0;
+
+	netlink_batch_init(&batch);
+	while (r == 0 && more) {
+		more = egress_rules(&batch, &config->egress, &cursor);
+		r = netlink_commit(sock, &batch, err);
+	}
+	return r;
 }
 
 int relay_install(const struct relay_config *config, struct err *err)
@@ -252,10 +302,13 @@ int relay_install(const struct relay_config *config, struct err *err)
 		return r;
 	relay_rules(&batch, config, false);
 	r = netlink_commit(rules, &batch, err);
+	if (r == 0)
+		return install_policy(rules, config, err);
 	if (r != -ENOENT && r != -EOPNOTSUPP)
 		return r;
 	/* No queue of nft's own: CONFIG_NFT_QUEUE is often left out. */
 	err_clear(err);
 	relay_rules(&batch, config, true);
-	return netlink_commit(rules, &batch, err);
+	r = netlink_commit(rules, &batch, err);
+	return r < 0 ? r : install_policy(rules, config, err);
 }

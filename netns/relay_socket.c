@@ -14,6 +14,7 @@
 #define SYN_ROOM 1024
 #define ECHO_BYTES 65531
 #define ECHO_LENGTH 64
+#define DENIED_LENGTH 64
 #define BACKLOG 1024
 
 static struct nlmsghdr *configure(struct netlink_batch *batch, uint16_t queue,
@@ -53,6 +54,7 @@ void relay_queue_messages(struct netlink_batch *batch, unsigned int held)
 	/* Room for the next one while all are held: it is what makes the oldest go. */
 	bind_queue(batch, RELAY_QUEUE_SYN, SYN_BYTES, held + SYN_ROOM);
 	bind_queue(batch, RELAY_QUEUE_ECHO, ECHO_BYTES, ECHO_LENGTH);
+	bind_queue(batch, RELAY_QUEUE_DENIED, SYN_BYTES, DENIED_LENGTH);
 }
 
 static int open_queue(unsigned int held, struct err *err)

@@ -77,6 +77,12 @@ static void packet(struct relay *relay, const struct nlmsghdr *message)
 			echo_ask(relay, payload, n);
 		return;
 	}
+	if (ntohs(body->res_id) == RELAY_QUEUE_DENIED) {
+		verdict(relay, RELAY_QUEUE_DENIED, ntohl(head->packet_id), 0);
+		if (payload)
+			egress_refused(relay, payload, n);
+		return;
+	}
 	if (payload && packet_read_syn(payload, n, &flow))
 		tcp_ask(relay, &flow, ntohl(head->packet_id));
 	else

@@ -175,11 +175,6 @@ void tcp_ask(struct relay *relay, const struct flow *flow, uint32_t packet)
 	struct tcp *tcp = find(relay, flow);
 	const struct endpoint *to = &flow->to;
 
-	/* The workspace has no such address, so whoever asks is none of it. */
-	if (!endpoint_is_v4(to) && !config->workspace[1].family) {
-		syn_verdict(relay, packet, 0);
-		return;
-	}
 	if (tcp && tcp->state == TCP_CONNECTING) {
 		/* Sent again, or a new attempt from the same port: the last one counts. */
 		syn_verdict(relay, tcp->packet, 0);
@@ -198,9 +193,13 @@ void tcp_ask(struct relay *relay, const struct flow *flow, uint32_t packet)
 			return;
 		}
 		to = &config->nameserver[relay->nameserver];
-	} else if (relay_refuses(config, &to->address)) {
-		syn_verdict(relay, packet, MARK_FORBIDDEN);
-		return;
+	} else {
+		const int r = egress_permits(relay, to, IPPROTO_TCP);
+
+		if (r < 0) {
+			syn_verdict(relay, packet, mark_of(-r));
+			return;
+		}
 	}
 	/* Who opens more than we can hold loses the oldest: its SYN will come again. */
 	if (relay->held >= config->held)

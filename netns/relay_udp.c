@@ -83,8 +83,8 @@ static int outer_socket(const struct endpoint *to, uint8_t protocol)
 }
 
 /* Where it goes: not where it is sent, for a question to the gateway. Or -errno. */
-static int destination(const struct relay *relay, const struct flow *flow,
-                       uint8_t protocol, struct endpoint *ret)
+static int destination(struct relay *relay, const struct flow *flow, uint8_t protocol,
+                       struct endpoint *ret)
 {
 	const struct relay_config *config = relay->config;
 
@@ -96,7 +96,7 @@ static int destination(const struct relay *relay, const struct flow *flow,
 		*ret = config->nameserver[relay->nameserver];
 		return 1;
 	}
-	return relay_refuses(config, &flow->to.address) ? -EACCES : 0;
+	return egress_permits(relay, &flow->to, protocol);
 }
 
 static int begin(struct relay *relay, const struct flow *flow, uint8_t protocol,

@@ -301,15 +301,43 @@ static int read_document(struct reader *reader, const char *name)
 	return r < 0 ? r : read_keys(reader, root, NULL);
 }
 
+/*
+ * The rules of a document count before those of what it extends: the first one that meets
+ * decides. The documents are in the order read, what is extended first.
+ */
+static size_t put_rules(const struct reader *reader, const struct policy_key *key,
+                        struct policy_setting *ret)
+{
+	size_t n = 0, end = reader->n;
+
+	while (end > 0) {
+		const char *file = reader->setting[end - 1].file;
+		size_t begin = end - 1;
+
+		while (begin > 0 && reader->setting[begin - 1].file == file)
+			begin--;
+		for (size_t i = begin; i < end; i++)
+			if (reader->setting[i].key == key)
+				ret[n++] = reader->setting[i];
+		end = begin;
+	}
+	return n;
+}
+
 /* In the order of the table, so that two policies compare line by line. */
 static void sort(struct reader *reader, struct policy_setting *ret)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < policy_keys_n; i++)
+	for (size_t i = 0; i < policy_keys_n; i++) {
+		if (policy_keys[i].sense == POLICY_RULES) {
+			n += put_rules(reader, &policy_keys[i], ret + n);
+			continue;
+		}
 		for (size_t j = 0; j < reader->n; j++)
 			if (reader->setting[j].key == &policy_keys[i])
 				ret[n++] = reader->setting[j];
+	}
 }
 
 int policy_load(const char *name, struct arena *arena, struct policy *ret,

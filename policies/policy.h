@@ -23,6 +23,7 @@ enum policy_sense {
 	POLICY_CEILING, /* more, and most without any */
 	POLICY_GRANT,   /* more */
 	POLICY_LADDER,  /* more, in the order of its choices */
+	POLICY_RULES, /* more with "allow:...", less with "deny:..."; the first one counts */
 };
 
 /**
@@ -37,7 +38,7 @@ enum policy_sense {
  * @about:	one sentence for explain, which begins with what the value does
  *
  * A policy that extends another one replaces its values key by key; lists add to those
- * before them, and names of a map replace the same name or, with null, take it away.
+ * before them, and rules (POLICY_RULES) come before them; names of a map replace the same name or, with null, take it away.
  */
 struct policy_key {
 	const char *path;

@@ -4,6 +4,7 @@
 
 /* From the one that allows least; what auto comes to is the pod's to say. */
 static const char *const uplinks[] = { "none", "relay", "auto", "host", NULL };
+static const char *const defaults[] = { "deny", "allow", NULL };
 static const char *const inits[] = { "auto", "systemd", "berth", "none", NULL };
 
 /* clang-format off */
@@ -36,6 +37,12 @@ const struct policy_key policy_keys[] = {
 	  "may be opened by \"auto\"; all of TCP without it" },
 	{ "network.publish_deny", POLICY_LIST, "publish-deny", true, POLICY_NEUTRAL, NULL,
 	  "may not be opened by \"auto\", whatever else is allowed" },
+	{ "network.egress", POLICY_LIST, "egress", false, POLICY_RULES, NULL,
+	  "decides for the destinations that it meets, unless one before it does" },
+	{ "network.egress_default", POLICY_TEXT, "egress-default", false, POLICY_LADDER, defaults,
+	  "is what becomes of a destination that no rule meets" },
+	{ "network.connections_per_minute", POLICY_NUMBER, "connections-per-minute", false, POLICY_CEILING, NULL,
+	  "connections and flows are the most that it may begin in any 60 seconds" },
 	{ "limits.cpus", POLICY_AMOUNT, "cpus", false, POLICY_CEILING, NULL,
 	  "processors' worth of time is the most that it gets" },
 	{ "limits.cpu_weight", POLICY_NUMBER, "cpu-weight", false, POLICY_GRANT, NULL,

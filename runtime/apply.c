@@ -73,6 +73,8 @@ void launch_init(struct launch *launch)
 		.cgroup1 = { NONE, NONE, NONE, NONE, NONE, NONE },
 #undef NONE
 		.relay = -EBADF,
+		.report = { -EBADF, -EBADF },
+		.counters = -EBADF,
 		.warden_pidfd = -EBADF,
 		.init_pidfd = -EBADF,
 		.proc = -EBADF,

@@ -57,6 +57,9 @@ int apply_veth(struct launch *launch, const struct step *step, struct err *err)
 	int r = need_gateway(launch, err);
 
 	(void)step;
+	/* For counters and other rates while the workspace runs. */
+	if (r == 0)
+		r = launch->counters = netlink_open(NETLINK_ROUTE, err);
 	return r < 0 ? r : gateway_connect(&launch->plan->gateway, launch->init, err);
 }
 

@@ -92,6 +92,37 @@ static void put_namespaces(struct json *json, int entry, const struct record *re
 		drop_fd(&fd[i]);
 }
 
+/* As of now; null where it has no network of its own, or none any more. */
+static void put_network(struct json *json, int entry, bool running)
+{
+	const struct control_request request = { .verb = CONTROL_TRAFFIC };
+	static const char *const name[DIRECTIONS] = { "download", "upload" };
+	struct control_reply reply;
+	struct err ignored = { 0 };
+
+	json_key(json, "network");
+	if (!running || control_ask(entry, &request, &reply, NULL, &ignored) < 0) {
+		json_null(json);
+		return;
+	}
+	json_object(json);
+	for (int i = 0; i < DIRECTIONS; i++) {
+		const struct way_stats *way = &reply.traffic.way[i];
+
+		json_key(json, name[i]);
+		json_object(json);
+		json_put_unsigned(json, "bytes", way->bytes);
+		json_put_unsigned(json, "packets", way->packets);
+		json_put_unsigned(json, "drops", way->drops);
+		json_put_unsigned(json, "delayed", way->delayed);
+		json_put_unsigned(json, "rate_limit", reply.traffic.rate[i]);
+		json_object_end(json);
+	}
+	json_put_unsigned(json, "egress_denied", reply.traffic.denied);
+	json_put_unsigned(json, "egress_limited", reply.traffic.limited);
+	json_object_end(json);
+}
+
 /* The lines of /proc/PID/uid_map: first ID inside, first ID in our namespace, number. */
 static void put_map(struct json *json, const char *key, int64_t pid, const char *file)
 {
@@ -216,6 +247,7 @@ static int inspect_one(void *ctx, int state, int entry, const char *name, struct
 	json_put_number(json, "init", init);
 	json_object_end(json);
 	put_namespaces(json, entry, &record, init > 0);
+	put_network(json, entry, init > 0);
 	json_key(json, "id_maps");
 	json_object(json);
 	put_map(json, "uid", init, "uid_map");

@@ -7,6 +7,7 @@
 
 #include "base/number.h"
 #include "config_complete.h"
+#include "netns/egress.h"
 #include "netns/rate.h"
 #include "options.h"
 #include "policies/policy.h"
@@ -23,6 +24,9 @@ struct words {
 	size_t volume_n, env_n;
 	struct publish publish[LIST_MAX];
 	size_t publish_n;
+	const char *egress[EGRESS_RULES];
+	size_t egress_n;
+	size_t egress_below; /* of them, what a policy says: options come before */
 	struct limit limit[LIMITS_MAX];
 	size_t limit_n;
 	struct slot {
@@ -75,6 +79,34 @@ static int set_rate(void *field, const char *value, struct err *err)
 	if (r == 0)
 		*(const char **)field = value;
 	return r;
+}
+
+static int add_egress(void *field, const char *value, struct err *err)
+{
+	struct words *words = field;
+	struct egress_rule rule;
+	int r = egress_parse(value, &rule, err);
+
+	if (r < 0)
+		return r;
+	if (words->egress_n == EGRESS_RULES)
+		return err_set(err, E2BIG, "'%s': more than %d rules", value,
+		               EGRESS_RULES);
+	words->egress[words->egress_n++] = value;
+	return 0;
+}
+
+static int set_egress_default(void *field, const char *value, struct err *err)
+{
+	if (strcmp(value, "allow") != 0 && strcmp(value, "deny") != 0)
+		return err_set(err, EINVAL, "'%s' is not allow or deny", value);
+	*(const char **)field = value;
+	return 0;
+}
+
+static int set_per_minute(void *field, const char *value, struct err *err)
+{
+	return number_parse(value, 1, EGRESS_PER_MINUTE_MAX, field, err);
 }
 
 static int set_limit(void *field, const char *value, struct err *err)
@@ -201,6 +233,9 @@ static const struct option run_options[] = {
 	{ "publish",           'p', "[IP:]OUT:IN[/udp]|auto", "lead a port of the pod, or all that listens, inside", add_publish, 0 },
 	{ "publish-allow",     0,   "PORTS",    "what -p auto may open: 8000-8999,53/udp (all of TCP)", set_ports, FIELD(publish_allow) },
 	{ "publish-deny",      0,   "PORTS",    "what -p auto may not open", set_ports, FIELD(publish_deny) },
+	{ "egress",            0,   "RULE",     "allow:TARGET or deny:TARGET: allow:10.0.0.0/8,443/tcp", add_egress, 0 },
+	{ "egress-default",    0,   "allow|deny", "what becomes of what no rule meets (allow)", set_egress_default, FIELD(egress_default) },
+	{ "connections-per-minute", 0, "N",     "connections and flows begun in any minute", set_per_minute, FIELD(connections_per_minute) },
 	{ "volume",            'v', "SRC:DST[:ro]", "attach a directory or file of the pod", add_volume, 0 },
 	{ "env",               'e', "K[=V]",    "set a variable inside", add_env, 0 },
 	{ "user",              'u', "USER[:GROUP]", "run as this user, looked up inside", set_text, FIELD(user) },
@@ -247,11 +282,28 @@ static const void *kept(struct arena *arena, const void *list, size_t size)
 	return ret ? memcpy(ret, list, size) : NULL;
 }
 
+/* The first rule that meets decides, and an option is above what a policy says. */
+static const char *const *options_first(struct words *words)
+{
+	const size_t below = words->egress_below, n = words->egress_n - below;
+	const char **ret =
+		arena_alloc(words->arena, (words->egress_n + 1) * sizeof(*ret));
+
+	if (!ret)
+		return NULL;
+	memcpy(ret, words->egress + below, n * sizeof(*ret));
+	memcpy(ret + n, words->egress, below * sizeof(*ret));
+	return ret;
+}
+
 /* From what the setters filled in to a config. */
 static int complete(struct words *words, struct err *err)
 {
 	struct config *c = &words->config;
 	struct arena *arena = words->arena;
+
+	c->egress = options_first(words);
+	c->egress_n = c->egress ? words->egress_n : 0;
 
 	c->env = kept(arena, words->env, words->env_n * sizeof(*words->env));
 	c->env_n = words->env_n;
@@ -346,6 +398,7 @@ static void words_init(struct words *words, struct arena *arena)
 {
 	*words = (struct words){ .arena = arena,
 		                 .config = {
+					 .connections_per_minute = LIMIT_UNSET,
 					 .watches = LIMIT_UNSET,
 					 .inotify_instances = LIMIT_UNSET,
 					 .stop_timeout_s = LIMIT_UNSET,
@@ -368,6 +421,7 @@ static int parse_above(const struct options *options, struct words *words, int a
 	words_init(words, arena);
 	words->origin = arena_alloc(arena, ORIGINS_MAX * sizeof(*words->origin));
 	r = apply_policy(words, options->row, &policy, err);
+	words->egress_below = words->egress_n;
 	return r < 0 ? r : options_parse(options, words, argc, argv, err);
 }
 

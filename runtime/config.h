@@ -62,6 +62,9 @@ struct origin {
  * @publish:		ports of the pod that lead inside; no two overlap
  * @publish_allow, @publish_deny: what -p auto may open, "8000-8999,53/udp"; NULL: all of
  *			TCP, nothing
+ * @egress:		"deny:10.0.0.0/8", checked, in the order that counts
+ * @egress_default:	"allow" or "deny"; NULL: allow
+ * @connections_per_minute: LIMIT_UNSET or a number
  * @user:		"NAME|UID[:GROUP|GID]" looked up inside, NULL for root
  * @workdir:		absolute, NULL for "/"
  * @hostname:		never NULL
@@ -88,6 +91,10 @@ struct config {
 	const struct publish *publish;
 	size_t publish_n;
 	const char *publish_allow, *publish_deny;
+	const char *const *egress;
+	size_t egress_n;
+	const char *egress_default;
+	uint64_t connections_per_minute;
 	const char *user, *workdir, *hostname, *state;
 	const struct volume *volume;
 	size_t volume_n;

@@ -17,6 +17,7 @@ const char *const *config_words(const struct config *c, struct arena *arena,
 		{ "--rate-up", c->rate_up },
 		{ "--publish-allow", c->publish_allow },
 		{ "--publish-deny", c->publish_deny },
+		{ "--egress-default", c->egress_default },
 		{ "--user", c->user },
 		{ "--workdir", c->workdir },
 		{ "--hostname", c->hostname },
@@ -27,6 +28,7 @@ const char *const *config_words(const struct config *c, struct arena *arena,
 		const char *option;
 		uint64_t value;
 	} numbers[] = {
+		{ "--connections-per-minute", c->connections_per_minute },
 		{ "--watches", c->watches },
 		{ "--inotify-instances", c->inotify_instances },
 		{ "--stop-timeout", c->stop_timeout_s },
@@ -48,7 +50,7 @@ const char *const *config_words(const struct config *c, struct arena *arena,
 	while (c->command && c->command[command_n])
 		command_n++;
 	word = arena_alloc(arena, (2 * (texts_n + numbers_n + c->limit_n + c->volume_n +
-	                                c->env_n + c->publish_n) +
+	                                c->env_n + c->publish_n + c->egress_n) +
 	                           flags_n + command_n + 3) *
 	                                  sizeof(*word));
 	if (!word)
@@ -64,6 +66,10 @@ const char *const *config_words(const struct config *c, struct arena *arena,
 			word[n++] = numbers[i].option;
 			word[n++] = arena_printf(arena, "%" PRIu64, numbers[i].value);
 		}
+	for (size_t i = 0; i < c->egress_n; i++) {
+		word[n++] = "--egress";
+		word[n++] = c->egress[i];
+	}
 	for (size_t i = 0; i < c->limit_n; i++) {
 		word[n++] = arena_printf(arena, "--%s", knob_info[c->limit[i].knob].name);
 		word[n++] = c->limit[i].text;

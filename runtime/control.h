@@ -8,6 +8,7 @@
 #include "cgroups/v1.h"
 #include "loop.h"
 #include "ns.h"
+#include "traffic.h"
 
 /*
  * The control socket: ENTRY/control, SOCK_SEQPACKET, one request a connection.
@@ -24,6 +25,8 @@ enum control_verb {
 	CONTROL_JOIN,  /* what it takes to enter: enum control_fd */
 	CONTROL_PORT_ADD,    /* publish @text */
 	CONTROL_PORT_REMOVE, /* do so no longer */
+	CONTROL_TRAFFIC,     /* what its network did, @traffic of the answer */
+	CONTROL_UPDATE,      /* keep these rates, "" for as it is */
 	CONTROL_VERB_MAX,
 };
 
@@ -35,9 +38,10 @@ struct control_request {
 	int32_t signal;
 	uint64_t timeout_s;          /* CONTROL_DEFAULT_TIMEOUT: what run was given */
 	char text[CONTROL_TEXT_MAX]; /* of a port, ends with a NUL */
+	char rate[DIRECTIONS][24];   /* as given */
 };
 
-#define CONTROL_VERSION 1
+#define CONTROL_VERSION 2
 #define CONTROL_DEFAULT_TIMEOUT UINT64_MAX
 
 /*
@@ -58,6 +62,7 @@ struct control_reply {
 	uint32_t fds;   /* set of 1U << enum control_fd */
 	int32_t result; /* 0 or -errno */
 	int32_t exit_code;
+	struct traffic_numbers traffic;
 	struct err err;
 };
 
@@ -66,6 +71,8 @@ struct control_reply {
  * @kill:	send a signal to init
  * @stop:	begin to stop; the end comes through control_exited()
  * @port:	open or close a published port
+ * @traffic:	what the network did
+ * @update:	keep other rates, texts that end
  * @join:	descriptors to hand out, borrowed; -EBADF for what there is not
  *
  * The rest is the server's own; zero it.
@@ -76,6 +83,8 @@ struct control {
 	int (*kill)(void *ctx, int signal, struct err *err);
 	int (*stop)(void *ctx, uint64_t timeout_s, struct err *err);
 	int (*port)(void *ctx, bool add, const char *text, struct err *err);
+	int (*traffic)(void *ctx, struct traffic_numbers *ret, struct err *err);
+	int (*update)(void *ctx, const char *const rate[DIRECTIONS], struct err *err);
 	int (*join)(void *ctx, int fd[CONTROL_FDS], struct err *err);
 
 	int listener;

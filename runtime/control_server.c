@@ -79,6 +79,29 @@ static void answer_join(struct control *control, struct control_peer *peer)
 	answer(control, peer, &reply, reply.result < 0 ? NULL : fd);
 }
 
+static void answer_traffic(struct control *control, struct control_peer *peer)
+{
+	struct control_reply reply = { .version = CONTROL_VERSION };
+
+	reply.result = control->traffic(control->ctx, &reply.traffic, &reply.err);
+	answer(control, peer, &reply, NULL);
+}
+
+static int update(struct control *control, const struct control_request *request,
+                  struct err *err)
+{
+	const char *rate[DIRECTIONS];
+
+	if (control->exited)
+		return err_set(err, ESRCH, "it has ended");
+	for (int i = 0; i < DIRECTIONS; i++) {
+		if (!memchr(request->rate[i], '\0', sizeof(request->rate[i])))
+			return err_set(err, EINVAL, "a rate without an end");
+		rate[i] = request->rate[i];
+	}
+	return control->update(control->ctx, rate, err);
+}
+
 /* Whether the time for an answer has come; then @err says what it is. */
 static bool is_due(const struct control *control, uint32_t verb, struct err *err)
 {
@@ -129,6 +152,13 @@ static void obey(struct control *control, struct control_peer *peer,
 		return;
 	case CONTROL_JOIN:
 		answer_join(control, peer);
+		return;
+	case CONTROL_TRAFFIC:
+		answer_traffic(control, peer);
+		return;
+	case CONTROL_UPDATE:
+		(void)update(control, request, &err);
+		answer_result(control, peer, &err);
 		return;
 	case CONTROL_STOP:
 		if (!control->exited &&

@@ -39,6 +39,8 @@
  * @relay_pid:	likewise, once it serves; 0 without one
  * @relay:	the warden's end of the pair with the relay, by which it asks for sockets
  *		(netns/maker.h); in the relay, its own
+ * @report:	what the relay denied, from it to the supervisor ([0])
+ * @counters:	a socket of NETLINK_ROUTE of the gateway's, from the warden to the supervisor
  * @gateway:	the warden is in the gateway's network namespace
  * @stdin_to_stderr: what the payload gets as 0, 1 and 2 when it has no pty
  * @airlock:	what init becomes before the payload, -EBADF where it need not
@@ -69,6 +71,7 @@ struct launch {
 	struct rlimit nproc;
 	pid_t init, relay_pid;
 	int relay;
+	int report[2], counters;
 	bool gateway;
 	int stdin_to_stderr[3];
 	int pty_master, pty_slave, notify, airlock;

@@ -1,6 +1,8 @@
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
+#include "netns/egress.h"
 #include "netns/rate.h"
 #include "netns/resolver.h"
 #include "plan.h"
@@ -41,6 +43,7 @@ static void choose_relay(struct plan *plan, const struct net_facts *net)
 	relay->connections = RELAY_CONNECTIONS;
 	relay->held = RELAY_HELD;
 	relay->flows = RELAY_FLOWS;
+	relay->report = -EBADF; /* which the launch makes */
 }
 
 static int check_rates(const struct config *config, const struct plan *plan,
@@ -77,6 +80,78 @@ static int check_publish(const struct config *config, const struct plan *plan,
 	return err_step(err, "net");
 }
 
+static bool has_egress(const struct config *config)
+{
+	return config->egress_n > 0 || config->egress_default ||
+	       config->connections_per_minute != LIMIT_UNSET;
+}
+
+/* What is asked of a network that is not the workspace's own cannot be kept there. */
+static int check_egress(const struct config *config, struct plan *plan, struct err *err)
+{
+	const char *what = config->egress_n > 0     ? "--egress"
+	                   : config->egress_default ? "--egress-default"
+	                                            : "--connections-per-minute";
+
+	if (plan->net == NET_RELAY || !has_egress(config))
+		return 0;
+	if (plan->net == NET_NONE) {
+		plan_note(plan, arena_printf(&plan->arena,
+		                             "%s: without a network nothing goes out at "
+		                             "all: see --net",
+		                             what));
+		return 0;
+	}
+	(void)err_set(err, EINVAL, "%s '%s' with --net %s", what,
+	              config->egress_n > 0 ? config->egress[0]
+	              : config->egress_default
+	                      ? config->egress_default
+	                      : arena_printf(&plan->arena, "%" PRIu64,
+	                                     config->connections_per_minute),
+	              net_mode_name[config->net]);
+	(void)err_hint(err, "where the workspace may go is decided in its own gateway: "
+	                    "use --net relay");
+	return err_step(err, "net");
+}
+
+/* Rules for which nothing is left are most likely in the wrong order. */
+static void note_covered(struct plan *plan, const struct config *config,
+                         const struct egress *egress, unsigned int at)
+{
+	for (unsigned int i = 0; i < at; i++) {
+		if (!egress_covers(&egress->rule[i], &egress->rule[at]))
+			continue;
+		plan_note(plan,
+		          arena_printf(&plan->arena,
+		                       egress->rule[i].deny == egress->rule[at].deny
+		                               ? "egress: '%s' adds nothing to '%s', "
+		                                 "which stands before it"
+		                               : "egress: '%s' never counts: '%s' "
+		                                 "stands before it and says the "
+		                                 "contrary",
+		                       config->egress[at], config->egress[i]));
+		return;
+	}
+}
+
+static int choose_egress(struct plan *plan, const struct config *config, struct err *err)
+{
+	struct egress *egress = &plan->relay.egress;
+
+	for (size_t i = 0; i < config->egress_n; i++) {
+		int r = egress_parse(config->egress[i], &egress->rule[egress->n], err);
+
+		if (r < 0)
+			return err_step(err, "net");
+		note_covered(plan, config, egress, egress->n++);
+	}
+	egress->deny_rest =
+		config->egress_default && !strcmp(config->egress_default, "deny");
+	if (config->connections_per_minute != LIMIT_UNSET)
+		egress->per_minute = (uint32_t)config->connections_per_minute;
+	return 0;
+}
+
 int plan_net(struct plan *plan, const struct config *config, const struct facts *facts,
              struct err *err)
 {
@@ -96,6 +171,8 @@ int plan_net(struct plan *plan, const struct config *config, const struct facts 
 	r = check_rates(config, plan, err);
 	if (r == 0)
 		r = check_publish(config, plan, err);
+	if (r == 0)
+		r = check_egress(config, plan, err);
 	if (r < 0 || plan->net != NET_RELAY)
 		return r;
 	/* A rate is a limit: the workspace has it or does not start. */
@@ -116,7 +193,7 @@ int plan_net(struct plan *plan, const struct config *config, const struct facts 
 		return err_step(err, "net");
 	}
 	choose_relay(plan, net);
-	return 0;
+	return choose_egress(plan, config, err);
 }
 
 static const char *addresses(struct arena *arena, const struct ip ip[IP_FAMILIES])
@@ -151,6 +228,24 @@ void plan_gateway(struct plan *plan)
 	s->optional = plan->net_optional;
 }
 
+/* The policy in one line, for the plan; NULL where it says nothing. */
+static const char *egress_words(struct plan *plan, const struct config *config)
+{
+	struct arena *arena = &plan->arena;
+	const char *text = "";
+
+	if (!has_egress(config))
+		return NULL;
+	for (size_t i = 0; i < config->egress_n; i++)
+		text = arena_printf(arena, "%s%s ", text, config->egress[i]);
+	text = arena_printf(arena, "%s%s:any", text,
+	                    plan->relay.egress.deny_rest ? "deny" : "allow");
+	if (plan->relay.egress.per_minute)
+		text = arena_printf(arena, "%s, %u a minute", text,
+		                    plan->relay.egress.per_minute);
+	return text;
+}
+
 void plan_uplink(struct plan *plan, const struct config *config)
 {
 	const struct {
@@ -181,6 +276,7 @@ void plan_uplink(struct plan *plan, const struct config *config)
 	             "routes and rules in the gateway, and the relay serves: loopback of "
 	             "pod and node, and link-local addresses, stay out of reach");
 	s->value = plan->gateway.gateway[IP_V6].family ? "IPv4 and IPv6" : "IPv4";
+	s->source = egress_words(plan, config);
 	s->optional = plan->net_optional;
 }
 

@@ -122,13 +122,15 @@ static const char *describe(struct arena *arena, const struct step *s)
 	case STEP_PUBLISH:
 		return arena_printf(arena, "%s%s%s", target, *value ? ", of " : "",
 		                    value);
+	case STEP_UPLINK:
+		return s->source ? arena_printf(arena, "%s; egress %s", value, s->source)
+		                 : value;
 	case STEP_UNSHARE:
 		return arena_printf(arena, "namespaces %s", flags);
 	case STEP_HIDE:
 		return arena_printf(arena, "the runtime directory%s",
 		                    in_parentheses(arena, flags, NULL));
 	case STEP_SCOPE:
-	case STEP_UPLINK:
 	case STEP_HOSTNAME:
 	case STEP_OOM:
 	case STEP_SECCOMP:

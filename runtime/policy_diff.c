@@ -76,21 +76,50 @@ static const char *shown(const struct policy_key *key, const struct values *valu
 	return key->sense == POLICY_CEILING ? "no limit" : "not said";
 }
 
+/* What a rule's coming, or its going, makes possible. */
+static char sign_of(const struct policy_key *key, const char *value, bool comes)
+{
+	if (key->sense == POLICY_GRANT)
+		return comes ? '+' : '-';
+	if (key->sense == POLICY_RULES)
+		return !strncmp(value, "allow:", 6) == comes ? '+' : '-';
+	return '~';
+}
+
+static bool same_order(const struct values *a, const struct values *b)
+{
+	for (size_t i = 0; i < a->n && i < b->n; i++)
+		if (strcmp(a->first[i].value, b->first[i].value) != 0)
+			return false;
+	return a->n == b->n;
+}
+
 static bool diff_items(const struct policy_key *key, const struct values *a,
                        const struct values *b, FILE *out)
 {
-	bool grants = key->sense == POLICY_GRANT, more = false;
+	bool more = false, same = true;
 
 	for (size_t i = 0; i < a->n; i++)
-		if (!has(b, a->first[i].value))
-			(void)fprintf(out, "%c %s: no longer '%s'\n", grants ? '-' : '~',
-			              key->path, a->first[i].value);
+		if (!has(b, a->first[i].value)) {
+			char sign = sign_of(key, a->first[i].value, false);
+
+			(void)fprintf(out, "%c %s: no longer '%s'\n", sign, key->path,
+			              a->first[i].value);
+			more |= sign == '+';
+			same = false;
+		}
 	for (size_t i = 0; i < b->n; i++)
 		if (!has(a, b->first[i].value)) {
-			(void)fprintf(out, "%c %s: '%s'\n", grants ? '+' : '~', key->path,
+			char sign = sign_of(key, b->first[i].value, true);
+
+			(void)fprintf(out, "%c %s: '%s'\n", sign, key->path,
 			              b->first[i].value);
-			more |= grants;
+			more |= sign == '+';
+			same = false;
 		}
+	/* Which of them decides is another one then. */
+	if (same && key->sense == POLICY_RULES && !same_order(a, b))
+		(void)fprintf(out, "~ %s: in another order\n", key->path);
 	return more;
 }
 

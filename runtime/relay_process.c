@@ -38,15 +38,15 @@ static int confine(const struct launch *launch, const int sockets[RELAY_SOCKETS]
 	cleanup_close int nowhere =
 		openat(launch->proc, "self/fdinfo", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	const int net_admin = CAP_NET_ADMIN;
-	int keep[RELAY_SOCKETS + 4] = { launch->relay, launch->ports->link[1], null,
-		                        nowhere };
+	int keep[RELAY_SOCKETS + 5] = { launch->relay, launch->ports->link[1],
+		                        launch->report[1], null, nowhere };
 	struct rlimit files;
 	int r;
 
 	if (null < 0 || nowhere < 0)
 		return err_set(err, errno, "confine the relay");
 	for (int i = 0; i < RELAY_SOCKETS; i++)
-		keep[4 + i] = sockets[i];
+		keep[5 + i] = sockets[i];
 	r = fd_replace_stdio(null, null, null, err);
 	if (r == 0)
 		r = fd_keep_only(keep, sizeof(keep) / sizeof(keep[0]), err);
@@ -82,7 +82,9 @@ static int confine(const struct launch *launch, const int sockets[RELAY_SOCKETS]
 int relay_process(void *arg)
 {
 	struct launch *launch = arg;
-	const int keep[] = { launch->relay, launch->proc, launch->ports->link[1] };
+	const int keep[] = { launch->relay, launch->proc, launch->ports->link[1],
+		             launch->report[1] };
+	struct relay_config config = launch->plan->relay;
 	struct err err = { 0 };
 	struct relay_links links;
 	int sockets[RELAY_SOCKETS];
@@ -102,6 +104,7 @@ int relay_process(void *arg)
 	}
 	links = (struct relay_links){ .maker = launch->relay,
 		                      .ports = launch->ports->link[1] };
-	(void)relay_main(&launch->plan->relay, sockets, &links, &err);
+	config.report = launch->report[1];
+	(void)relay_main(&config, sockets, &links, &err);
 	return 1;
 }

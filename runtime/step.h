@@ -39,7 +39,7 @@ enum step_kind {
 	STEP_VETH,    /* target=its name inside source=in the gateway value=addresses
 	               * number=MTU */
 	STEP_SHAPE,   /* target=direction value=rate number=enum direction */
-	STEP_UPLINK,  /* value=families        rules, and the relay serves */
+	STEP_UPLINK,  /* value=families source=policy   rules, and the relay serves */
 	STEP_PRIVATE, /* -                     no mount event comes or goes */
 	STEP_HIDE,    /* flags                 an empty mount over berth's records */
 	STEP_ROOT, /* source flags value=directory of the store, via: source lies in it */

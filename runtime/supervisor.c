@@ -22,8 +22,11 @@
 #include "launch.h"
 #include "logfile.h"
 #include "loop.h"
+#include "netns/rate.h"
 #include "pidfd.h"
+#include "run.h"
 #include "stdio.h"
+#include "traffic.h"
 #include "unshare.h"
 #include "watch.h"
 
@@ -52,6 +55,7 @@ struct supervisor {
 	struct watch watch;
 	struct ports ports;
 	struct arena listed; /* what the record says of ports */
+	struct traffic traffic;
 	sigset_t old_mask;
 	int signals, stop_timer, notify;
 	int ns[NS_MAX];
@@ -192,6 +196,47 @@ static int on_port(void *ctx, bool add, const char *text, struct err *err)
 	if (sup->resting)
 		return err_set(err, EAGAIN, "it is between two starts");
 	return ports_change(&sup->ports, add, text, err);
+}
+
+static int on_traffic(void *ctx, struct traffic_numbers *ret, struct err *err)
+{
+	struct supervisor *sup = ctx;
+
+	return traffic_numbers(&sup->traffic, ret, err);
+}
+
+/* Of what was given to run, so that the next start and a restart say it again. */
+static int remember_rates(struct workspace *ws, const char *const rate[DIRECTIONS],
+                          struct err *err)
+{
+	struct config *config = arena_alloc(ws->arena, sizeof(*config));
+
+	if (!config)
+		return err_set(err, ENOMEM, "keep the new rates");
+	*config = *ws->config;
+	if (*rate[DOWNLOAD])
+		config->rate_down = arena_dup(ws->arena, rate[DOWNLOAD]);
+	if (*rate[UPLOAD])
+		config->rate_up = arena_dup(ws->arena, rate[UPLOAD]);
+	ws->record.args = config_words(config, ws->arena, &ws->record.args_n);
+	if (ws->arena->failed)
+		return err_set(err, ENOMEM, "keep the new rates");
+	ws->config = config;
+	return state_write(ws->entry, &ws->record, err);
+}
+
+static int on_update(void *ctx, const char *const rate[DIRECTIONS], struct err *err)
+{
+	struct supervisor *sup = ctx;
+	uint64_t bytes[DIRECTIONS] = { 0 };
+	int r = sup->resting ? err_set(err, EAGAIN, "it is between two starts") : 0;
+
+	for (int i = 0; r == 0 && i < DIRECTIONS; i++)
+		if (*rate[i])
+			r = rate_parse(rate[i], &bytes[i], err);
+	if (r == 0)
+		r = traffic_update(&sup->traffic, bytes, err);
+	return r < 0 ? r : remember_rates(sup->ws, rate, err);
 }
 
 static int on_stop_timer(void *ctx, int fd, short revents, struct err *err)
@@ -351,7 +396,8 @@ static int launch(struct supervisor *sup, struct err *err)
 		l->stdin_to_stderr[i] = sup->stdio.far[i];
 	r = sync_open(&l->sync, err);
 	if (r == 0 && l->plan->net == NET_RELAY &&
-	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sup->ports.link) < 0)
+	    (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sup->ports.link) < 0 ||
+	     socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, l->report) < 0))
 		r = err_set(err, errno, "make a socket pair");
 	if (r == 0)
 		r = apply_until(l, ACTOR_SUPERVISOR, STEP_CGROUP_JOIN, err);
@@ -364,6 +410,7 @@ static int launch(struct supervisor *sup, struct err *err)
 		r = apply_until(l, ACTOR_SUPERVISOR, STEP_MAX, err);
 	drop_fd(&l->sync.init[1]);
 	drop_fd(&sup->ports.link[1]);
+	drop_fd(&l->report[1]);
 	if (r < 0)
 		return r;
 	r = patient(sup, l->sync.init[0], err);
@@ -380,7 +427,8 @@ static int launch(struct supervisor *sup, struct err *err)
 	/* Nothing of the image runs below a warden that still holds the pod's files. */
 	r = patient(sup, l->sync.warden[0], err);
 	if (r == 0)
-		r = sync_expect(l->sync.warden[0], SYNC_CONFINED, NULL, NULL, 0, err);
+		r = sync_expect(l->sync.warden[0], SYNC_CONFINED, NULL, &l->counters, 1,
+		                err);
 	return r < 0 ? r : join_namespaces(l->init_pidfd, sup->ns, err);
 }
 
@@ -405,8 +453,18 @@ static int serve(struct supervisor *sup, struct err *err)
 		                         .ctx = sup,
 		                         .kill = on_kill,
 		                         .stop = on_stop,
+		                         .traffic = on_traffic,
+		                         .update = on_update,
 		                         .join = on_join,
 		                         .port = on_port };
+	sup->traffic = (struct traffic){ .plan = sup->launch.plan,
+		                         .rules = sup->ws->config->egress,
+		                         .log = &sup->log,
+		                         .gateway = sup->launch.plan->gateway,
+		                         .sock = take_fd(&sup->launch.counters),
+		                         .report = take_fd(&sup->launch.report[0]) };
+	if (traffic_start(&sup->traffic, &sup->loop, err) < 0)
+		return -err->code;
 	sup->watch = (struct watch){ .limits = sup->launch.limits,
 		                     .cgroup1 = sup->launch.cgroup1,
 		                     .config = sup->ws->config,
@@ -643,7 +701,8 @@ static void close_all(struct supervisor *sup)
 		             &l->sync.warden[0], &l->sync.warden[1], &l->sync.init[0],
 		             &l->sync.init[1],   &l->sync.birth[0],  &l->sync.birth[1],
 		             &l->warden_pidfd,   &l->init_pidfd,     &l->cgroup,
-		             &l->limits,         &l->payload,        &l->routes };
+		             &l->limits,         &l->payload,        &l->routes,
+		             &l->report[0],      &l->report[1],      &l->counters };
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		drop_fd(fds[i]);
@@ -666,6 +725,7 @@ int supervise(struct workspace *ws, struct err *err)
 	launch_init(&sup.launch);
 	ports_init(&sup.ports);
 	sup.launch.ports = &sup.ports;
+	sup.traffic.sock = sup.traffic.report = -EBADF;
 	sup.launch.config = ws->config;
 	sup.launch.facts = ws->facts;
 	sup.launch.plan = ws->plan;
@@ -712,6 +772,7 @@ int supervise(struct workspace *ws, struct err *err)
 		finish(&sup, code);
 	control_exited(&sup.control, code == SUPERVISE_RESTART ? 0 : code);
 	control_close(&sup.control, ws->entry);
+	traffic_close(&sup.traffic);
 	logfile_close(&sup.log);
 	end_warden(&sup);
 	close_all(&sup);

@@ -33,6 +33,7 @@ static int shed(const struct launch *launch, struct err *err)
 		launch->state,
 		launch->lock,
 		launch->ports->link[1],
+		launch->report[1],
 		launch->stdin_to_stderr[0],
 		launch->stdin_to_stderr[1],
 		launch->stdin_to_stderr[2],
@@ -117,6 +118,7 @@ static int confine(struct launch *launch, int signals, struct err *err)
 		             launch->state,
 		             launch->lock,
 		             launch->relay,
+		             launch->counters,
 		             signals,
 		             nowhere,
 		             null };
@@ -266,7 +268,9 @@ int warden_main(void *arg)
 	if (r == 0)
 		r = confine(launch, signals, &err);
 	if (r == 0)
-		r = sync_send(launch->sync.warden[1], SYNC_CONFINED, 0, NULL, 0, &err);
+		r = sync_send(launch->sync.warden[1], SYNC_CONFINED, 0, &launch->counters,
+		              1, &err);
+	drop_fd(&launch->counters);
 	if (r < 0) {
 		(void)err_step(&err, "warden");
 		sync_fail(launch->sync.warden[1], &err);

@@ -77,3 +77,91 @@ EOF
 			nsenter -n -t 1 ip -o link | grep -c berth0"'
 	[[ ${lines[0]} == 1 && ${lines[1]} == 0 ]] || fail "$output"
 }
+
+@test "what a policy denies stays denied, whatever root inside does to packets and routes" {
+	run --separate-stderr in_pod '
+		serve python3 "$here/pump.py" 192.0.2.1 9000 9001
+		reach="nc -w 3 192.0.2.1 9001 </dev/null >/dev/null && echo reached"
+		workspace --net relay -- sh -c "$reach"
+		workspace --net relay --egress deny:192.0.2.1 -- sh -c "
+			$reach
+			ip addr add 192.0.2.9/32 dev eth0
+			ip route add 192.0.2.1/32 via 198.18.240.1 src 192.0.2.9
+			$reach
+			ip route del 192.0.2.1/32
+			for i in 1 2 3 4 5 6 7 8; do nc -w 3 192.0.2.1 9001 </dev/null >/dev/null && echo reached & done
+			wait
+			$reach
+			true" 2>/dev/null'
+	assert_status 0
+	assert_output reached
+}
+
+@test "root inside sees no rule of the gateway, and what he makes there is his own" {
+	probe debian
+	run --separate-stderr in_pod '
+		serve python3 "$here/pump.py" 192.0.2.1 9000 9001
+		"$BERTH" run --rm --name "$name" --rootfs "$1:O" --net relay --egress deny:192.0.2.1 -- sh -c "
+			iptables-nft-save 2>/dev/null | grep -c berth
+			iptables -P OUTPUT ACCEPT; iptables -F; iptables -t mangle -A PREROUTING -j ACCEPT && echo own
+			python3 -c \"
+import socket
+s = socket.socket()
+try:
+    s.connect((\\\"192.0.2.1\\\", 9001))
+    print(\\\"reached\\\")
+except OSError as error:
+    print(error.errno)
+\"" ' "$BERTH_TEST_ROOTFS"
+	assert_status 0
+	[[ ${lines[0]} == 0 && ${lines[1]} == own && ${lines[2]} == 113 ]] || fail "$output"
+}
+
+@test "crafted IPv6 packets to an IPv4 address reach nobody" {
+	probe debian
+	cat >listen.py <<'END'
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("192.0.2.1", 9))
+print("ready", flush=True)
+while True:
+    data, peer = s.recvfrom(100)
+    print(data.decode(), file=open("got", "a"), flush=True)
+END
+	cat >craft.py <<'END'
+import socket, struct, time
+own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+own.sendto(b"plain", ("192.0.2.1", 9))
+time.sleep(0.2)
+raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+raw.bind(("eth0", 0x86dd))
+def mac(text): return bytes(int(x, 16) for x in text.split(":"))
+def address(text): return socket.inet_pton(socket.AF_INET6, text)
+here = mac(open("/sys/class/net/eth0/address").read())
+there = [mac(line.split()[3]) for line in open("/proc/net/arp").readlines()[1:]][0]
+def send(to, data):
+    source, to = address("fd62:6572:7468::2"), address(to)
+    head = struct.pack(">HHHH", 1000, 9, 8 + len(data), 0)
+    words = source + to + struct.pack(">II", len(head + data), 17) + head + data
+    words += b"\0" * (len(words) % 2)
+    total = sum(struct.unpack(">%dH" % (len(words) // 2), words))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    udp = head[:6] + struct.pack(">H", ~total & 0xffff) + data
+    raw.send(there + here + b"\x86\xdd" + struct.pack(">IHBB", 6 << 28, len(udp), 17, 64) + source + to + udp)
+send("fd01::1", b"v6") # such a packet arrives, as somebody sees who listens there
+for to in "::ffff:192.0.2.1", "::192.0.2.1":
+    send(to, b"crafted")
+own.sendto(b"last", ("192.0.2.1", 9))
+END
+	run --separate-stderr in_pod '
+		sed "s/AF_INET,/AF_INET6,/; s/192.0.2.1/fd01::1/" listen.py >listen6.py
+		python3 listen6.py >/dev/null &
+		serve python3 listen.py
+		"$BERTH" run --rm --name "$name" --rootfs "$1:O" -v "$PWD:/test:ro" --net relay \
+			--egress deny:any,10/udp -- python3 /test/craft.py
+		for i in 1 2 3 4 5 6 7 8 9 10; do grep -q last got && break; sleep 0.2; done
+		sort -u got' "$BERTH_TEST_ROOTFS"
+	assert_status 0
+	assert_output $'last\nplain\nv6'
+}

@@ -126,6 +126,8 @@ static const struct plan_case {
 	{ "user-net-relay",          &user_net,          { OS, "--net", "relay", "true" } },
 	{ "user-net-auto",           &user_net,          { OS, "--net", "auto", "true" } },
 	{ "user-net-auto-blind",     &user_scope,        { OS, "--net", "auto", "true" } },
+	{ "user-net-egress",         &user_net,          { OS, "--net", "relay", "--egress", "allow:10.0.0.0/8,443/tcp", "--egress", "allow:10.0.0.0/16,443",
+	                                                   "--egress-default", "deny", "--connections-per-minute", "100", "true" } },
 	{ "user-net-rates",          &user_net,          { OS, "--net", "auto", "--rate-down", "100mbit", "--rate-up", "10MB", "true" } },
 	{ "user-net-slow",           &user_net_nested,   { OS, "--net", "relay", "--rate-up", "10mbit", "true" } },
 	{ "user-net-systemd",        &user_net_resolved, { OS, "--net", "relay" } },

@@ -82,8 +82,15 @@ static void word(struct relay_config *config, char *text)
 		config->flows = (unsigned int)atoi(value);
 	} else if (strcmp(text, "mtu") == 0) {
 		config->mtu = (unsigned int)atoi(value);
-	} else if (strcmp(text, "link_local") == 0) {
-		config->link_local = atoi(value) != 0;
+	} else if (strcmp(text, "egress") == 0) {
+		struct err err = { 0 };
+
+		if (config->egress.n == EGRESS_RULES ||
+		    egress_parse(value, &config->egress.rule[config->egress.n++], &err) <
+		            0)
+			errx(1, "%s", err.text);
+	} else if (strcmp(text, "per_minute") == 0) {
+		config->egress.per_minute = (uint32_t)atoi(value);
 	} else {
 		errx(1, "'%s' is not known", text);
 	}
@@ -163,6 +170,7 @@ static int gateway(const struct relay_config *config, int to)
 int main(int argc, char **argv)
 {
 	struct relay_config config = { .ifname = "gate0",
+		                       .report = -EBADF,
 		                       .mtu = 65520,
 		                       .connections = 4096,
 		                       .held = 512,

@@ -350,21 +350,24 @@ static const struct talk_case {
 	size_t size;
 	int r;
 } talk_cases[] = {
-	{ "short", { CONTROL_VERSION, CONTROL_KILL, 9, 0, "" }, 4, -EPROTO },
+	{ "short",
+	  { .version = CONTROL_VERSION, .verb = CONTROL_KILL, .signal = 9 },
+	  4,
+	  -EPROTO },
 	{ "of another version",
-	  { 99, CONTROL_KILL, 9, 0, "" },
+	  { .version = 99, .verb = CONTROL_KILL, .signal = 9 },
 	  sizeof(struct control_request),
 	  -EPROTO },
 	{ "unknown verb",
-	  { CONTROL_VERSION, CONTROL_VERB_MAX, 9, 0, "" },
+	  { .version = CONTROL_VERSION, .verb = CONTROL_VERB_MAX, .signal = 9 },
 	  sizeof(struct control_request),
 	  -EINVAL },
 	{ "verb far out",
-	  { CONTROL_VERSION, UINT32_MAX, 9, 0, "" },
+	  { .version = CONTROL_VERSION, .verb = UINT32_MAX, .signal = 9 },
 	  sizeof(struct control_request),
 	  -EINVAL },
 	{ "well-formed",
-	  { CONTROL_VERSION, CONTROL_KILL, 9, 0, "" },
+	  { .version = CONTROL_VERSION, .verb = CONTROL_KILL, .signal = 9 },
 	  sizeof(struct control_request),
 	  0 },
 };
@@ -376,7 +379,7 @@ static void test_malformed(void **state)
 	struct err err = { 0 };
 	int fd;
 
-	assert_int_equal(sizeof(struct control_request), 24 + CONTROL_TEXT_MAX);
+	assert_in_range(sizeof(struct control_request), 5, sizeof(large) - 1);
 	for (size_t i = 0; i < N_ELEMENTS(talk_cases); i++) {
 		const struct talk_case *c = &talk_cases[i];
 
@@ -398,8 +401,9 @@ static void test_malformed(void **state)
 	err_clear(&err);
 	fd = connect_raw(*state);
 	for (int i = 0; i < 2; i++) {
-		struct control_request request = { CONTROL_VERSION, CONTROL_EXIT, 0, 0,
-			                           "" };
+		struct control_request request = { .version = CONTROL_VERSION,
+			                           .verb = CONTROL_EXIT,
+			                           .signal = 0 };
 
 		assert_int_equal(send(fd, &request, sizeof(request), 0), sizeof(request));
 	}
@@ -409,7 +413,9 @@ static void test_malformed(void **state)
 
 static void test_silent_peers(void **state)
 {
-	const struct control_request wait = { CONTROL_VERSION, CONTROL_EXIT, 0, 0, "" };
+	const struct control_request wait = { .version = CONTROL_VERSION,
+		                              .verb = CONTROL_EXIT,
+		                              .signal = 0 };
 	int waiter = connect_raw(*state), silent[100];
 	struct control_reply reply;
 	struct err err = { 0 };
@@ -452,7 +458,9 @@ static void test_too_many_waiters(void **state)
 static void test_asked_just_before_the_close(void **state)
 {
 	const struct server *server = *state;
-	struct control_request request = { CONTROL_VERSION, CONTROL_EXIT, 0, 0, "" };
+	struct control_request request = { .version = CONTROL_VERSION,
+		                           .verb = CONTROL_EXIT,
+		                           .signal = 0 };
 	struct control_reply reply;
 	struct err err = { 0 };
 	int fd[8];

@@ -1,0 +1,270 @@
+#!/usr/bin/env bats
+#
+# Where a workspace may go: curl, nc and dig in it, and somebody outside whom they reach where no
+# rule is in the way.
+
+load ../lib/common
+load ../lib/network
+
+setup()
+{
+	common_setup
+	probe subids tool:python3 tool:ip tool:nsenter tool:nc
+	pod_up
+	cp "$BATS_TEST_DIRNAME"/../lib/relay_*.py "$BATS_TEST_TMPDIR"
+	chmod -R a+rX "$BATS_TEST_TMPDIR"
+	name=$(new_name)
+}
+
+teardown()
+{
+	pod_down
+	common_teardown
+}
+
+# peer_up [ADDRESS...]: who says hello at port 80 and gives datagrams back at port 7; also at
+# these addresses
+peer_up()
+{
+	local address
+
+	for address; do
+		at_peer ip addr add "$address" dev lo
+	done
+	serve peer.log at_peer python3 relay_peer.py 10.9.0.2 fd09::2 "$@"
+}
+
+# inside OPTION... -- TRY...: relay_client.py in a workspace with these options
+inside()
+{
+	local options=()
+
+	while [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	run berth_in_pod run --name "$name" --net relay "${options[@]}" \
+		-v "$BATS_TEST_TMPDIR:/client:ro" -- python3 /client/relay_client.py "$@"
+	assert_status 0
+	run_log=$("$BERTH" logs "$name")
+	"$BERTH" rm "$name"
+}
+
+@test "a rule denies its network, and the one beside it stays" {
+	peer_up 10.8.1.1 10.8.2.1
+	in_pod ip route add 10.8.0.0/16 via 10.9.0.2
+	inside --egress deny:10.8.1.0/24 -- connect 10.8.1.1
+	assert_output EHOSTUNREACH
+	[[ $run_log == *"egress: tcp 10.8.1.1:80 denied by deny:10.8.1.0/24"* ]]
+	inside --egress deny:10.8.1.0/24 -- connect 10.8.2.1
+	assert_output "hello from 10.9.0.1"
+	[[ $run_log != *egress:* ]]
+}
+
+@test "the first rule that meets decides" {
+	peer_up
+	inside --egress allow:10.9.0.2,80/tcp --egress deny:any -- connect 10.9.0.2
+	assert_output "hello from 10.9.0.1"
+	inside --egress deny:any --egress allow:10.9.0.2,80/tcp -- connect 10.9.0.2
+	assert_has EHOSTUNREACH
+	assert_has "'allow:10.9.0.2,80/tcp' never counts: 'deny:any' stands before it"
+	# A port that is not allowed, though its host is.
+	inside --egress allow:10.9.0.2,80/tcp --egress deny:any -- connect 10.9.0.2 81
+	assert_output EHOSTUNREACH
+	inside -- connect 10.9.0.2 81
+	assert_output ECONNREFUSED
+}
+
+@test "IPv6 has rules of its own" {
+	peer_up
+	inside --egress deny:fd09::/64 -- connect fd09::2
+	assert_output EACCES
+	[[ $run_log == *"tcp [fd09::2]:80 denied by deny:fd09::/64"* ]]
+	inside --egress deny:0.0.0.0/0 -- connect fd09::2
+	assert_output "hello from fd09::1"
+	inside --egress deny:0.0.0.0/0 -- connect 10.9.0.2
+	assert_output EHOSTUNREACH
+}
+
+@test "an IPv4 address written as IPv6 is judged as what it is" {
+	peer_up
+	inside --egress deny:10.9.0.2 -- connect ::ffff:10.9.0.2
+	assert_output EHOSTUNREACH
+	inside --egress deny:10.9.0.3 -- connect ::ffff:10.9.0.2
+	assert_output "hello from 10.9.0.1"
+}
+
+@test "datagrams are denied by the gateway, told by ICMP and logged" {
+	peer_up
+	inside -- datagram 10.9.0.2 7
+	assert_output all
+	inside --egress deny:any,7/udp -- datagram 10.9.0.2 7
+	assert_output EHOSTUNREACH
+	[[ $run_log == *"egress: udp 10.9.0.2:7 denied by deny:any,7/udp"* ]]
+	inside --egress deny:any,7/udp -- datagram fd09::2 7
+	assert_output EACCES
+	inside --egress deny:any,7/tcp -- datagram 10.9.0.2 7
+	assert_output all
+}
+
+@test "ping follows the rules" {
+	probe small
+	in_pod sysctl -qw "net.ipv4.ping_group_range=0 65535"
+	run berth_in_pod run --rm --name "$name" --rootfs "$BERTH_TEST_SMALL:O" --net relay \
+		--egress deny:any,tcp -- ping -c1 -W5 10.9.0.2
+	assert_status 0
+	run berth_in_pod run --rm --name "$name" --rootfs "$BERTH_TEST_SMALL:O" --net relay \
+		--egress deny:any,icmp -- ping -c1 -W2 10.9.0.2
+	assert_status 1
+}
+
+@test "curl and nc see a denial at once, and dig still asks the gateway" {
+	probe tool:curl tool:dig tool:dnsmasq
+	peer_up
+	pod_resolver 10.9.0.2
+	echo "10.1.2.3 db.test" >hosts
+	at_peer dnsmasq --keep-in-foreground --listen-address 10.9.0.2 --bind-interfaces --no-resolv \
+		--no-hosts --addn-hosts="$PWD/hosts" --user=root --group=root --pid-file="$PWD/pid" 3>&- &
+	test_processes+=("$!")
+	wait_until 5 test -e pid
+	run berth_in_pod run --rm --name "$name" --net relay --egress-default deny -- sh -c '
+		dig +short +time=2 +tries=1 db.test
+		dig +short +time=2 +tries=1 +tcp db.test
+		dig +short +time=2 +tries=1 @10.9.0.2 db.test || echo "no server"
+		curl -sS -m 5 http://10.9.0.2/ 2>&1 || echo "curl $?"
+		timeout 5 nc -z 10.9.0.2 80; echo "nc $?"'
+	assert_status 0
+	assert_equal "${lines[0]}" 10.1.2.3
+	assert_equal "${lines[1]}" 10.1.2.3
+	assert_has "no server"
+	assert_has "curl 7"
+	assert_has "nc 1"
+	run berth_in_pod run --rm --name "$name" --net relay --egress-default deny \
+		--egress allow:10.9.0.0/24 -- sh -c '
+		dig +short +time=2 +tries=1 @10.9.0.2 db.test
+		timeout 5 nc -z 10.9.0.2 80; echo "nc $?"'
+	assert_status 0
+	assert_output $'10.1.2.3\nnc 0'
+}
+
+@test "metadata is for who names it, and loopback for nobody" {
+	peer_up 169.254.169.254 fd00:ec2::254
+	in_pod ip route add 169.254.169.254 via 10.9.0.2
+	inside --egress allow:any -- connect 169.254.169.254
+	assert_output EHOSTUNREACH
+	[[ $run_log == *"tcp 169.254.169.254:80 denied, since no rule names this place of metadata"* ]]
+	inside --egress allow:169.254.169.254,80/tcp -- connect 169.254.169.254
+	assert_output "hello from 10.9.0.1"
+	inside -- connect fd00:ec2::254
+	assert_output EACCES
+	inside --egress allow:fd00:ec2::254 -- connect fd00:ec2::254
+	assert_output "hello from fd09::1"
+	run berth_in_pod run --name "$name" --net relay --egress allow:127.0.0.1 -- true
+	assert_status 125
+	assert_has "'allow:127.0.0.1' cannot be allowed"
+}
+
+@test "no minute has more connections than are allowed" {
+	peer_up
+	probe tool:jq
+	run berth_in_pod run --name "$name" --net relay --connections-per-minute 5 -d -- sleep 60
+	assert_status 0
+	run berth_in_pod exec "$name" -- sh -c 'for i in 1 2 3 4 5 6 7; do
+		timeout 2 nc -z 10.9.0.2 80 && echo yes || echo no; done'
+	assert_output $'yes\nyes\nyes\nyes\nyes\nno\nno'
+	[ "$(berth_in_pod inspect "$name" | jq '.[0].network.egress_limited')" -ge 2 ]
+	[ "$(berth_in_pod inspect "$name" | jq '.[0].network.egress_denied')" = 0 ]
+	berth_in_pod rm -f "$name"
+}
+
+@test "denials are counted, and logged no faster than is of use" {
+	probe tool:jq
+	run berth_in_pod run --name "$name" --net relay --egress deny:10.9.0.2 -d -- sleep 600
+	assert_status 0
+	run berth_in_pod exec "$name" -- python3 -c '
+import socket, time
+for port in range(1, 301):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.connect(("10.9.0.2", port))
+    s.send(b"x")
+    s.close()
+    time.sleep(0.001)
+'
+	assert_status 0
+	sleep 2.5
+	counted=$(berth_in_pod inspect "$name" | jq '.[0].network.egress_denied')
+	[ "$counted" -ge 250 ] && [ "$counted" -le 300 ] || fail "$counted denials"
+	berth_in_pod logs "$name" >denials
+	[ "$(grep -c "denied by deny:10.9.0.2" denials)" -ge 20 ]
+	[ "$(grep -c "denied by deny:10.9.0.2" denials)" -le 60 ]
+	# None is lost between the two: what was not told by itself is told as a number.
+	told=$(grep -c "denied by deny:10.9.0.2" denials)
+	more=$(sed -n 's/.*egress: \([0-9]*\) more denied meanwhile/\1/p' denials | paste -sd+ | bc)
+	assert_equal "$((told + more))" "$counted"
+	berth_in_pod rm -f "$name"
+}
+
+@test "a policy's rules come behind those of the options, and start keeps them" {
+	peer_up
+	cat >base.json <<-'END'
+		{ "network": { "uplink": "relay", "egress": [ "deny:10.9.0.0/24" ], "egress_default": "deny" } }
+	END
+	cat >more.json <<-'END'
+		{ "extends": "./base.json", "network": { "egress": [ "allow:10.9.0.2,80/tcp" ] } }
+	END
+	run berth_in_pod run --rm --name "$name" --policy ./base.json -- timeout 5 nc -z 10.9.0.2 80
+	assert_status 1
+	run berth_in_pod run --rm --name "$name" --policy ./more.json -- timeout 5 nc -z 10.9.0.2 80
+	assert_status 0
+	run berth_in_pod run --rm --name "$name" --policy ./base.json --egress allow:10.9.0.2 -- \
+		timeout 5 nc -z 10.9.0.2 80
+	assert_status 0
+	run berth_in_pod plan --name "$name" --policy ./more.json -- true
+	assert_has "egress allow:10.9.0.2,80/tcp deny:10.9.0.0/24 deny:any"
+	assert_has "more.json:1"
+	run "$BERTH" policy diff ./base.json ./more.json
+	assert_has "+ network.egress: 'allow:10.9.0.2,80/tcp'"
+	run "$BERTH" policy diff ./more.json ./base.json
+	assert_has "- network.egress: no longer 'allow:10.9.0.2,80/tcp'"
+	# The words that start says again.
+	run berth_in_pod run --name "$name" --policy ./base.json -- timeout 5 nc -z 10.9.0.2 80
+	assert_status 1
+	run berth_in_pod start "$name"
+	assert_status 0
+	run berth_in_pod wait --exit "$name"
+	assert_output 1
+}
+
+@test "what is no rule is refused with the value and what to write" {
+	run "$BERTH" plan --net relay --egress deny:10.0.0.1/8 -- true
+	assert_status 125
+	assert_has "'deny:10.0.0.1/8' has bits behind its prefix"
+	assert_has "the network is 10.0.0.0/8"
+	run "$BERTH" plan --net relay --egress deny:10.0.0.0/8,99999 -- true
+	assert_status 125
+	assert_has "'deny:10.0.0.0/8,99999' is no egress rule"
+	run "$BERTH" plan --net relay --egress-default maybe -- true
+	assert_status 125
+	assert_has "'maybe' is not allow or deny"
+	run "$BERTH" plan --net relay --connections-per-minute 0 -- true
+	assert_status 125
+	echo '{ "network": { "egress": [ "deny:any", "deny:300.0.0.0/8" ] } }' >bad.json
+	run "$BERTH" policy validate ./bad.json
+	assert_status 125
+	assert_has "bad.json:1:"
+	assert_has "'deny:300.0.0.0/8' is no egress rule"
+}
+
+@test "the pod's own network has no rules, so a policy refuses it" {
+	for option in "--egress deny:any,25" "--egress-default deny" "--connections-per-minute 5"; do
+		# shellcheck disable=SC2086 # two words
+		run "$BERTH" run --rm --name "$name" --net host $option -- true
+		assert_status 125
+		assert_has "${option/ / \'}' with --net host"
+		assert_has "use --net relay"
+	done
+	run "$BERTH" run --rm --name "$name" --net none --egress deny:any -- true
+	assert_status 0
+	assert_has "without a network nothing goes out"
+}
