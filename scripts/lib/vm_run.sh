@@ -107,7 +107,7 @@ vm_lives()
 vm_stop()
 {
 	[ -n "$vm_pid" ] || return 0
-	kill "$vm_pid" 2>/dev/null
+	kill "$vm_pid" 2>/dev/null || true # it ended by itself
 	wait "$vm_pid" 2>/dev/null || true # 143: we ended it
 	vm_pid=
 }
