@@ -17,8 +17,10 @@
 /* The relay answers in microseconds, or something is very wrong. */
 #define ANSWER_MS 5000
 
-/* How often -p auto looks. */
+/* -p auto looks so often, but not for more than a twentieth of the time: root inside may have as
+ * many sockets as he likes. */
 #define LOOK_MS 300
+#define LOOK_SHARE 20
 
 /* The workspace cannot take all ports of the pod. */
 #define AUTOMATIC_MAX 128
@@ -323,21 +325,40 @@ static void follow(struct ports *ports, const struct listener *listener, size_t 
 		ports->changed(ports->ctx);
 }
 
+static int64_t now_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+static int look_in(struct ports *ports, int64_t ns, struct err *err)
+{
+	const struct itimerspec when = { .it_value = { .tv_sec = ns / 1000000000,
+		                                       .tv_nsec = ns % 1000000000 } };
+
+	return timerfd_settime(ports->timer, 0, &when, NULL) < 0
+	               ? err_set(err, errno, "set a timer")
+	               : 0;
+}
+
 static int on_timer(void *ctx, int fd, short revents, struct err *err)
 {
 	struct ports *ports = ctx;
 	struct listener *listener = calloc(LISTENERS_MAX, sizeof(*listener));
+	const int64_t begun = now_ns();
 	struct err ignored = { 0 };
 	uint64_t ticks;
 	size_t n = 0;
 
 	(void)revents;
-	(void)err;
 	if (read(fd, &ticks, sizeof(ticks)) == sizeof(ticks) && listener &&
 	    lookout_listeners(ports->lookout, listener, &n, &ignored) == 0)
 		follow(ports, listener, n);
 	free(listener);
-	return LOOP_GO;
+	return look_in(ports,
+	               LOOK_MS * INT64_C(1000000) + (now_ns() - begun) * LOOK_SHARE, err);
 }
 
 static void stop_following(struct ports *ports)
@@ -349,8 +370,6 @@ static void stop_following(struct ports *ports)
 
 static int start_following(struct ports *ports, struct err *err)
 {
-	const struct itimerspec when = { .it_interval.tv_nsec = LOOK_MS * 1000000L,
-		                         .it_value.tv_nsec = 1000000L };
 	struct listener *listener = calloc(LISTENERS_MAX, sizeof(*listener));
 	size_t n = 0;
 	int r = listener ? lookout_listeners(ports->lookout, listener, &n, err)
@@ -360,8 +379,11 @@ static int start_following(struct ports *ports, struct err *err)
 	if (r < 0)
 		return err_wrap(err, "-p auto");
 	ports->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (ports->timer < 0 || timerfd_settime(ports->timer, 0, &when, NULL) < 0)
+	if (ports->timer < 0)
 		return err_set(err, errno, "set a timer");
+	r = look_in(ports, 1000000, err);
+	if (r < 0)
+		return r;
 	return loop_add(ports->loop, ports->timer, POLLIN, on_timer, ports, err);
 }
 

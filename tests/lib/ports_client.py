@@ -22,7 +22,7 @@ def connect(kind=socket.SOCK_STREAM):
     if own:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(own)
-    sock.connect((host, port))
+    sock.connect(socket.getaddrinfo(host, port, family, kind)[0][4])
     return sock
 
 
@@ -100,6 +100,18 @@ def reset_it():
 def leave():
     connect().close()
     return "done"
+
+
+def stuff():
+    """As much as is taken within two seconds of patience."""
+    sock = connect()
+    sock.settimeout(2)
+    sent = 0
+    try:
+        while True:
+            sent += sock.send(b"x" * 65536)
+    except TimeoutError:
+        return f"stuck after {sent}"
 
 
 def many():

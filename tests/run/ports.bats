@@ -90,6 +90,41 @@ ask()
 	assert_output "from 10.9.0.2 40005"
 }
 
+@test "a pod without IPv6: its ::1 is served by IPv4 inside" {
+	in_pod ip addr del fd09::1/64 dev pod0
+	workspace -p 8080:80 -p 8053:53/udp -- tcp:80@0.0.0.0 udp:53@0.0.0.0
+	for try in "tcp ::1 8080" "udp ::1 8053"; do
+		# shellcheck disable=SC2086 # words
+		ask in_pod $try
+		assert_has "from 198.18.240.1 "
+	done
+	ask at_peer tcp 10.9.0.1 8080 --from 10.9.0.2 40012
+	assert_output "from 10.9.0.2 40012"
+}
+
+@test "clients with link-local addresses are answered" {
+	workspace -p 8080:80 -p 8053:53/udp -- tcp:80 udp:53
+	local address
+	address=$(in_pod ip -6 -o addr show dev pod0 scope link | sed 's|.*inet6 \([^/]*\)/.*|\1|')
+	wait_until 5 has_no_tentative
+	for try in "tcp $address%peer0 8080" "udp $address%peer0 8053"; do
+		# shellcheck disable=SC2086 # words
+		ask at_peer $try
+		assert_has "from fd62:6572:7468::1 "
+	done
+	run berth_in_pod logs "$ws"
+	assert_has "shows inside as the gateway, since it is link-local"
+}
+
+has_no_tentative() { [[ $(in_pod ip -6 addr)$(at_peer ip -6 addr) != *tentative* ]]; }
+
+@test "a server that never reads makes its client wait" {
+	workspace -p 8080:80 -- deaf:80
+	ask at_peer stuff 10.9.0.1 8080
+	[[ $output =~ ^stuck\ after\ ([0-9]+)$ ]] || fail "$output"
+	[ "${BASH_REMATCH[1]}" -lt 40000000 ]
+}
+
 @test "a port at which nobody listens inside is a reset" {
 	workspace -p 8080:80 -- tcp:81
 	ask at_peer tcp 10.9.0.1 8080

@@ -30,6 +30,25 @@ setup()
 	berth rm -f "$name"
 }
 
+@test "a reboot opens published ports again, and those that were added are gone" {
+	probe subids tool:curl
+	mkdir shared
+	berth run --name "$name" --rootfs "$BERTH_TEST_SMALL" -v "$PWD/shared:/mnt" --net relay \
+		-p 127.0.0.1:28200:80 --init none -d -- sh -c 'echo start >>/mnt/starts
+			if [ "$(wc -l </mnt/starts)" -lt 2 ]; then
+				while [ ! -e /mnt/go ]; do sleep 0.1; done; busybox reboot -f; fi
+			exec httpd -f -p 80 -h /mnt'
+	berth port "$name" --add 127.0.0.1:28201:81
+	touch shared/go
+	wait_until 20 sh -c '[ "$(wc -l <shared/starts)" -eq 2 ]'
+	wait_until 20 answers_second
+	run berth port "$name"
+	assert_output "80/tcp -> 127.0.0.1:28200"
+	berth rm -f "$name"
+}
+
+answers_second() { [ "$(curl -s --max-time 2 http://127.0.0.1:28200/starts | wc -l)" = 2 ]; }
+
 @test "one that reboots at once is started once a second, and can be stopped meanwhile" {
 	mkdir shared
 	berth run --name "$name" --rootfs "$BERTH_TEST_SMALL" -v "$PWD/shared:/mnt" \
