@@ -34,7 +34,7 @@ __berth_value()
 	--format)
 		case $2 in
 		plan | check) __berth_reply $'text\njson' "$4" ;;
-		ps) __berth_reply $'table\njson' "$4" ;;
+		ps | stats) __berth_reply $'table\njson' "$4" ;;
 		*) __berth_reply json "$4" ;;
 		esac
 		;;

@@ -25,14 +25,20 @@ int stats_link(const struct nlmsghdr *message, void *stats)
 	struct stats_sum *sum = stats;
 	const struct nlattr *attr;
 
-	if (message->nlmsg_type != RTM_NEWLINK || link->ifi_index != GATEWAY_INDEX)
+	if (message->nlmsg_type != RTM_NEWLINK)
 		return 0;
 	mnl_attr_for_each(attr, message,
 	                  sizeof(*link)) if (mnl_attr_get_type(attr) == IFLA_STATS64)
-	{
 		read_struct(attr, &now, sizeof(now));
-		sum->found = true;
+	/* What leaves it has waited for the rate. */
+	if (link->ifi_index == GATEWAY_IFB_INDEX) {
+		sum->diverted.bytes = now.tx_bytes;
+		sum->diverted.packets = now.tx_packets;
+		sum->is_diverted = true;
 	}
+	if (link->ifi_index != GATEWAY_INDEX)
+		return 0;
+	sum->found = true;
 	sum->way[DOWNLOAD].bytes = now.tx_bytes;
 	sum->way[DOWNLOAD].packets = now.tx_packets;
 	sum->way[DOWNLOAD].drops += now.tx_dropped;
@@ -86,7 +92,8 @@ static int dump(int sock, uint16_t type, size_t body,
 	return netlink_dump(sock, &batch, each, sum, err);
 }
 
-int gateway_stats(int sock, struct way_stats ret[DIRECTIONS], struct err *err)
+int gateway_stats(int sock, struct way_stats ret[DIRECTIONS], bool *ret_diverted,
+                  struct err *err)
 {
 	struct stats_sum sum = { 0 };
 	int r = dump(sock, RTM_GETLINK, sizeof(struct ifinfomsg), stats_link, &sum, err);
@@ -96,7 +103,13 @@ int gateway_stats(int sock, struct way_stats ret[DIRECTIONS], struct err *err)
 		         err);
 	if (r == 0 && !sum.found)
 		r = err_set(err, ENODEV, "find the gateway's interface");
-	if (r == 0)
-		memcpy(ret, sum.way, sizeof(sum.way));
-	return r;
+	if (r < 0)
+		return r;
+	if (sum.is_diverted) {
+		sum.way[UPLOAD].bytes = sum.diverted.bytes;
+		sum.way[UPLOAD].packets = sum.diverted.packets;
+	}
+	memcpy(ret, sum.way, sizeof(sum.way));
+	*ret_diverted = sum.is_diverted;
+	return 0;
 }

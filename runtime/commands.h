@@ -12,7 +12,7 @@
 typedef int command_fn(int argc, char **argv, struct err *err);
 
 command_fn cmd_check, cmd_exec, cmd_inspect, cmd_kill, cmd_logs, cmd_plan, cmd_policy,
-	cmd_port, cmd_ps, cmd_rm, cmd_run, cmd_start, cmd_stop, cmd_unshare, cmd_version,
-	cmd_wait;
+	cmd_port, cmd_ps, cmd_rm, cmd_run, cmd_start, cmd_stats, cmd_stop, cmd_unshare,
+	cmd_update, cmd_version, cmd_wait;
 
 #endif

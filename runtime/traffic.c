@@ -116,12 +116,17 @@ int traffic_numbers(const struct traffic *traffic, struct traffic_numbers *ret,
 	struct traffic_numbers now = { .denied = traffic->denied,
 		                       .limited = traffic->limited };
 	struct timespec at;
+	bool diverted = false;
 	int r = need_gateway(traffic, err);
 
 	if (r == 0)
-		r = gateway_stats(traffic->sock, now.way, err);
+		r = gateway_stats(traffic->sock, now.way, &diverted, err);
 	if (r < 0)
 		return r;
+	if (diverted) {
+		now.way[UPLOAD].bytes += traffic->before.bytes;
+		now.way[UPLOAD].packets += traffic->before.packets;
+	}
 	memcpy(now.rate, traffic->gateway.rate, sizeof(now.rate));
 	(void)clock_gettime(CLOCK_MONOTONIC, &at);
 	now.at_ns = (uint64_t)at.tv_sec * 1000000000 + (uint64_t)at.tv_nsec;
@@ -133,8 +138,12 @@ int traffic_update(struct traffic *traffic, const uint64_t rate[DIRECTIONS],
                    struct err *err)
 {
 	struct gateway gateway = traffic->gateway;
+	struct traffic_numbers now = { 0 };
 	struct err ignored = { 0 };
 	int r = need_gateway(traffic, err);
+
+	if (r == 0 && rate[UPLOAD] && !gateway.rate[UPLOAD])
+		r = traffic_numbers(traffic, &now, err);
 
 	for (int i = 0; r == 0 && i < DIRECTIONS; i++) {
 		if (!rate[i])
@@ -143,6 +152,8 @@ int traffic_update(struct traffic *traffic, const uint64_t rate[DIRECTIONS],
 		r = gateway_shape_by(traffic->sock, &gateway, (enum direction)i, err);
 	}
 	if (r == 0) {
+		if (rate[UPLOAD] && !traffic->gateway.rate[UPLOAD])
+			traffic->before = now.way[UPLOAD];
 		traffic->gateway = gateway;
 		return 0;
 	}

@@ -35,6 +35,7 @@ struct traffic_numbers {
  * @sock:	of NETLINK_ROUTE, made in the gateway by the warden; owned; -EBADF where the
  *		workspace has no network of its own
  * @report:	what the relay denied comes here; owned
+ * @before:	what was uploaded before there was a rate for it
  * @denied, @limited: as told last
  */
 struct traffic {
@@ -44,6 +45,7 @@ struct traffic {
 	struct loop *loop;
 	struct gateway gateway;
 	int sock, report;
+	struct way_stats before;
 	uint64_t denied, limited;
 };
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/fib_rules.h>
+#include <linux/gen_stats.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/pkt_cls.h>
@@ -20,6 +21,7 @@
 #include "netns/link.h"
 #include "netns/qdisc.h"
 #include "netns/route.h"
+#include "netns/stats.h"
 #include "tests/unit/unit.h"
 
 /* The attribute of this type below a header of @offset bytes, which has to be there. */
@@ -276,6 +278,70 @@ static void test_redirect(void **state)
 	}
 }
 
+/* What the kernel says of its counters, made by hand. */
+static struct nlmsghdr *counters_of_link(void *buffer, int index, uint64_t n)
+{
+	const struct rtnl_link_stats64 stats = { .rx_bytes = 10 * n,
+		                                 .rx_packets = n,
+		                                 .rx_dropped = 1,
+		                                 .tx_bytes = 20 * n,
+		                                 .tx_packets = 2 * n,
+		                                 .tx_dropped = 2 };
+	struct nlmsghdr *m = mnl_nlmsg_put_header(buffer);
+	struct ifinfomsg *link;
+
+	m->nlmsg_type = RTM_NEWLINK;
+	link = mnl_nlmsg_put_extra_header(m, sizeof(*link));
+	link->ifi_index = index;
+	mnl_attr_put(m, IFLA_STATS64, sizeof(stats), &stats);
+	return m;
+}
+
+static struct nlmsghdr *counters_of_qdisc(void *buffer, int index, uint32_t parent)
+{
+	const struct gnet_stats_queue queue = { .drops = 5, .overlimits = 7 };
+	struct nlmsghdr *m = mnl_nlmsg_put_header(buffer);
+	struct nlattr *nest;
+	struct tcmsg *tc;
+
+	m->nlmsg_type = RTM_NEWQDISC;
+	tc = mnl_nlmsg_put_extra_header(m, sizeof(*tc));
+	tc->tcm_ifindex = index;
+	tc->tcm_parent = parent;
+	nest = mnl_attr_nest_start(m, TCA_STATS2);
+	mnl_attr_put(m, TCA_STATS_QUEUE, sizeof(queue), &queue);
+	mnl_attr_nest_end(m, nest);
+	return m;
+}
+
+static void test_stats(void **state)
+{
+	_Alignas(NLMSG_ALIGNTO) unsigned char buffer[1024];
+	struct stats_sum sum = { 0 };
+
+	(void)state;
+	(void)stats_link(counters_of_link(buffer, 1, 1000), &sum);
+	assert_false(sum.found);
+	(void)stats_link(counters_of_link(buffer, GATEWAY_INDEX, 3), &sum);
+	assert_true(sum.found);
+	assert_false(sum.is_diverted);
+	(void)stats_link(counters_of_link(buffer, GATEWAY_IFB_INDEX, 1), &sum);
+	assert_true(sum.is_diverted);
+	assert_int_equal(sum.diverted.bytes, 20);
+	assert_int_equal(sum.way[DOWNLOAD].bytes, 60);
+	assert_int_equal(sum.way[DOWNLOAD].packets, 6);
+	assert_int_equal(sum.way[UPLOAD].bytes, 30);
+	/* The root queue of each direction, and no other. */
+	(void)stats_qdisc(counters_of_qdisc(buffer, GATEWAY_INDEX, TC_H_ROOT), &sum);
+	(void)stats_qdisc(counters_of_qdisc(buffer, GATEWAY_INDEX, 0x10001), &sum);
+	(void)stats_qdisc(counters_of_qdisc(buffer, 1, TC_H_ROOT), &sum);
+	assert_int_equal(sum.way[DOWNLOAD].drops, 2 + 5);
+	assert_int_equal(sum.way[DOWNLOAD].delayed, 7);
+	assert_int_equal(sum.way[UPLOAD].drops, 1);
+	(void)stats_qdisc(counters_of_qdisc(buffer, GATEWAY_IFB_INDEX, TC_H_ROOT), &sum);
+	assert_int_equal(sum.way[UPLOAD].drops, 1 + 5);
+}
+
 static void test_overflow(void **state)
 {
 	struct netlink_batch batch;
@@ -416,7 +482,8 @@ int main(void)
 		cmocka_unit_test(test_address),  cmocka_unit_test(test_route),
 		cmocka_unit_test(test_rule),     cmocka_unit_test(test_tbf),
 		cmocka_unit_test(test_redirect), cmocka_unit_test(test_overflow),
-		cmocka_unit_test(test_kernel),   cmocka_unit_test(test_ip),
+		cmocka_unit_test(test_stats),    cmocka_unit_test(test_kernel),
+		cmocka_unit_test(test_ip),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
