@@ -115,6 +115,16 @@ void nft_match_ip(struct nft_rule *rule, bool source, const struct ip *network,
 /* Go on if the destination port lies in this range (TCP and UDP; host byte order). */
 void nft_match_ports(struct nft_rule *rule, uint16_t first, uint16_t last);
 
+/**
+ * nft_match_socket() - Go on if the packet is for a socket of which this is true
+ * @rule:	grows
+ * @key:	NFT_SOCKET_TRANSPARENT, NFT_SOCKET_WILDCARD (Linux 5.14): bound to no address
+ * @value:	0 or 1
+ *
+ * Nowhere without CONFIG_NFT_SOCKET: -ENOENT of the commit.
+ */
+void nft_match_socket(struct nft_rule *rule, uint32_t key, uint8_t value);
+
 /* Count packets and bytes that come this far. */
 void nft_count(struct nft_rule *rule);
 

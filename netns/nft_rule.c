@@ -172,6 +172,17 @@ void nft_match_ports(struct nft_rule *rule, uint16_t first, uint16_t last)
 	compare(rule, NFT_CMP_LTE, &high, sizeof(high));
 }
 
+void nft_match_socket(struct nft_rule *rule, uint32_t key, uint8_t value)
+{
+	struct nftnl_expr *expr = append(rule, "socket");
+
+	if (!expr)
+		return;
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_SOCKET_KEY, key);
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_SOCKET_DREG, NFT_REG_1);
+	compare(rule, NFT_CMP_EQ, &value, sizeof(value));
+}
+
 void nft_count(struct nft_rule *rule)
 {
 	(void)append(rule, "counter");

@@ -16,6 +16,7 @@
 
 #define HOLD "hold"
 #define DIVERT "divert"
+#define ANSWERS "answers"
 /* Neighbour solicitation and advertisement (RFC 4861); routers inside teach us nothing. */
 #define ND_FIRST 135
 #define ND_LAST 136
@@ -191,6 +192,10 @@ static void divert(struct netlink_batch *batch, const struct relay_config *confi
 	struct nft_rule rule;
 
 	ask_policy(batch, config, IPPROTO_TCP, MARK_STANDS);
+	rule = from_workspace(config, DIVERT);
+	nft_match_l4proto(&rule, IPPROTO_UDP);
+	nft_jump(&rule, ANSWERS);
+	nft_add_rule(batch, &rule, "look for answers");
 	ask_policy(batch, config, IPPROTO_UDP, 0);
 	rule = nft_rule(RELAY_TABLE, DIVERT);
 	nft_match_mark(&rule, MARK_STANDS);
@@ -253,8 +258,11 @@ void relay_rules(struct netlink_batch *batch, const struct relay_config *config,
 		                                 .priority = -140,
 		                                 .policy = NF_ACCEPT };
 
+	static const struct nft_chain answers = { .table = RELAY_TABLE, .name = ANSWERS };
+
 	nft_begin(batch);
 	nft_add_table(batch, RELAY_TABLE);
+	nft_add_chain(batch, &answers);
 	/* Two: what the queue lets through goes on with the next base chain. */
 	nft_add_chain(batch, &first);
 	nft_add_chain(batch, &second);
@@ -265,6 +273,27 @@ void relay_rules(struct netlink_batch *batch, const struct relay_config *config,
 	nft_end(batch);
 }
 
+/*
+ * What answers a client of a published UDP port was not begun by the workspace, so no policy
+ * judges it. The relay's sockets for such clients are the only transparent ones with an address.
+ * Kernels that cannot tell judge it.
+ */
+static void let_answers_pass(int sock)
+{
+	struct nft_rule rule = nft_rule(RELAY_TABLE, ANSWERS);
+	struct netlink_batch batch;
+	struct err ignored = { 0 };
+
+	netlink_batch_init(&batch);
+	nft_begin(&batch);
+	nft_match_socket(&rule, NFT_SOCKET_WILDCARD, 0);
+	nft_match_socket(&rule, NFT_SOCKET_TRANSPARENT, 1);
+	nft_verdict(&rule, NF_ACCEPT);
+	nft_add_rule(&batch, &rule, "let answers pass");
+	nft_end(&batch);
+	(void)netlink_commit(sock, &batch, &ignored);
+}
+
 /* More than one transaction; nothing comes from the workspace yet. */
 static int install_policy(int sock, const struct relay_config *config, struct err *err)
 {
@@ -273,6 +302,7 @@ static int install_policy(int sock, const struct relay_config *config, struct er
 	bool more = true;
 	int r = 0;
 
+	let_answers_pass(sock);
 	netlink_batch_init(&batch);
 	while (r == 0 && more) {
 		more = egress_rules(&batch, &config->egress, &cursor);

@@ -46,6 +46,8 @@ def udp():
             return sock.recv(65536).decode().strip()
         except TimeoutError:
             pass
+        except OSError as error:
+            return f"error {error.errno}"
     return "silence"
 
 

@@ -90,6 +90,25 @@ ask()
 	assert_output "from 10.9.0.2 40005"
 }
 
+@test "an egress policy says where the workspace begins something, not whom it answers" {
+	workspace -p 8080:80 -p 8053:53/udp --egress-default deny -- tcp:80 udp:53
+	for host in 10.9.0.1 fd09::1; do
+		ask at_peer tcp $host 8080
+		assert_has "from "
+		ask at_peer udp $host 8053
+		assert_has "from "
+	done
+	serve peer.log at_peer python3 ports_server.py udp:53 udp:40013
+	run berth_in_pod exec "$ws" -- python3 /tests/ports_client.py udp 10.9.0.2 53
+	[[ $output != *from* ]] || fail "$output"
+	# Neither to the client of a published port, from another port than that.
+	ask at_peer udp 10.9.0.1 8053 --from 10.9.0.2 40014
+	assert_output "from 10.9.0.2 40014"
+	serve other.log at_peer python3 ports_server.py udp:40014
+	run berth_in_pod exec "$ws" -- python3 /tests/ports_client.py udp 10.9.0.2 40014
+	[[ $output != *from* ]] || fail "$output"
+}
+
 @test "a pod without IPv6: its ::1 is served by IPv4 inside" {
 	in_pod ip addr del fd09::1/64 dev pod0
 	workspace -p 8080:80 -p 8053:53/udp -- tcp:80@0.0.0.0 udp:53@0.0.0.0
