@@ -4,6 +4,7 @@
 
 #include "commands.h"
 #include "options.h"
+#include "policy_audit.h"
 #include "policy_diff.h"
 #include "run.h"
 
@@ -155,13 +156,15 @@ static const struct verb {
 	int min, max;
 	const char *about;
 	size_t options_n;
+	int (*own)(int argc, char **argv, struct err *err); /* reads its options itself */
 } verbs[] = {
-	{ "list", list, "", 0, 0, "List the profiles that come with berth, and for whom they are.", 0 },
-	{ "validate", validate, "POLICY...", 1, 1000, "Read policies and try every value; say what is wrong, and where.", 0 },
-	{ "show", show, "POLICY", 1, 1, "Print a policy with all that it extends, and where each value is from.", 1 },
-	{ "explain", explain, "POLICY [KEY]", 1, 2, "Tell in plain words what a policy does, or one key of it.", 0 },
-	{ "diff", diff, "POLICY POLICY", 2, 2, "Print what the second one allows more (+), less (-), or otherwise (~).\nThe exit status is 1 where it allows more.", 0 },
-	{ "schema", schema, "", 0, 0, "Print the JSON Schema of a policy.", 0 },
+	{ "list", list, "", 0, 0, "List the profiles that come with berth, and for whom they are.", 0, NULL },
+	{ "validate", validate, "POLICY...", 1, 1000, "Read policies and try every value; say what is wrong, and where.", 0, NULL },
+	{ "show", show, "POLICY", 1, 1, "Print a policy with all that it extends, and where each value is from.", 1, NULL },
+	{ "explain", explain, "POLICY [KEY]", 1, 2, "Tell in plain words what a policy does, or one key of it.", 0, NULL },
+	{ "diff", diff, "POLICY POLICY", 2, 2, "Print what the second one allows more (+), less (-), or otherwise (~).\nThe exit status is 1 where it allows more.", 0, NULL },
+	{ "audit", NULL, "[POLICY|MANIFEST...]", 0, 0, "Audit policies, Kubernetes manifests and workspaces by rules.", 0, policy_audit_main },
+	{ "schema", schema, "", 0, 0, "Print the JSON Schema of a policy.", 0, NULL },
 };
 /* clang-format on */
 #define VERBS_N (sizeof(verbs) / sizeof(verbs[0]))
@@ -200,6 +203,8 @@ static int run_verb(const struct verb *verb, int argc, char **argv, struct err *
 
 	(void)snprintf(name, sizeof(name), "policy %s", verb->name);
 	argv[0] = name;
+	if (verb->own)
+		return verb->own(argc, argv, err);
 	first = options_parse(&options, &request, argc, argv, err);
 	if (first == OPTIONS_HELP)
 		return 0;

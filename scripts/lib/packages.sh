@@ -4,6 +4,7 @@
 packages_build=(
 	autoconf autoconf-archive automake gcc libc6-dev make pkg-config
 	libcap-dev libcgroup-dev libmnl-dev libnftnl-dev libseccomp-dev libyajl-dev
+	libyaml-dev
 )
 packages_run=(uidmap util-linux)
 packages_rootfs=(debian-archive-keyring mmdebstrap)

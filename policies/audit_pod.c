@@ -1,0 +1,540 @@
+#include <string.h>
+#include <strings.h>
+
+#include "audit_internal.h"
+#include "base/nearest.h"
+
+bool audit_is(const struct yaml_value *map, const char *key, bool value)
+{
+	const struct yaml_value *v = yaml_get(map, key);
+
+	return v && v->type == YAML_BOOL && v->boolean == value;
+}
+
+const char *audit_scalar(const struct yaml_value *map, const char *key)
+{
+	const struct yaml_value *v = yaml_get(map, key);
+
+	return v && v->text && v->type != YAML_NULL ? v->text : NULL;
+}
+
+/* The path of a key of the pod. */
+static const char *at_pod(const struct audit_subject *s, const char *key)
+{
+	return audit_text(s, "%s.%s", s->pod_path, key);
+}
+
+/* "key: text", cut. */
+static const char *shown(const struct audit_subject *s, const struct yaml_value *v)
+{
+	if (!v->text)
+		return audit_text(s, "%s is %s", v->key ? v->key : "it",
+		                  yaml_type_name[v->type]);
+	return v->key ? audit_text(s, "%.60s: %.120s", v->key, v->text)
+	              : audit_text(s, "%.120s", v->text);
+}
+
+void audit_pod_true(const struct audit_subject *s)
+{
+	const struct yaml_value *v = yaml_get(s->pod, s->rule->arg);
+
+	if (audit_is(s->pod, s->rule->arg, true))
+		audit_report(s, v, at_pod(s, s->rule->arg), shown(s, v));
+}
+
+void audit_pod_host_users(const struct audit_subject *s)
+{
+	const struct yaml_value *v = yaml_get(s->pod, "hostUsers");
+
+	if (!s->mapped)
+		audit_report(s, v ? v : s->pod, at_pod(s, "hostUsers"),
+		             v ? shown(s, v) : "hostUsers is not set, which is true");
+}
+
+void audit_pod_token(const struct audit_subject *s)
+{
+	const struct yaml_value *v = yaml_get(s->pod, "automountServiceAccountToken");
+
+	if (!audit_is(s->pod, "automountServiceAccountToken", false))
+		audit_report(s, v ? v : s->pod, at_pod(s, "automountServiceAccountToken"),
+		             v ? shown(s, v)
+		               : "automountServiceAccountToken is not set, which is true "
+		                 "unless the service account says otherwise");
+}
+
+/* Calls @report for each volume that has a member @key, with its path up to that. */
+static void each_volume(const struct audit_subject *s, const char *key,
+                        void (*report)(const struct audit_subject *s,
+                                       const struct yaml_value *source, const char *path))
+{
+	const struct yaml_value *list = yaml_get(s->pod, "volumes");
+	size_t i = 0;
+
+	for (const struct yaml_value *v = list ? list->first : NULL; v;
+	     v = v->next, i++) {
+		const struct yaml_value *source = yaml_get(v, key);
+
+		if (source)
+			report(s, source,
+			       audit_text(s, "%s.volumes[%zu].%s", s->pod_path, i, key));
+	}
+}
+
+enum host_path { HOST_OTHER, HOST_SYSTEM, HOST_SOCKET };
+
+static enum host_path kind_of(const struct audit_subject *s, const char *text)
+{
+	const char *path = audit_clean_path(s->audit->arena, text);
+
+	if (audit_runtime_socket(path))
+		return HOST_SOCKET;
+	return audit_system_path(path) ? HOST_SYSTEM : HOST_OTHER;
+}
+
+static void report_host_path(const struct audit_subject *s,
+                             const struct yaml_value *source, const char *path,
+                             enum host_path kind)
+{
+	const struct yaml_value *v = yaml_get(source, "path");
+	const char *text = audit_scalar(source, "path");
+
+	if (kind_of(s, text ? text : "") == kind)
+		audit_report(s, v ? v : source, audit_text(s, "%s.path", path),
+		             v ? shown(s, v) : "hostPath");
+}
+
+static void other_path(const struct audit_subject *s, const struct yaml_value *source,
+                       const char *path)
+{
+	report_host_path(s, source, path, HOST_OTHER);
+}
+
+static void system_path(const struct audit_subject *s, const struct yaml_value *source,
+                        const char *path)
+{
+	report_host_path(s, source, path, HOST_SYSTEM);
+}
+
+static void socket_path(const struct audit_subject *s, const struct yaml_value *source,
+                        const char *path)
+{
+	report_host_path(s, source, path, HOST_SOCKET);
+}
+
+void audit_pod_host_path(const struct audit_subject *s)
+{
+	each_volume(s, "hostPath", other_path);
+}
+
+void audit_pod_system_path(const struct audit_subject *s)
+{
+	each_volume(s, "hostPath", system_path);
+}
+
+void audit_pod_socket(const struct audit_subject *s)
+{
+	each_volume(s, "hostPath", socket_path);
+}
+
+static void git_repo(const struct audit_subject *s, const struct yaml_value *source,
+                     const char *path)
+{
+	audit_report(s, source, path, "gitRepo");
+}
+
+void audit_pod_git_repo(const struct audit_subject *s)
+{
+	each_volume(s, "gitRepo", git_repo);
+}
+
+static void memory_volume(const struct audit_subject *s, const struct yaml_value *source,
+                          const char *path)
+{
+	const char *medium = audit_scalar(source, "medium");
+
+	if (medium && !strcmp(medium, "Memory") && !audit_scalar(source, "sizeLimit"))
+		audit_report(s, yaml_get(source, "medium"),
+		             audit_text(s, "%s.sizeLimit", path),
+		             "medium: Memory without sizeLimit");
+}
+
+void audit_pod_memory_volume(const struct audit_subject *s)
+{
+	each_volume(s, "emptyDir", memory_volume);
+}
+
+static void token_volume(const struct audit_subject *s, const struct yaml_value *source,
+                         const char *path)
+{
+	const struct yaml_value *list = yaml_get(source, "sources");
+	size_t i = 0;
+
+	for (const struct yaml_value *v = list ? list->first : NULL; v;
+	     v = v->next, i++) {
+		const struct yaml_value *token = yaml_get(v, "serviceAccountToken");
+
+		/* One for another audience opens nothing of the cluster. */
+		if (token && !audit_scalar(token, "audience"))
+			audit_report(s, token,
+			             audit_text(s, "%s.sources[%zu].serviceAccountToken",
+			                        path, i),
+			             "a token for the API server");
+	}
+}
+
+void audit_pod_token_volume(const struct audit_subject *s)
+{
+	each_volume(s, "projected", token_volume);
+}
+
+void audit_pod_sysctl(const struct audit_subject *s)
+{
+	static const char *const safe[] = {
+		"kernel.shm_rmid_forced",           "net.ipv4.ip_local_port_range",
+		"net.ipv4.ip_local_reserved_ports", "net.ipv4.ip_unprivileged_port_start",
+		"net.ipv4.ping_group_range",        "net.ipv4.tcp_fin_timeout",
+		"net.ipv4.tcp_keepalive_intvl",     "net.ipv4.tcp_keepalive_probes",
+		"net.ipv4.tcp_keepalive_time",      "net.ipv4.tcp_rmem",
+		"net.ipv4.tcp_syncookies",          "net.ipv4.tcp_wmem",
+	};
+	const struct yaml_value *list =
+		yaml_get(yaml_get(s->pod, "securityContext"), "sysctls");
+	size_t i = 0;
+
+	for (const struct yaml_value *v = list ? list->first : NULL; v;
+	     v = v->next, i++) {
+		const char *name = audit_scalar(v, "name");
+		bool known = !name;
+
+		for (size_t j = 0; !known && j < sizeof(safe) / sizeof(safe[0]); j++)
+			known = !strcmp(safe[j], name);
+		if (!known)
+			audit_report(s, yaml_get(v, "name"),
+			             audit_text(s, "%s.securityContext.sysctls[%zu].name",
+			                        s->pod_path, i),
+			             shown(s, yaml_get(v, "name")));
+	}
+}
+
+static void selinux(const struct audit_subject *s, const struct yaml_value *holder,
+                    const char *path)
+{
+	static const char *const types[] = { "", "container_t", "container_init_t",
+		                             "container_kvm_t", "container_engine_t" };
+	static const char *const keys[] = { "user", "role", "type" };
+	const struct yaml_value *options =
+		yaml_get(yaml_get(holder, "securityContext"), "seLinuxOptions");
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		const char *value = audit_scalar(options, keys[i]);
+		bool good = !value || !*value;
+
+		for (size_t j = 0;
+		     !good && i == 2 && j < sizeof(types) / sizeof(types[0]); j++)
+			good = !strcmp(types[j], value);
+		if (!good)
+			audit_report(s, yaml_get(options, keys[i]),
+			             audit_text(s, "%s.securityContext.seLinuxOptions.%s",
+			                        path, keys[i]),
+			             shown(s, yaml_get(options, keys[i])));
+	}
+}
+
+void audit_pod_selinux(const struct audit_subject *s)
+{
+	selinux(s, s->pod, s->pod_path);
+}
+
+void audit_container_selinux(const struct audit_subject *s)
+{
+	selinux(s, s->container, s->path);
+}
+
+static void windows(const struct audit_subject *s, const struct yaml_value *holder,
+                    const char *path)
+{
+	const struct yaml_value *options =
+		yaml_get(yaml_get(holder, "securityContext"), "windowsOptions");
+
+	if (audit_is(options, "hostProcess", true))
+		audit_report(s, yaml_get(options, "hostProcess"),
+		             audit_text(s,
+		                        "%s.securityContext.windowsOptions.hostProcess",
+		                        path),
+		             "hostProcess: true");
+}
+
+void audit_pod_windows(const struct audit_subject *s)
+{
+	windows(s, s->pod, s->pod_path);
+}
+
+void audit_container_windows(const struct audit_subject *s)
+{
+	windows(s, s->container, s->path);
+}
+
+void audit_pod_priority(const struct audit_subject *s)
+{
+	const char *name = audit_scalar(s->pod, "priorityClassName");
+	const char *space = audit_scalar(yaml_get(s->owner, "metadata"), "namespace");
+
+	if (name && !strncmp(name, "system-", 7) &&
+	    !(space && !strcmp(space, "kube-system")))
+		audit_report(s, yaml_get(s->pod, "priorityClassName"),
+		             at_pod(s, "priorityClassName"),
+		             shown(s, yaml_get(s->pod, "priorityClassName")));
+}
+
+void audit_pod_toleration(const struct audit_subject *s)
+{
+	const struct yaml_value *list = yaml_get(s->pod, "tolerations");
+	size_t i = 0;
+
+	for (const struct yaml_value *v = list ? list->first : NULL; v;
+	     v = v->next, i++) {
+		const char *key = audit_scalar(v, "key");
+		const char *operator= audit_scalar(v, "operator");
+
+		if ((!key || !*key) && operator&& !strcmp(operator, "Exists"))
+			audit_report(
+				s, v,
+				audit_text(s, "%s.tolerations[%zu]", s->pod_path, i),
+				"operator: Exists without a key tolerates every taint");
+	}
+}
+
+void audit_pod_node_name(const struct audit_subject *s)
+{
+	const struct yaml_value *v = yaml_get(s->pod, "nodeName");
+	const char *name = audit_scalar(s->pod, "nodeName");
+
+	if (name && *name)
+		audit_report(s, v, at_pod(s, "nodeName"), shown(s, v));
+}
+
+static bool is_zero(const struct yaml_value *v)
+{
+	return v && v->type == YAML_INT && !strcmp(v->text, "0");
+}
+
+void audit_pod_groups(const struct audit_subject *s)
+{
+	const struct yaml_value *security = yaml_get(s->pod, "securityContext");
+	const struct yaml_value *list = yaml_get(security, "supplementalGroups");
+	const struct yaml_value *fs_group = yaml_get(security, "fsGroup");
+	size_t i = 0;
+
+	for (const struct yaml_value *v = list ? list->first : NULL; v; v = v->next, i++)
+		if (is_zero(v))
+			audit_report(
+				s, v,
+				audit_text(s,
+			                   "%s.securityContext.supplementalGroups[%zu]",
+			                   s->pod_path, i),
+				"group 0");
+	if (is_zero(fs_group))
+		audit_report(s, fs_group, at_pod(s, "securityContext.fsGroup"),
+		             "fsGroup: 0");
+}
+
+void audit_pod_namespace(const struct audit_subject *s)
+{
+	const struct yaml_value *v =
+		yaml_get(yaml_get(s->owner, "metadata"), "namespace");
+
+	if (v && v->text && !strcmp(v->text, "default"))
+		audit_report(s, v, "metadata.namespace", shown(s, v));
+}
+
+/* Types */
+
+struct typed {
+	const char *in; /* member of the pod or container, NULL for itself */
+	const char *key;
+	enum yaml_type type;
+};
+
+static void check_types(const struct audit_subject *s, const struct yaml_value *holder,
+                        const char *path, const struct typed *typed, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct yaml_value *map =
+			typed[i].in ? yaml_get(holder, typed[i].in) : holder;
+		const struct yaml_value *v = yaml_get(map, typed[i].key);
+
+		if (!v || v->type == YAML_NULL || v->type == typed[i].type)
+			continue;
+		audit_report(s, v,
+		             typed[i].in ? audit_text(s, "%s.%s.%s", path, typed[i].in,
+		                                      typed[i].key)
+		                         : audit_text(s, "%s.%s", path, typed[i].key),
+		             v->text ? audit_text(s, "'%.60s' is %s, not %s", v->text,
+		                                  yaml_type_name[v->type],
+		                                  yaml_type_name[typed[i].type])
+		                     : audit_text(s, "%s, not %s",
+		                                  yaml_type_name[v->type],
+		                                  yaml_type_name[typed[i].type]));
+	}
+}
+
+void audit_pod_types(const struct audit_subject *s)
+{
+	static const struct typed typed[] = {
+		{ NULL, "hostNetwork", YAML_BOOL },
+		{ NULL, "hostPID", YAML_BOOL },
+		{ NULL, "hostIPC", YAML_BOOL },
+		{ NULL, "hostUsers", YAML_BOOL },
+		{ NULL, "automountServiceAccountToken", YAML_BOOL },
+		{ NULL, "shareProcessNamespace", YAML_BOOL },
+		{ NULL, "securityContext", YAML_MAP },
+		{ NULL, "volumes", YAML_LIST },
+		{ "securityContext", "runAsNonRoot", YAML_BOOL },
+		{ "securityContext", "runAsUser", YAML_INT },
+		{ "securityContext", "runAsGroup", YAML_INT },
+		{ "securityContext", "fsGroup", YAML_INT },
+		{ "securityContext", "seccompProfile", YAML_MAP },
+		{ "securityContext", "appArmorProfile", YAML_MAP },
+	};
+
+	check_types(s, s->pod, s->pod_path, typed, sizeof(typed) / sizeof(typed[0]));
+}
+
+void audit_container_types(const struct audit_subject *s)
+{
+	static const struct typed typed[] = {
+		{ NULL, "image", YAML_STRING },
+		{ NULL, "securityContext", YAML_MAP },
+		{ NULL, "env", YAML_LIST },
+		{ NULL, "resources", YAML_MAP },
+		{ "securityContext", "privileged", YAML_BOOL },
+		{ "securityContext", "allowPrivilegeEscalation", YAML_BOOL },
+		{ "securityContext", "readOnlyRootFilesystem", YAML_BOOL },
+		{ "securityContext", "runAsNonRoot", YAML_BOOL },
+		{ "securityContext", "runAsUser", YAML_INT },
+		{ "securityContext", "runAsGroup", YAML_INT },
+		{ "securityContext", "capabilities", YAML_MAP },
+		{ "securityContext", "seccompProfile", YAML_MAP },
+		{ "securityContext", "appArmorProfile", YAML_MAP },
+	};
+	const struct yaml_value *env = yaml_get(s->container, "env");
+	size_t i = 0;
+
+	check_types(s, s->container, s->path, typed, sizeof(typed) / sizeof(typed[0]));
+	for (const struct yaml_value *v = env ? env->first : NULL; v; v = v->next, i++) {
+		const struct yaml_value *value = yaml_get(v, "value");
+
+		if (value && value->type != YAML_STRING && value->type != YAML_NULL)
+			audit_report(s, value,
+			             audit_text(s, "%s.env[%zu].value", s->path, i),
+			             audit_text(s, "%s, not a string",
+			                        yaml_type_name[value->type]));
+	}
+}
+
+/* Fields */
+
+enum fields { POD_FIELDS, POD_SECURITY, CONTAINER_FIELDS, CONTAINER_SECURITY, FIELDS_N };
+
+/* Of Kubernetes 1.34; each with a blank before and behind. */
+static const char *const known_fields[FIELDS_N] = {
+	[POD_FIELDS] =
+		" activeDeadlineSeconds affinity automountServiceAccountToken containers "
+		"dnsConfig dnsPolicy enableServiceLinks ephemeralContainers hostAliases "
+		"hostIPC hostNetwork hostPID hostUsers hostname hostnameOverride "
+		"imagePullSecrets initContainers nodeName nodeSelector os overhead "
+		"preemptionPolicy priority priorityClassName readinessGates "
+		"resourceClaims resources restartPolicy runtimeClassName schedulerName "
+		"schedulingGates securityContext serviceAccount serviceAccountName "
+		"setHostnameAsFQDN shareProcessNamespace subdomain "
+		"terminationGracePeriodSeconds tolerations topologySpreadConstraints "
+		"volumes ",
+	[POD_SECURITY] =
+		" appArmorProfile fsGroup fsGroupChangePolicy runAsGroup runAsNonRoot "
+		"runAsUser seLinuxChangePolicy seLinuxOptions seccompProfile "
+		"supplementalGroups supplementalGroupsPolicy sysctls windowsOptions ",
+	[CONTAINER_FIELDS] =
+		" args command env envFrom image imagePullPolicy lifecycle livenessProbe "
+		"name ports readinessProbe resizePolicy resources restartPolicy "
+		"restartPolicyRules securityContext startupProbe stdin stdinOnce "
+		"targetContainerName terminationMessagePath terminationMessagePolicy tty "
+		"volumeDevices volumeMounts workingDir ",
+	[CONTAINER_SECURITY] =
+		" allowPrivilegeEscalation appArmorProfile capabilities cgroupOptions "
+		"privileged procMount readOnlyRootFilesystem runAsGroup runAsNonRoot "
+		"runAsUser seLinuxOptions seccompProfile windowsOptions ",
+};
+
+static bool is_known(enum fields fields, const char *key)
+{
+	size_t len = strlen(key);
+
+	for (const char *at = known_fields[fields]; (at = strstr(at + 1, key));)
+		if (at[-1] == ' ' && at[len] == ' ')
+			return true;
+	return false;
+}
+
+/* The nearest of them, in @buf, "" for none. */
+static void near_field(enum fields fields, const char *key, char *buf, size_t size)
+{
+	struct nearest near;
+	char word[64];
+
+	*buf = '\0';
+	nearest_begin(&near, key);
+	for (const char *at = known_fields[fields]; at[1];) {
+		size_t len = strcspn(++at, " ");
+
+		(void)snprintf(word, sizeof(word), "%.*s", (int)len, at);
+		near.ret = NULL;
+		nearest_try(&near, word);
+		if (near.ret)
+			(void)snprintf(buf, size, "%s", word);
+		at += len;
+	}
+}
+
+/* A misspelt or misplaced field; one that is merely new is none of ours. */
+static void check_fields(const struct audit_subject *s, const struct yaml_value *map,
+                         const char *path, enum fields fields)
+{
+	static const char *const place[FIELDS_N] = { "the pod's spec",
+		                                     "the pod's securityContext",
+		                                     "a container",
+		                                     "a container's securityContext" };
+
+	if (!map || map->type != YAML_MAP)
+		return;
+	for (const struct yaml_value *v = map->first; v; v = v->next) {
+		const char *detail = NULL;
+		char near[64];
+
+		if (v->merge || strlen(v->key) > 60 || is_known(fields, v->key))
+			continue;
+		near_field(fields, v->key, near, sizeof(near));
+		if (*near)
+			detail = audit_text(s, "no field '%s', did you mean '%s'?",
+			                    v->key, near);
+		for (int i = 0; i < FIELDS_N && !detail; i++)
+			if (is_known((enum fields)i, v->key))
+				detail = audit_text(s, "'%s' is a field of %s", v->key,
+				                    place[i]);
+		if (detail)
+			audit_report(s, v, audit_text(s, "%s.%s", path, v->key), detail);
+	}
+}
+
+void audit_pod_fields(const struct audit_subject *s)
+{
+	check_fields(s, s->pod, s->pod_path, POD_FIELDS);
+	check_fields(s, yaml_get(s->pod, "securityContext"), at_pod(s, "securityContext"),
+	             POD_SECURITY);
+}
+
+void audit_container_fields(const struct audit_subject *s)
+{
+	check_fields(s, s->container, s->path, CONTAINER_FIELDS);
+	check_fields(s, yaml_get(s->container, "securityContext"),
+	             audit_text(s, "%s.securityContext", s->path), CONTAINER_SECURITY);
+}
