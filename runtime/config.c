@@ -227,7 +227,7 @@ static const struct option run_options[] = {
 	{ "policy",            0,   "FILE|PROFILE", "what is allowed and limited; options come on top", set_text, FIELD(policy) },
 	{ "rootfs",            0,   "host|DIR", "root file system; DIR:O keeps DIR as it is (host)", set_text, FIELD(rootfs) },
 	{ "init",              0,   "MODE",     "auto, systemd, berth or none (auto)", set_init, FIELD(init) },
-	{ "net",               0,   "MODE",     "auto, relay, host or none (none)", set_net, FIELD(net) },
+	{ "net",               0,   "MODE",     "auto, relay, host or none (auto)", set_net, FIELD(net) },
 	{ "rate-down",         0,   "RATE",     "download rate: 100mbit, 2gbit, 10MB (bytes a second)", set_rate, FIELD(rate_down) },
 	{ "rate-up",           0,   "RATE",     "upload rate", set_rate, FIELD(rate_up) },
 	{ "publish",           'p', "[IP:]OUT:IN[/udp]|auto", "lead a port of the pod, or all that listens, inside", add_publish, 0 },
@@ -399,6 +399,7 @@ static void words_init(struct words *words, struct arena *arena)
 	*words = (struct words){ .arena = arena,
 		                 .config = {
 					 .connections_per_minute = LIMIT_UNSET,
+					 .net = NET_AUTO,
 					 .watches = LIMIT_UNSET,
 					 .inotify_instances = LIMIT_UNSET,
 					 .stop_timeout_s = LIMIT_UNSET,

@@ -162,9 +162,30 @@ static const struct plan_case {
 #undef OS
 };
 
+/* What comes before the options. A pod whose network was not looked at gets none. */
+static size_t first_words(const struct plan_case *c, const char *ret[5])
+{
+	bool net = c->facts->net;
+
+	for (size_t i = 0; c->option[i]; i++)
+		net |= !strcmp(c->option[i], "--net") ||
+		       !strcmp(c->option[i], "--policy");
+	ret[0] = "plan";
+	ret[1] = "--name";
+	ret[2] = "ws";
+	ret[3] = "--net";
+	ret[4] = "none";
+	return net ? 3 : 5;
+}
+
 static void print_command_line(const struct plan_case *c, FILE *out)
 {
-	(void)fprintf(out, "$ berth plan --name ws");
+	const char *first[5];
+	size_t n = first_words(c, first);
+
+	(void)fprintf(out, "$ berth");
+	for (size_t i = 0; i < n; i++)
+		(void)fprintf(out, " %s", first[i]);
 	for (size_t i = 0; c->option[i]; i++)
 		(void)fprintf(out, strpbrk(c->option[i], " $;") ? " '%s'" : " %s",
 		              c->option[i]);
@@ -191,16 +212,16 @@ struct parsed {
 
 static void parse(const struct plan_case *c, struct parsed *ret)
 {
+	const char *first[5];
 	char **argv;
 	int argc = 0;
 
 	*ret = (struct parsed){ 0 };
-	argv = arena_alloc(&ret->arena, (WORDS_MAX + 4) * sizeof(*argv));
+	argv = arena_alloc(&ret->arena, (WORDS_MAX + 6) * sizeof(*argv));
 	if (!argv)
 		abort();
-	argv[argc++] = (char *)arena_dup(&ret->arena, "plan");
-	argv[argc++] = (char *)arena_dup(&ret->arena, "--name");
-	argv[argc++] = (char *)arena_dup(&ret->arena, "ws");
+	for (size_t i = 0, n = first_words(c, first); i < n; i++)
+		argv[argc++] = (char *)arena_dup(&ret->arena, first[i]);
 	for (size_t i = 0; c->option[i]; i++)
 		argv[argc++] = (char *)arena_dup(&ret->arena, c->option[i]);
 	ret->r = config_parse(argc, argv, &ret->arena, &ret->config, &ret->json,

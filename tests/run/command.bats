@@ -102,6 +102,7 @@ small_run() { berth run --rm --name "$(new_name)" --rootfs "$small" "$@"; }
 # background ARG...: small_run in the background; $pid is berth's own, $! what to wait for.
 background()
 {
+	rm -f said pid # of the call before
 	# shellcheck disable=SC2016 # for the inner shell
 	in_cgroup sh -c 'echo $$ >pid; exec "$@"' sh "$BERTH" run --rm --name "$(new_name)" \
 		--rootfs "$small" "$@" >said 3>&- &
@@ -483,9 +484,9 @@ host_in_a_pod()
 	assert_output ""
 }
 
-@test "the network is loopback alone, and it works" {
+@test "with --net none the network is loopback alone, and it works" {
 	# shellcheck disable=SC2016 # for the shell inside
-	run small_run -- sh -c 'ls /sys/class/net
+	run small_run --net none -- sh -c 'ls /sys/class/net
 		nc -l -p 7 -e echo answered & for i in $(seq 50); do nc 127.0.0.1 7 </dev/null 2>/dev/null && exit; sleep 0.1; done; exit 1'
 	assert_output $'lo\nanswered'
 }
