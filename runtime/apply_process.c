@@ -207,23 +207,29 @@ int apply_ucount(struct launch *launch, const struct step *step, struct err *err
 
 int apply_rlimit(struct launch *launch, const struct step *step, struct err *err)
 {
-	struct rlimit limit;
+	const int resource = budget_rlimit(step->target);
+	struct rlimit limit, *before;
 	uint64_t value;
 
+	if (resource < 0)
+		return err_set(err, EINVAL, "the limit '%s'", step->target);
+	before = &launch->rlimit[resource];
 	if (!strcmp(step->value, "restore"))
-		limit = launch->nproc;
+		limit = *before;
 	else {
-		if (number_parse(step->value, 1, UINT32_MAX, &value, err) < 0 ||
-		    getrlimit(RLIMIT_NPROC, &launch->nproc) < 0)
+		if (number_parse(step->value, 0, INT64_MAX, &value, err) < 0 ||
+		    getrlimit((__rlimit_resource_t)resource, before) < 0)
 			return err->code ? -err->code
-			                 : err_set(err, errno, "read RLIMIT_NPROC");
+			                 : err_set(err, errno, "read the limit '%s'",
+			                           step->target);
 		/* A new user namespace takes its maker's soft limit as its own maximum
 		 * (kernel/user_namespace.c, create_user_ns()). */
-		limit = launch->nproc;
+		limit = *before;
 		limit.rlim_cur = value < limit.rlim_max ? value : limit.rlim_max;
 	}
-	if (prlimit(0, RLIMIT_NPROC, &limit, NULL) < 0)
-		return err_set(err, errno, "set RLIMIT_NPROC to %s", step->value);
+	if (prlimit(0, (__rlimit_resource_t)resource, &limit, NULL) < 0)
+		return err_set(err, errno, "set the limit '%s' to %s", step->target,
+		               step->value);
 	return 0;
 }
 

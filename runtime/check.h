@@ -169,7 +169,7 @@ struct check_limit {
 };
 
 /* Those of the knob table, and the budgets of file watchers. */
-#define CHECK_LIMITS_N (KNOB_N + 2)
+#define CHECK_LIMITS_N (KNOB_N + BUDGET_N)
 
 /**
  * struct report - What check found

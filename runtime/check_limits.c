@@ -49,30 +49,37 @@ static struct check_limit by_cgroup(const struct facts *facts, const struct idma
 	return ret;
 }
 
+static struct check_limit by_budget(enum budget budget,
+                                    const struct check_result *ucounts, bool pod,
+                                    struct arena *arena)
+{
+	const bool file = budget_info[budget].file;
+	const bool holds = ucounts->outcome == OUTCOME_YES ||
+	                   (!file && ucounts->outcome == OUTCOME_NO);
+
+	return (struct check_limit){
+		.name = budget_info[budget].name,
+		.enforced = holds,
+		.by = holds ? file ? "/proc/sys/user of the first level"
+		                   : "a resource limit of the first level"
+		      : ucounts->outcome == OUTCOME_NO
+		              ? "/proc/sys/user cannot be written"
+		              : "there is no user namespace",
+		.remedy = file && ucounts->outcome == OUTCOME_NO
+		                  ? check_remedy(CHECK_UCOUNTS, ucounts, pod, arena)
+		                  : NULL,
+	};
+}
+
 void check_limits(const struct facts *facts, const struct idmap *outer,
                   const struct check_result *result, const char *controllers, bool pod,
                   struct arena *arena, struct check_limit *ret)
 {
-	static const char *const budgets[] = { "watches", "inotify-instances" };
 	const struct check_result *ucounts = &result[CHECK_UCOUNTS];
 	size_t n = 0;
 
 	for (enum knob knob = 0; knob < KNOB_N; knob++)
 		ret[n++] = by_cgroup(facts, outer, result, pod, arena, knob, controllers);
-	for (size_t i = 0; i < sizeof(budgets) / sizeof(budgets[0]); i++) {
-		bool holds = ucounts->outcome == OUTCOME_YES;
-
-		ret[n++] = (struct check_limit){
-			.name = budgets[i],
-			.enforced = holds,
-			.by = holds ? "/proc/sys/user of the first level"
-			      : ucounts->outcome == OUTCOME_NO
-			              ? "/proc/sys/user cannot be written"
-			              : "there is no user namespace",
-			.remedy =
-				ucounts->outcome == OUTCOME_NO
-					? check_remedy(CHECK_UCOUNTS, ucounts, pod, arena)
-					: NULL,
-		};
-	}
+	for (enum budget i = 0; i < BUDGET_N; i++)
+		ret[n++] = by_budget(i, ucounts, pod, arena);
 }

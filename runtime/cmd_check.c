@@ -54,10 +54,8 @@ static int parse(int argc, char **argv, struct arguments *ret, struct err *err)
 int cmd_check(int argc, char **argv, struct err *err)
 {
 	/* Nothing of the root but that it is there: its files do not matter here. */
-	const struct config config = {
+	struct config config = {
 		.rootfs = "/",
-		.watches = LIMIT_UNSET,
-		.inotify_instances = LIMIT_UNSET,
 	};
 	struct arguments arguments = { .required = TIER_D };
 	cleanup_arena struct arena arena = { 0 };
@@ -67,6 +65,8 @@ int cmd_check(int argc, char **argv, struct err *err)
 
 	if (r != 0)
 		return r == OPTIONS_HELP ? 0 : r;
+	for (size_t i = 0; i < BUDGET_N; i++)
+		config.budget[i] = LIMIT_UNSET;
 	r = probe(&config, &arena, &facts, err);
 	if (r == 0)
 		probe_cgroup1(&arena, &facts);

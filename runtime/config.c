@@ -15,7 +15,7 @@
 
 #define LIST_MAX 256
 #define ORIGINS_MAX 1024
-#define LIMITS_MAX 60 /* with watches and instances they are PLAN_LIMITS_MAX at most */
+#define LIMITS_MAX 60 /* PLAN_LIMITS_MAX has room for the budgets, too */
 
 /* What the setters fill in; config_parse() makes the config of it. */
 struct words {
@@ -109,9 +109,19 @@ static int set_per_minute(void *field, const char *value, struct err *err)
 	return number_parse(value, 1, EGRESS_PER_MINUTE_MAX, field, err);
 }
 
-static int set_limit(void *field, const char *value, struct err *err)
+static int set_budget(void *field, const char *value, struct err *err)
 {
-	return number_parse(value, 1, UINT32_MAX, field, err);
+	return number_parse(value, 1, INT32_MAX, field, err);
+}
+
+static int set_from_zero(void *field, const char *value, struct err *err)
+{
+	return number_parse(value, 0, INT32_MAX, field, err);
+}
+
+static int set_bytes(void *field, const char *value, struct err *err)
+{
+	return size_parse(value, 0, INT64_MAX, field, err);
 }
 
 static int set_seconds(void *field, const char *value, struct err *err)
@@ -194,20 +204,11 @@ static int set_knob(void *field, const char *value, struct err *err)
 	return 0;
 }
 
-/* What may stand behind --best-effort besides the knobs. */
-static const char *const other_limits[] = { "watches", "inotify-instances" };
-#define OTHER_LIMITS_N (sizeof(other_limits) / sizeof(other_limits[0]))
-
 static int set_best_effort(void *field, const char *value, struct err *err)
 {
 	for (const char *p = value;; p++) {
 		size_t len = strcspn(p, ",");
-		bool known = knob_find(p, len) < KNOB_N;
-
-		for (size_t i = 0; i < OTHER_LIMITS_N; i++)
-			known |= strlen(other_limits[i]) == len &&
-			         !strncmp(p, other_limits[i], len);
-		if (!known) {
+		if (knob_find(p, len) == KNOB_N && !budget_known(p, len)) {
 			(void)err_set(err, EINVAL, "'%.*s' is no limit", (int)len, p);
 			return err_hint(err, "limits are named as their options, "
 			                     "without dashes: cpus,memory");
@@ -242,10 +243,8 @@ static const struct option run_options[] = {
 	{ "workdir",           'w', "DIR",      "start in this directory (/)", set_text, FIELD(workdir) },
 	{ "hostname",          0,   "NAME",     "host name inside (the workspace's name)", set_text, FIELD(hostname) },
 };
-/* Here come the knobs, cgroups/knobs.c. */
+/* Here come the knobs, cgroups/knobs.c, and the budgets, budget.c. */
 static const struct option more_options[] = {
-	{ "watches",           0,   "N",        "inotify watches, all of the workspace together", set_limit, FIELD(watches) },
-	{ "inotify-instances", 0,   "N",        "inotify instances, all of the workspace together", set_limit, FIELD(inotify_instances) },
 	{ "best-effort",       0,   "LIST",   "limits that may be missing: cpus,memory", set_best_effort, FIELD(best_effort) },
 	{ "state",             0,   "DIR",      "keep upper layers in DIR/NAME instead of memory", set_text, FIELD(state) },
 	{ "stop-timeout",      0,   "SECONDS",  "from the polite signal to SIGKILL (10; systemd 90)", set_seconds, FIELD(stop_timeout_s) },
@@ -258,7 +257,8 @@ static const struct option more_options[] = {
 /* clang-format on */
 #define RUN_OPTIONS_N (sizeof(run_options) / sizeof(run_options[0]))
 #define MORE_OPTIONS_N (sizeof(more_options) / sizeof(more_options[0]))
-#define OPTIONS_N (RUN_OPTIONS_N + KNOB_N + MORE_OPTIONS_N)
+#define BUDGETS_AT (RUN_OPTIONS_N + KNOB_N)
+#define OPTIONS_N (BUDGETS_AT + BUDGET_N + MORE_OPTIONS_N)
 
 static void all_options(struct option row[OPTIONS_N])
 {
@@ -271,7 +271,17 @@ static void all_options(struct option row[OPTIONS_N])
 			.set = set_knob,
 			.offset = offsetof(struct words, slot) + i * sizeof(struct slot),
 		};
-	memcpy(row + RUN_OPTIONS_N + KNOB_N, more_options, sizeof(more_options));
+	for (size_t i = 0; i < BUDGET_N; i++)
+		row[BUDGETS_AT + i] = (struct option){
+			.name = budget_info[i].name,
+			.arg = budget_info[i].arg,
+			.help = budget_info[i].help,
+			.set = budget_info[i].bytes ? set_bytes
+			       : budget_info[i].min ? set_budget
+			                            : set_from_zero,
+			.offset = FIELD(budget) + i * sizeof(uint64_t),
+		};
+	memcpy(row + BUDGETS_AT + BUDGET_N, more_options, sizeof(more_options));
 }
 
 /* A list that a setter collected, as long as it has to be. */
@@ -400,10 +410,10 @@ static void words_init(struct words *words, struct arena *arena)
 		                 .config = {
 					 .connections_per_minute = LIMIT_UNSET,
 					 .net = NET_AUTO,
-					 .watches = LIMIT_UNSET,
-					 .inotify_instances = LIMIT_UNSET,
 					 .stop_timeout_s = LIMIT_UNSET,
 				 } };
+	for (size_t i = 0; i < BUDGET_N; i++)
+		words->config.budget[i] = LIMIT_UNSET;
 	for (size_t i = 0; i < KNOB_N; i++)
 		words->slot[i] = (struct slot){ .knob = (enum knob)i, .words = words };
 }

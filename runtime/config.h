@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "budget.h"
 #include "cgroups/knobs.h"
 #include "netns/publish.h"
 
@@ -72,8 +73,7 @@ struct origin {
  * @env:		"K=V" each
  * @command:		NULL-terminated, or NULL where none was given
  * @limit:		what the workspace's group is to hold, in the order given
- * @watches:		inotify watches, LIMIT_UNSET or a number
- * @inotify_instances:	LIMIT_UNSET or a number
+ * @budget:		LIMIT_UNSET or a number
  * @policy:		as given to --policy, NULL for none
  * @origin:		of each value that was given, in the order given; with @policy only
  * @best_effort:	names of limits, "cpus,memory", that may be missing; NULL: none
@@ -107,7 +107,7 @@ struct config {
 	const char *policy;
 	const struct origin *origin;
 	size_t origin_n;
-	uint64_t watches, inotify_instances;
+	uint64_t budget[BUDGET_N];
 	uint64_t stop_timeout_s;
 	bool detach, remove, interactive, tty;
 };

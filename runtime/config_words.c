@@ -29,8 +29,6 @@ const char *const *config_words(const struct config *c, struct arena *arena,
 		uint64_t value;
 	} numbers[] = {
 		{ "--connections-per-minute", c->connections_per_minute },
-		{ "--watches", c->watches },
-		{ "--inotify-instances", c->inotify_instances },
 		{ "--stop-timeout", c->stop_timeout_s },
 	};
 	const struct {
@@ -49,10 +47,11 @@ const char *const *config_words(const struct config *c, struct arena *arena,
 
 	while (c->command && c->command[command_n])
 		command_n++;
-	word = arena_alloc(arena, (2 * (texts_n + numbers_n + c->limit_n + c->volume_n +
-	                                c->env_n + c->publish_n + c->egress_n) +
-	                           flags_n + command_n + 3) *
-	                                  sizeof(*word));
+	word = arena_alloc(arena,
+	                   (2 * (texts_n + numbers_n + BUDGET_N + c->limit_n +
+	                         c->volume_n + c->env_n + c->publish_n + c->egress_n) +
+	                    flags_n + command_n + 3) *
+	                           sizeof(*word));
 	if (!word)
 		return NULL;
 	word[n++] = "run";
@@ -70,6 +69,11 @@ const char *const *config_words(const struct config *c, struct arena *arena,
 		word[n++] = "--egress";
 		word[n++] = c->egress[i];
 	}
+	for (size_t i = 0; i < BUDGET_N; i++)
+		if (c->budget[i] != LIMIT_UNSET) {
+			word[n++] = arena_printf(arena, "--%s", budget_info[i].name);
+			word[n++] = arena_printf(arena, "%" PRIu64, c->budget[i]);
+		}
 	for (size_t i = 0; i < c->limit_n; i++) {
 		word[n++] = arena_printf(arena, "--%s", knob_info[c->limit[i].knob].name);
 		word[n++] = c->limit[i].text;

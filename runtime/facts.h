@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "budget.h"
 #include "cgroups/detect.h"
 #include "cgroups/v1.h"
 #include "idmap.h"
@@ -104,7 +105,7 @@ struct root_fact {
  * @ucounts_read_only:	/proc/sys/user is
  * @oom_score_adj:	our own
  * @user_manager:	systemd --user (or the system manager, for root) answers
- * @node_watches, @node_instances: the node's own /proc/sys/user values
+ * @node_budget:	what the node allows of those that were asked for
  * @nproc_hard:		RLIMIT_NPROC, UINT64_MAX where unlimited
  * @mount, @mount_n:	the mount table
  * @cgroup:		our own group
@@ -126,7 +127,7 @@ struct facts {
 	bool proc_masked, sys_masked, sys_read_only, ucounts_read_only;
 	int oom_score_adj;
 	bool user_manager;
-	uint64_t node_watches, node_instances, nproc_hard;
+	uint64_t node_budget[BUDGET_N], nproc_hard;
 	const struct mount_fact *mount;
 	size_t mount_n;
 	struct cgroup_facts cgroup;

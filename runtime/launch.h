@@ -34,7 +34,7 @@
  * @proc:	the pod's /proc, O_PATH
  * @root:	the workspace's root, O_PATH
  * @store:	where upper layers and volumes lie
- * @nproc:	RLIMIT_NPROC as it was
+ * @rlimit:	those that are lowered, as they were
  * @init:	the warden's child
  * @relay_pid:	likewise, once it serves; 0 without one
  * @relay:	the warden's end of the pair with the relay, by which it asks for sockets
@@ -68,7 +68,7 @@ struct launch {
 	struct ports *ports;
 
 	int proc, root, store;
-	struct rlimit nproc;
+	struct rlimit rlimit[RLIM_NLIMITS];
 	pid_t init, relay_pid;
 	int relay;
 	int report[2], counters;

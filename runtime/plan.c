@@ -71,21 +71,55 @@ static void plan_warden_birth(struct plan *plan)
 	s->via = plan->by_helper ? "newuidmap" : "write";
 }
 
+/*
+ * What L1 counts of the launch's own namespaces, which the workspace gets on top: all
+ * of L2's, and those of L1 itself where the user who made them is its root.
+ */
+static uint64_t own_namespaces(const struct plan *plan, enum budget budget)
+{
+	const struct budget_info *info = &budget_info[budget];
+
+	if (budget == BUDGET_NET_NS && plan->net != NET_RELAY)
+		return plan->net == NET_NONE;
+	return info->own + (info->above && !plan->become_root);
+}
+
+static int plan_budget(struct plan *plan, const struct config *config,
+                       const struct facts *facts, enum budget budget, struct err *err)
+{
+	const struct budget_info *info = &budget_info[budget];
+	const uint64_t want = config->budget[budget];
+	const char *text = arena_printf(&plan->arena, "%" PRIu64, want), *value;
+	struct step *s;
+
+	if (want > facts->node_budget[budget]) {
+		(void)err_set(err, ERANGE, "--%s %" PRIu64 ": this node allows %" PRIu64,
+		              info->name, want, facts->node_budget[budget]);
+		return err_hint(err, "ask for at most that, or raise it: %s%s",
+		                info->file ? "/proc/sys/user/" : "prlimit --",
+		                info->file ? info->file : info->limit);
+	}
+	if (!info->file) /* plan_init_birth() lowers it */
+		return 0;
+	if (facts->ucounts_read_only)
+		return plan_unenforced(plan, config, info->name, text,
+		                       "/proc/sys/user is read-only here",
+		                       "set procMount: Unmasked (with hostUsers: "
+		                       "false) in the pod",
+		                       err);
+	value = arena_printf(&plan->arena, "%" PRIu64,
+	                     want + own_namespaces(plan, budget));
+	s = plan_add(plan, ACTOR_WARDEN, STEP_UCOUNT, info->why);
+	s->target = info->file;
+	s->value = value;
+	plan_enforced(plan, info->name, text,
+	              arena_printf(&plan->arena, "%s = %s", info->file, value));
+	return 0;
+}
+
 static int plan_budgets(struct plan *plan, const struct config *config,
                         const struct facts *facts, struct err *err)
 {
-	const struct {
-		const char *option, *file, *why;
-		uint64_t want, node;
-	} budgets[] = {
-		{ "--watches", "max_inotify_watches",
-		  "all watchers inside share this number, whatever their user or "
-		  "container",
-		  config->watches, facts->node_watches },
-		{ "--inotify-instances", "max_inotify_instances",
-		  "all inotify instances inside share this number",
-		  config->inotify_instances, facts->node_instances },
-	};
 	const struct limit *pids = config_limit(config, KNOB_PIDS);
 
 	if (pids && pids->number > facts->nproc_hard) {
@@ -96,38 +130,10 @@ static int plan_budgets(struct plan *plan, const struct config *config,
 			err, "ask for at most that, or raise RLIMIT_NPROC (ulimit -Hu)");
 		return err_step(err, "rlimit");
 	}
-	for (size_t i = 0; i < sizeof(budgets) / sizeof(budgets[0]); i++) {
-		const char *text;
-		struct step *s;
-
-		if (budgets[i].want == LIMIT_UNSET)
-			continue;
-		if (budgets[i].want > budgets[i].node) {
-			(void)err_set(
-				err, ERANGE, "%s %" PRIu64 ": this node allows %" PRIu64,
-				budgets[i].option, budgets[i].want, budgets[i].node);
-			(void)err_hint(err,
-			               "ask for at most that, or raise fs.inotify on the "
-			               "node");
-			return err_step(err, "ucount");
-		}
-		text = arena_printf(&plan->arena, "%" PRIu64, budgets[i].want);
-		if (facts->ucounts_read_only) {
-			if (plan_unenforced(plan, config, budgets[i].option + 2, text,
-			                    "/proc/sys/user is read-only here",
-			                    "set procMount: Unmasked (with hostUsers: "
-			                    "false) in the pod",
-			                    err) < 0)
-				return err_step(err, "ucount");
-			continue;
-		}
-		s = plan_add(plan, ACTOR_WARDEN, STEP_UCOUNT, budgets[i].why);
-		s->target = budgets[i].file;
-		s->value = text;
-		plan_enforced(
-			plan, budgets[i].option + 2, text,
-			arena_printf(&plan->arena, "%s = %s", budgets[i].file, text));
-	}
+	for (enum budget i = 0; i < BUDGET_N; i++)
+		if (config->budget[i] != LIMIT_UNSET &&
+		    plan_budget(plan, config, facts, i, err) < 0)
+			return err_step(err, budget_info[i].file ? "ucount" : "rlimit");
 	return 0;
 }
 
@@ -226,11 +232,10 @@ static uint64_t nproc(const struct plan *plan, const struct facts *facts,
 	return pids->number;
 }
 
-static void plan_init_birth(struct plan *plan, const struct config *config,
-                            const struct facts *facts)
+/* What holds all of L2 is the soft limit that it is made under. */
+static void plan_lower_limits(struct plan *plan, const struct config *config,
+                              const struct facts *facts)
 {
-	bool into = plan->cgroup && facts->clone3 && !plan->become_root;
-	bool joins = plan->cgroup1 || (plan->cgroup && !into);
 	const struct limit *pids = config_limit(config, KNOB_PIDS);
 	struct step *s;
 
@@ -247,6 +252,44 @@ static void plan_init_birth(struct plan *plan, const struct config *config,
 		s->value =
 			arena_printf(&plan->arena, "%" PRIu64, nproc(plan, facts, pids));
 	}
+	for (size_t i = 0; i < BUDGET_N; i++) {
+		const struct budget_info *info = &budget_info[i];
+		const char *text;
+
+		if (info->file || config->budget[i] == LIMIT_UNSET)
+			continue;
+		text = arena_printf(&plan->arena, "%" PRIu64, config->budget[i]);
+		s = plan_add(plan, ACTOR_WARDEN, STEP_RLIMIT, info->why);
+		s->target = info->limit;
+		s->value = text;
+		plan_enforced(plan, info->name, text,
+		              arena_printf(&plan->arena, "%s = %s", info->limit, text));
+	}
+}
+
+static void plan_restore_limits(struct plan *plan)
+{
+	for (size_t i = 0, n = plan->n; i < n; i++) {
+		const char *limit = plan->step[i].target;
+		struct step *s;
+
+		if (plan->step[i].kind != STEP_RLIMIT)
+			continue;
+		s = plan_add(plan, ACTOR_WARDEN, STEP_RLIMIT,
+		             "the warden itself is not meant");
+		s->target = limit;
+		s->value = "restore";
+	}
+}
+
+static void plan_init_birth(struct plan *plan, const struct config *config,
+                            const struct facts *facts)
+{
+	bool into = plan->cgroup && facts->clone3 && !plan->become_root;
+	bool joins = plan->cgroup1 || (plan->cgroup && !into);
+	struct step *s;
+
+	plan_lower_limits(plan, config, facts);
 	s = plan_add(plan, ACTOR_WARDEN, STEP_SPAWN,
 	             "the workspace; the kernel takes its time for it while we mount");
 	s->target = actor_name[ACTOR_INIT];
@@ -256,12 +299,7 @@ static void plan_init_birth(struct plan *plan, const struct config *config,
 	if (!joins)
 		s->flags |= NS_BIT(NS_CGROUP);
 	s->number = into;
-	if (pids) {
-		s = plan_add(plan, ACTOR_WARDEN, STEP_RLIMIT,
-		             "the warden itself is not meant");
-		s->target = "nproc";
-		s->value = "restore";
-	}
+	plan_restore_limits(plan);
 	s = plan_add(plan, ACTOR_WARDEN, STEP_MAP, "the same IDs as in the level above");
 	s->target = actor_name[ACTOR_INIT];
 	s->value = idmap_text(&plan->arena, &plan->inner_uid);

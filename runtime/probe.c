@@ -528,11 +528,35 @@ int probe_ids(struct arena *arena, struct facts *ret, struct err *err)
 	return 0;
 }
 
+static uint64_t hard_limit(int resource)
+{
+	struct rlimit limit;
+
+	return getrlimit((__rlimit_resource_t)resource, &limit) == 0 &&
+	                       limit.rlim_max != RLIM_INFINITY
+	               ? limit.rlim_max
+	               : UINT64_MAX;
+}
+
+static void probe_budgets(const struct config *config, struct arena *arena,
+                          struct facts *facts)
+{
+	for (size_t i = 0; i < BUDGET_N; i++) {
+		const struct budget_info *info = &budget_info[i];
+
+		if (config->budget[i] == LIMIT_UNSET)
+			continue;
+		facts->node_budget[i] =
+			info->file ? kernel_number(arena_printf(
+					     arena, "/proc/sys/user/%s", info->file))
+				   : hard_limit(info->rlimit);
+	}
+}
+
 int probe(const struct config *config, struct arena *arena, struct facts *ret,
           struct err *err)
 {
 	struct facts facts = { 0 };
-	struct rlimit nproc;
 	int r;
 
 	r = probe_mounts(arena, &facts, err);
@@ -555,15 +579,8 @@ int probe(const struct config *config, struct arena *arena, struct facts *ret,
 	facts.oom_score_adj = (int)kernel_number("/proc/self/oom_score_adj");
 	if (!facts.cgroup.ours)
 		facts.user_manager = scope_available();
-	if (config->watches != LIMIT_UNSET)
-		facts.node_watches = kernel_number("/proc/sys/user/max_inotify_watches");
-	if (config->inotify_instances != LIMIT_UNSET)
-		facts.node_instances =
-			kernel_number("/proc/sys/user/max_inotify_instances");
-	facts.nproc_hard =
-		getrlimit(RLIMIT_NPROC, &nproc) == 0 && nproc.rlim_max != RLIM_INFINITY
-			? nproc.rlim_max
-			: UINT64_MAX;
+	probe_budgets(config, arena, &facts);
+	facts.nproc_hard = hard_limit(RLIMIT_NPROC);
 	for (size_t i = 0; i < KERNEL_FILES_N; i++)
 		if (faccessat(AT_FDCWD, kernel_files[i].path, F_OK,
 		              AT_SYMLINK_NOFOLLOW) == 0)

@@ -49,6 +49,53 @@ inside()
 	assert_output 30
 }
 
+# More namespaces of a kind than --KIND-namespaces says, at a time, as root inside.
+@test "no more namespaces can be nested than each option says, and root inside cannot raise that" {
+	probe debian
+	for kind in user:-Urf pid:-pf mount:-mf net:-nf ipc:-if uts:-uf cgroup:-Cf; do
+		for net in none auto; do
+			run --separate-stderr berth run --rm --name "$(new_name)" --net "$net" \
+				--rootfs "$BERTH_TEST_ROOTFS:O" "--${kind%:*}-namespaces" 2 -- sh -c '
+				for f in /proc/sys/user/max_*_namespaces; do echo 1000 >$f; done
+				two="unshare $0 unshare $0"
+				$two true && echo two
+				$two unshare $0 true || echo not three' "${kind#*:}"
+			assert_output $'two\nnot three'
+			# shellcheck disable=SC2154 # run sets it
+			assert_equal "$stderr" "unshare: unshare failed: No space left on device"
+		done
+	done
+	run -0 berth run --rm --name "$(new_name)" --rootfs "$BERTH_TEST_ROOTFS:O" --user-namespaces 0 -- \
+		sh -c 'unshare -U true 2>/dev/null || unshare -m echo own kinds only'
+	assert_output "own kinds only"
+}
+
+# perl, since only that is in each Debian: as many as the kernel gives, then what it says.
+takes='
+	$SIG{RTMIN} = sub {}; $| = 1;
+	use POSIX; POSIX::sigprocmask(SIG_BLOCK, POSIX::SigSet->new(40));
+	my %take = (
+		fanotify => sub { syscall(300, 0x200, 0) },
+		signals  => sub { my $info = pack "iiix116", 40, 0, -1; syscall(129, 0 + $$, 40, $info) },
+		queues   => sub { my $n = "q" . $i; syscall(240, $n, 0x42, 0600, 0) } );
+	for ($i = 0; $i < 500 && $take{$ARGV[0]}->() >= 0; $i++) {}
+	print "$i ", $! + 0, "\n";'
+
+@test "the budgets of fanotify groups, queued signals and message queues hold, and a neighbour keeps his" {
+	probe debian
+	for budget in "fanotify --fanotify-groups 20 20 24" "signals --pending-signals 50 50 11" \
+		"queues --message-queues 200k 2 24"; do
+		read -r what option value want errno <<<"$budget"
+		run -0 berth run --rm --name "$(new_name)" --rootfs "$BERTH_TEST_ROOTFS:O" \
+			"$option" "$value" -- bash -c 'ulimit -i "$(ulimit -H -i)" -q "$(ulimit -H -q)"
+			echo 1000 >/proc/sys/user/max_fanotify_groups; exec perl -e "$0" "$1"' "$takes" "$what"
+		assert_output "$want $errno"
+		run -0 berth run --rm --name "$(new_name)" --rootfs "$BERTH_TEST_ROOTFS:O" -- \
+			perl -e "$takes" "$what"
+		[ "${output% *}" -gt "$want" ] || fail "without $option: $output"
+	done
+}
+
 @test "the budget of processes holds for root and for other users inside" {
 	inside --pids 60 -- sh -c 'ulimit -u unlimited 2>/dev/null
 		n=0; for i in $(seq 200); do sleep 30 & done 2>/dev/null; ls /proc | grep -c "^[0-9]"'

@@ -43,10 +43,12 @@ static const struct source_fact sources[] = {
 /* None of --io's is there. */
 static const struct device_fact devices[16];
 
-#define COMMON                                                           \
-	.clone3 = true, .nproc_hard = UINT64_MAX, .node_watches = 65536, \
-	.node_instances = 128, .source = sources, .device = devices,     \
-	.kernel_files = ALL_KERNEL_FILES,                                \
+#define COMMON                                                                       \
+	.clone3 = true, .nproc_hard = UINT64_MAX,                                    \
+	.node_budget = { [BUDGET_WATCHES] = 65536, [BUDGET_INOTIFY_INSTANCES] = 128, \
+		         [BUDGET_USER_NS] = 63000, [BUDGET_PID_NS] = 63000,          \
+		         [BUDGET_SIGNALS] = 96000, [BUDGET_QUEUES] = 819200 },       \
+	.source = sources, .device = devices, .kernel_files = ALL_KERNEL_FILES,      \
 	.root = { 1, 2, "/sbin/init", 1000, true, true }
 
 /* An ordinary user, logged in, in a group that is not delegated to anybody. */

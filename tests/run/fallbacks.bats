@@ -18,7 +18,7 @@ without()
 {
 	ASAN_OPTIONS=detect_leaks=0 run in_cgroup unshare --map-auto --map-root-user -m \
 		"$BERTH_TEST_WITHOUT" -n "$@" -- "$BERTH" run --rm -i --name "$name" \
-		--rootfs "$BERTH_TEST_SMALL:O" -- \
+		--net none --rootfs "$BERTH_TEST_SMALL:O" -- \
 		sh -c 'echo works; ls /proc/self/fd | wc -l; cat /proc/self/cgroup; echo end' </dev/null
 }
 

@@ -214,18 +214,18 @@ seen_mounts()
 }
 
 @test "mounts: exactly these" {
-	run small_run -- cat /proc/self/mountinfo
+	run small_run --net none -- cat /proc/self/mountinfo
 	assert_status 0
 	output=$(seen_mounts <<<"$output")
 	assert_lines "$(expected_mounts rw)"
-	run small_run -i -- cat /proc/self/mountinfo
+	run small_run -i --net none -- cat /proc/self/mountinfo
 	output=$(seen_mounts <<<"$output")
 	assert_lines "$(expected_mounts rw group)"
 }
 
 @test "mounts: volumes are the only difference" {
 	mkdir dir
-	run small_run -v "$PWD/dir:/mnt:ro" -v "$PWD/dir:/home/dev" -- cat /proc/self/mountinfo
+	run small_run --net none -v "$PWD/dir:/mnt:ro" -v "$PWD/dir:/home/dev" -- cat /proc/self/mountinfo
 	output=$(seen_mounts <<<"$output")
 	assert_lines "$(expected_mounts rw)
 /home/dev $(stat -f -c %T . | sed 's#ext2/ext3#ext4#') rw,nosuid,nodev /dir

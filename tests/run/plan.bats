@@ -13,7 +13,7 @@ setup()
 
 traced=clone,clone3,fork,vfork,unshare,setns,mount,umount2,pivot_root,move_mount,open_tree
 traced+=,fsopen,fsconfig,fsmount,fspick,mount_setattr,sethostname,setdomainname,prlimit64
-traced+=,setrlimit,openat,openat2,write,mkdirat,mkdir,symlinkat,memfd_create,execve,seccomp,bind,ioctl,sendmsg
+traced+=,setrlimit,openat,openat2,write,mkdirat,mkdir,symlinkat,memfd_create,execve,seccomp,bind,ioctl,sendmsg,sendto,socket
 
 # What the sanitizers do by themselves is in no plan.
 quiet=detect_leaks=0:disable_coredump=0
@@ -22,7 +22,7 @@ quiet=detect_leaks=0:disable_coredump=0
 # strace, and what it does is not ours to prove.
 as_pod_root() { in_cgroup unshare --map-auto --map-root-user -m "$@"; }
 
-# trace_launch INJECT OPTION...: plan.json and trace of one launch.
+# trace_launch INJECT OPTION...: plan.json and trace of one launch; no network but by OPTION.
 trace_launch()
 {
 	local inject=$1
@@ -30,9 +30,9 @@ trace_launch()
 	shift
 	ASAN_OPTIONS=$quiet as_pod_root strace -f ${inject:+"--inject=$inject"} \
 		-o plan.trace -e "trace=${traced}" \
-		"$BERTH" plan --format json "$@" >plan.json
+		"$BERTH" plan --format json --net none "$@" >plan.json
 	ASAN_OPTIONS=$quiet as_pod_root strace -f -y -s 300 \
-		${inject:+"--inject=$inject"} -o trace -e "trace=${traced}" "$BERTH" run "$@" </dev/null
+		${inject:+"--inject=$inject"} -o trace -e "trace=${traced}" "$BERTH" run --net none "$@" </dev/null
 }
 
 prove() { python3 "$BATS_TEST_DIRNAME/plan_proof.py" plan.json trace; }
@@ -65,6 +65,12 @@ prove() { python3 "$BATS_TEST_DIRNAME/plan_proof.py" plan.json trace; }
 	prove
 }
 
+@test "a network of its own, with rates" {
+	trace_launch "" --name "$name" --rm --net relay --rate-down 10mbit --rate-up 20mbit \
+		--rootfs "$BERTH_TEST_SMALL" -- /bin/true
+	prove
+}
+
 @test "clone3 hidden: the group is joined after birth, and the plan says so" {
 	trace_launch clone3:error=ENOSYS --name "$name" --rm -i --rootfs "$BERTH_TEST_SMALL" \
 		-- /bin/true
@@ -75,7 +81,8 @@ prove() { python3 "$BATS_TEST_DIRNAME/plan_proof.py" plan.json trace; }
 }
 
 @test "the proof fails without any one of the plan's lines, and with a foreign call" {
-	trace_launch "" --name "$name" --rm --pids 100 --rootfs "$BERTH_TEST_SMALL" -- /bin/true
+	trace_launch "" --name "$name" --rm --pids 100 --net relay --rate-up 9mbit --pending-signals 99 \
+		--rootfs "$BERTH_TEST_SMALL" -- /bin/true
 	prove
 	cat >mutate.py <<-'END'
 	import json, subprocess, sys

@@ -32,12 +32,17 @@ class Call:
             number, pid, name, args, result
 
     def __str__(self):
-        return f"line {self.number}: {self.name}({self.args}) = {self.result}"
+        return f"line {self.number}: {self.name}({self.args[:300]}) = {self.result}"
 
     def path(self, nth=0):
         """What strace -y says about the nth descriptor of the arguments."""
         found = re.findall(r"\b(?:AT_FDCWD|\d+)<([^>]*)>", self.args)
         return found[nth] if len(found) > nth else ""
+
+    def netlink(self):
+        """The types of the messages, rtnetlink(7), that change something: no RTM_GET*."""
+        found = [int(t, 16) for t in re.findall(r"nlmsg_type=(0x[0-9a-f]+)", self.args)]
+        return {t for t in found if not (t < 0x100 and t % 4 == 2)}
 
     def texts(self):
         return [t.encode().decode("unicode_escape")
@@ -89,6 +94,10 @@ def matters(call, actor):
         return "SIOCSIF" in args
     if name == "bind":
         return actor == "init"
+    if name == "socket":  # what it asks the kernel with, or lets others ask with
+        return actor == "init" and "AF_NETLINK" in args
+    if name == "sendto":
+        return bool(call.netlink())
     if name == "sendmsg":  # the root; the other descriptor it sends is init's pidfd
         return actor == "warden" and re.search(r"cmsg_data=\[\d+</", args) is not None
     return False
@@ -293,8 +302,8 @@ def step_copy(eater, step):
 
 def step_rlimit(eater, step):
     cur = r"rlim_cur=(\S+?)," if step["value"] == "restore" else f"rlim_cur={step['value']},"
-    eater.eat("prlimit64", lambda c: "RLIMIT_NPROC, {" in c.args and re.search(cur, c.args),
-              f"RLIMIT_NPROC {step['value']}")
+    eater.eat("prlimit64", lambda c: f"RLIMIT_{step['target'].upper()}, {{" in c.args and re.search(cur, c.args),
+              f"RLIMIT_{step['target'].upper()} {step['value']}")
 
 
 def step_reroot(eater, step):
@@ -319,7 +328,50 @@ def step_exec(eater, step):
             break
 
 
+LINK, ADDRESS, ROUTE, RULE, QDISC, FILTER, QUEUE = 0x10, 0x14, 0x18, 0x20, 0x24, 0x2c, 0x302
+
+
+def step_relay(eater, step):
+    for name in ("clone3", "clone"):
+        if eater.maybe(name, lambda c: "CLONE_NEW" not in c.args):
+            return
+    raise Mismatch(f"wanted the relay's birth, found {eater.peek()}")
+
+
+def step_shape(eater, step):
+    """Upload has an interface of its own to be shaped on, ifb."""
+    if step["target"] == "upload":
+        eater.eat("sendto", lambda c: c.netlink() == {LINK}, "an ifb")
+        eater.eat("sendto", lambda c: c.netlink() == {LINK, QDISC, FILTER}, "what leads to it")
+    eater.eat("sendto", lambda c: c.netlink() == {QDISC}, "a queueing discipline")
+    eater.eat("sendto", lambda c: c.netlink() == {QDISC}, "another within it")
+
+
+def step_uplink(eater, step):
+    eater.eat("sendto", lambda c: c.netlink() == {ROUTE, RULE}, "routes and rules")
+    eater.eat("sendto", lambda c: max(c.netlink()) >= 0xa00, "nf_tables")
+    while eater.maybe("sendto", lambda c: max(c.netlink()) >= 0xa00):
+        pass
+    eater.eat("sendto", lambda c: c.netlink() == {QUEUE}, "the queues")
+
+
+def step_address(eater, step):
+    eater.eat("socket", lambda c: "NETLINK_ROUTE" in c.args, "a socket")
+    eater.eat("sendto", lambda c: {ADDRESS, ROUTE} <= c.netlink(), "addresses and a route")
+
+
+def step_lookout(eater, step):
+    for protocol in ("NETLINK_ROUTE", "NETLINK_SOCK_DIAG"):
+        eater.eat("socket", lambda c, p=protocol: p in c.args, protocol)
+
+
 STEPS = {
+    "relay": step_relay, "shape": step_shape, "uplink": step_uplink,
+    "gateway": lambda e, s: e.eat("unshare", lambda c: c.args == "CLONE_NEWNET",
+                                  "a network namespace"),
+    "veth": lambda e, s: e.eat("sendto", lambda c: {LINK, ADDRESS} <= c.netlink(),
+                               "the veth and its addresses"),
+    "address": step_address, "lookout": step_lookout,
     "spawn": step_spawn, "map": step_map, "cgroup-leaf": step_cgroup_leaf,
     "cgroup-enable": step_cgroup_enable, "root": step_root, "overlay": step_overlay,
     "mount": step_mount, "bind": step_bind, "device": step_device,

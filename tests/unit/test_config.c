@@ -32,7 +32,7 @@ static const char *differences(struct arena *arena, const struct config *c)
 	} texts[] = {
 		{ "rootfs", c->rootfs, "host" },
 		{ "init", init_mode_name[c->init], "auto" },
-		{ "net", net_mode_name[c->net], "none" },
+		{ "net", net_mode_name[c->net], "auto" },
 		{ "rate-down", c->rate_down, "" },
 		{ "rate-up", c->rate_up, "" },
 		{ "user", c->user, "" },
@@ -44,8 +44,6 @@ static const char *differences(struct arena *arena, const struct config *c)
 		const char *key;
 		uint64_t value;
 	} numbers[] = {
-		{ "watches", c->watches },
-		{ "inotify-instances", c->inotify_instances },
 		{ "stop-timeout", c->stop_timeout_s },
 	};
 	const struct {
@@ -71,6 +69,11 @@ static const char *differences(struct arena *arena, const struct config *c)
 		if (numbers[i].value != LIMIT_UNSET)
 			text = arena_printf(arena, "%s%s=%llu ", text, numbers[i].key,
 			                    (unsigned long long)numbers[i].value);
+	for (size_t i = 0; i < BUDGET_N; i++)
+		if (c->budget[i] != LIMIT_UNSET)
+			text = arena_printf(arena, "%s%s=%llu ", text,
+			                    budget_info[i].name,
+			                    (unsigned long long)c->budget[i]);
 	for (size_t i = 0; i < N_ELEMENTS(flags); i++)
 		if (flags[i].value)
 			text = arena_printf(arena, "%s%s ", text, flags[i].key);
@@ -102,10 +105,10 @@ static const struct good_case {
 	{ { "--init", "systemd" }, "init=systemd " },
 	{ { "--init", "berth" }, "init=berth " },
 	{ { "--init", "none", "true" }, "init=none [true]" },
-	{ { "--net", "none" }, "" },
+	{ { "--net", "none" }, "net=none " },
 	{ { "--net", "host" }, "net=host " },
 	{ { "--net", "relay" }, "net=relay " },
-	{ { "--net", "auto" }, "net=auto " },
+	{ { "--net", "auto" }, "" },
 	{ { "--rate-down", "100mbit", "--rate-up", "10MB" },
 	  "rate-down=100mbit rate-up=10MB " },
 	{ { "-v", "/src:/dst" }, "volume=/src>/dst " },
@@ -129,6 +132,10 @@ static const struct good_case {
 	{ { "--pids", "1" }, "pids=1 " },
 	{ { "--pids", "4194304" }, "pids=4194304 " },
 	{ { "--watches", "1000" }, "watches=1000 " },
+	{ { "--user-namespaces", "0" }, "user-namespaces=0 " },
+	{ { "--message-queues", "64k" }, "message-queues=65536 " },
+	{ { "--pending-signals", "9", "--best-effort", "pending-signals" },
+	  "best-effort=pending-signals pending-signals=9 " },
 	{ { "--cpus", "1.5", "--cpu-weight", "50", "--cpuset", "0-3,7" },
 	  "cpus=1.5 cpu-weight=50 cpuset=0-3,7 " },
 	{ { "--memory", "512m", "--memory-high", "400m", "--swap", "0" },
