@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "commands.h"
 #include "control.h"
 #include "entries.h"
@@ -15,6 +16,7 @@
  * struct request - What is asked for
  * @change:	in the order given
  * @add, @remove: where the setters put them
+ * @only:	the one port of the workspace to list, as @only_text says it; 0: all
  * @json:	how to list
  */
 struct request {
@@ -23,6 +25,9 @@ struct request {
 		bool add;
 	} change[CHANGES_MAX];
 	size_t n;
+	const char *only_text;
+	uint16_t only;
+	bool only_udp;
 	bool json;
 };
 
@@ -58,7 +63,7 @@ static const struct option rows[] = {
 };
 
 static const struct options options = {
-	.words = "NAME",
+	.words = "NAME [PORT[/udp]]",
 	.about = "List the published ports of a workspace, or change them while it runs.",
 	.row = rows,
 	.n = sizeof(rows) / sizeof(rows[0]),
@@ -77,19 +82,22 @@ static int change(int entry, const char *name, const struct change *change,
 	               : 0;
 }
 
-/* As docker port does: the workspace's port first, and each family has its line. */
-static void print_line(const struct publish *publish)
+/* As docker port does: the workspace's port first, unless it was asked for, and each family has
+ * its line. */
+static void print_line(const struct request *request, const struct publish *publish)
 {
 	static const char *const any[] = { "0.0.0.0", "[::]" };
-	const char *protocol = publish->udp ? "udp" : "tcp";
-	char address[PUBLISH_TEXT_MAX];
+	char address[PUBLISH_TEXT_MAX], inside[32] = "";
+
+	if (!request->only)
+		(void)snprintf(inside, sizeof(inside), "%u/%s -> ", publish->in,
+		               publish->udp ? "udp" : "tcp");
 
 	for (size_t i = 0; i < 2 && !publish->address.family; i++)
-		(void)printf("%u/%s -> %s:%u\n", publish->in, protocol, any[i],
-		             publish->out);
+		(void)printf("%s%s:%u\n", inside, any[i], publish->out);
 	if (publish->address.family)
-		(void)printf("%u/%s -> %s:%u\n", publish->in, protocol,
-		             publish_address(publish, address), publish->out);
+		(void)printf("%s%s:%u\n", inside, publish_address(publish, address),
+		             publish->out);
 }
 
 static void print_object(struct json *json, const struct publish *publish, bool automatic)
@@ -108,39 +116,58 @@ static void print_object(struct json *json, const struct publish *publish, bool 
 	json_object_end(json);
 }
 
-static int list(int entry, const char *name, bool as_json, struct err *err)
+/* A line of the record. */
+static int read_port(const char *line, struct arena *arena, struct publish *ret,
+                     bool *ret_automatic, struct err *err)
+{
+	const size_t n = strcspn(line, " ");
+
+	*ret_automatic = line[n] != '\0';
+	return publish_parse(arena_printf(arena, "%.*s", (int)n, line), ret, err);
+}
+
+static int list(const struct request *request, int entry, const char *name,
+                struct err *err)
 {
 	cleanup_arena struct arena arena = { 0 };
 	struct json *json = NULL;
 	struct record record;
+	bool found = false;
 	int r = state_read(entry, name, &arena, &record, err);
 
 	if (r < 0)
 		return r;
-	if (as_json) {
+	if (request->json) {
 		json = json_open(stdout, true);
 		json_array(json);
 	}
-	for (size_t i = 0; i < record.ports_n; i++) {
-		const char *blank = strchr(record.ports[i], ' ');
+	for (size_t i = 0; r == 0 && i < record.ports_n; i++) {
 		struct publish publish;
+		bool automatic;
 
-		if (publish_parse(blank ? arena_printf(&arena, "%.*s",
-		                                       (int)(blank - record.ports[i]),
-		                                       record.ports[i])
-		                        : record.ports[i],
-		                  &publish, err) < 0)
-			return err_wrap(err, "read the record of '%s'", name);
+		r = read_port(record.ports[i], &arena, &publish, &automatic, err);
+		if (r < 0 || (request->only && (request->only != publish.in ||
+		                                request->only_udp != publish.udp)))
+			continue;
+		found = true;
 		if (json)
-			print_object(json, &publish, blank != NULL);
+			print_object(json, &publish, automatic);
 		else
-			print_line(&publish);
+			print_line(request, &publish);
 	}
-	if (!json)
-		return 0;
-	json_array_end(json);
-	r = json_close(json);
-	return r < 0 ? err_set(err, -r, "print the ports") : 0;
+	if (json) {
+		json_array_end(json);
+		if (json_close(json) < 0 && r == 0)
+			r = err_set(err, EIO, "print the ports");
+	}
+	if (r < 0)
+		return err_wrap(err, "list the ports of '%s'", name);
+	if (request->only && !found) {
+		(void)err_set(err, ENOENT, "port '%s' of '%s' is not published",
+		              request->only_text, name);
+		return err_hint(err, "berth port %s lists those that are", name);
+	}
+	return 0;
 }
 
 static int port_one(void *ctx, int state, int entry, const char *name, struct err *err)
@@ -151,16 +178,37 @@ static int port_one(void *ctx, int state, int entry, const char *name, struct er
 	(void)state;
 	for (size_t i = 0; r == 0 && i < request->n; i++)
 		r = change(entry, name, &request->change[i], err);
-	return r < 0 || request->n > 0 ? r : list(entry, name, request->json, err);
+	return r < 0 || request->n > 0 ? r : list(request, entry, name, err);
+}
+
+/* "80", "80/tcp" or "80/udp". */
+static int set_only(struct request *request, const char *text, struct err *err)
+{
+	const size_t n = strcspn(text, "/");
+	cleanup_arena struct arena arena = { 0 };
+	uint64_t port = 0;
+	int r = request->n > 0 ? err_set(err, EINVAL, "port '%s' beside a change", text)
+	                       : number_parse(arena_printf(&arena, "%.*s", (int)n, text),
+	                                      1, UINT16_MAX, &port, err);
+
+	request->only_text = text;
+	request->only = (uint16_t)port;
+	request->only_udp = !strcmp(text + n, "/udp");
+	if (r == 0 && text[n] && !request->only_udp && strcmp(text + n, "/tcp") != 0)
+		r = err_set(err, EINVAL, "'%s' is no port of tcp or udp", text);
+	return r < 0 ? err_step(err, "options") : 0;
 }
 
 int cmd_port(int argc, char **argv, struct err *err)
 {
 	struct request request = { 0 };
 	struct entries entries;
-	int r = entries_options(&options, &request, argc, argv, 1, &entries, err);
+	int r = entries_options(&options, &request, argc, argv, 2, &entries, err);
 
+	if (r == 0 && entries.n == 2)
+		r = set_only(&request, entries.name[1], err);
 	if (r != 0)
 		return r == OPTIONS_HELP ? 0 : r;
+	entries.n = 1;
 	return entries_walk(&entries, port_one, &request, err);
 }

@@ -71,6 +71,17 @@ def many_clients():
     return f"{good} of {number}"
 
 
+def one_by_one():
+    """NUMBER clients, of which none goes."""
+    socks = []
+    for _ in range(number):
+        socks.append(connect(socket.SOCK_DGRAM))
+        socks[-1].send(b"?")
+        socks[-1].settimeout(3)
+        socks[-1].recv(65536)
+    return f"{len(socks)} of {number}"
+
+
 def half_close():
     sock = connect()
     sender = threading.Thread(target=lambda: (sock.sendall(b"x" * number), sock.shutdown(1)))

@@ -170,6 +170,18 @@ has_no_tentative() { [[ $(in_pod ip -6 addr)$(at_peer ip -6 addr) != *tentative*
 81/tcp -> [fd09::1]:9001
 80/udp -> 0.0.0.0:8080
 80/udp -> [::]:8080"
+	run berth_in_pod port "$ws" 80
+	assert_output "127.0.0.1:8080
+[fd09::1]:9000"
+	run berth_in_pod port "$ws" 80/udp
+	assert_output "0.0.0.0:8080
+[::]:8080"
+	run -125 berth_in_pod port "$ws" 81/udp
+	assert_has "port '81/udp' of '$ws' is not published"
+	for bad in 0 x 80/sctp 65536; do
+		run -125 berth_in_pod port "$ws" "$bad"
+		assert_has "'$bad'"
+	done
 	run berth_in_pod port --format json "$ws"
 	run jq -r '.[] | [.address, .out, .in, .protocol, .auto] | @tsv' <<<"$output"
 	assert_output "$(printf '%s\t%s\t%s\t%s\tfalse\n' 127.0.0.1 8080 80 tcp fd09::1 9000 80 tcp \
@@ -214,6 +226,23 @@ says() { berth_in_pod logs "$ws" | grep -qx "$1"; }
 	in_pod ip addr add 10.9.0.9/24 dev pod0
 	ask at_peer udp 10.9.0.9 8053 --from 10.9.0.2 40007
 	assert_output "from 10.9.0.2 40007"
+}
+
+@test "more clients of UDP than are remembered: the quiet ones go" {
+	workspace -p 8053:53/udp -- udp:53
+	ask at_peer one-by-one 10.9.0.1 8053 700
+	assert_output "700 of 700"
+	local open=("/proc/$(relay_of "$ws")/fd"/*)
+	[ "${#open[@]}" -gt 100 ] && [ "${#open[@]}" -lt 650 ] || fail "${#open[@]} descriptors"
+	ask at_peer udp 10.9.0.1 8053 --from 10.9.0.2 40015
+	assert_output "from 10.9.0.2 40015"
+}
+
+# relay_of NAME: the relay's PID
+relay_of()
+{
+	pgrep -x berth-relay -P "$(pgrep -x berth-warden -P \
+		"$(berth_in_pod inspect "$1" | sed -n 's/^ *"supervisor": \([0-9]*\),$/\1/p')")"
 }
 
 @test "ports come and go while it runs" {
