@@ -2,13 +2,13 @@
 # bash completion for berth(1). Commands, options and which of them take a value come from
 # --help, so that this file knows no list of its own.
 
-# __berth_commands PROGRAM: the commands, one a line.
-__berth_commands() { "$1" --help 2>/dev/null | sed -n 's/^  \([a-z][a-z]*\)  *.*/\1/p'; }
+# __berth_commands PROGRAM [COMMAND]: the commands, or the verbs of one, one a line.
+__berth_commands() { "$@" --help 2>/dev/null | sed -n 's/^  \([a-z][a-z]*\)  *.*/\1/p'; }
 
-# __berth_options PROGRAM COMMAND: the options, one a line; those that take a value end in "=".
+# __berth_options PROGRAM COMMAND [VERB]: the options, one a line; those that take a value end in "=".
 __berth_options()
 {
-	"$1" "$2" --help 2>/dev/null | sed -n \
+	"$1" "${@:2}" --help 2>/dev/null | sed -n \
 		-e 's/^  \(-[a-zA-Z]\), \(--[a-z-]*\) [^ ].*/\1=\n\2=/p;t' \
 		-e 's/^      \(--[a-z-]*\) [^ ].*/\1=/p;t' \
 		-e 's/^  \(-[a-zA-Z]\), \(--[a-z-]*\).*/\1\n\2/p;t' \
@@ -25,6 +25,14 @@ __berth_files()
 	mapfile -t COMPREPLY < <(compgen "$1" -- "$2")
 }
 
+# __berth_policies PROGRAM CURRENT: files, and the names of profiles.
+__berth_policies()
+{
+	__berth_files -f "$2"
+	mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W \
+		"$("$1" policy list 2>/dev/null | sed 's/ .*//')" -- "$2")
+}
+
 # __berth_value PROGRAM COMMAND OPTION CURRENT: what the value of an option may be.
 __berth_value()
 {
@@ -33,16 +41,16 @@ __berth_value()
 	--net) __berth_reply $'auto\nrelay\nhost\nnone' "$4" ;;
 	--format)
 		case $2 in
+		'policy audit') __berth_reply $'text\njson\nsarif' "$4" ;;
+		policy*) __berth_reply $'text\njson' "$4" ;;
 		plan | check) __berth_reply $'text\njson' "$4" ;;
 		ps | stats) __berth_reply $'table\njson' "$4" ;;
 		*) __berth_reply json "$4" ;;
 		esac
 		;;
-	--policy)
-		__berth_files -f "$4"
-		mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W \
-			"$("$1" policy list 2>/dev/null | sed 's/ .*//')" -- "$4")
-		;;
+	--policy) __berth_policies "$1" "$4" ;;
+	--severity) __berth_reply $'info\nlow\nmedium\nhigh' "$4" ;;
+	--workspace) __berth_reply "$("$1" ps -aq 2>/dev/null)" "$4" ;;
 	--require) __berth_reply $'A\nB\nC' "$4" ;;
 	--rootfs)
 		__berth_files -d "$4"
@@ -58,18 +66,23 @@ __berth_value()
 _berth()
 {
 	local program=$1 current=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]}
-	local options usage word previous='' words=0 i
+	local options usage word previous='' words=0 i verb=()
 
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
 		__berth_reply "$(__berth_commands "$program")" "$current"
 		return
 	fi
-	options=$(__berth_options "$program" "$command")
+	if [[ $command == policy ]] && ((COMP_CWORD == 2)); then
+		__berth_reply "$(__berth_commands "$program" policy)" "$current"
+		return
+	fi
+	[[ $command != policy ]] || verb=("${COMP_WORDS[2]}")
+	options=$(__berth_options "$program" "$command" "${verb[@]}")
 
 	# "--name=x" are three words here.
 	[[ $current != = ]] || current=
-	for ((i = 2; i < COMP_CWORD; i++)); do
+	for ((i = 2 + ${#verb[@]}; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		if [[ $word == = ]]; then
 			continue
@@ -85,7 +98,15 @@ _berth()
 	done
 
 	if [[ -n $previous ]]; then
-		__berth_value "$program" "$command" "$previous" "$current"
+		__berth_value "$program" "$command${verb[0]:+ ${verb[0]}}" "$previous" "$current"
+		return
+	fi
+	if ((${#verb[@]} > 0)); then
+		if [[ $current == -* ]]; then
+			__berth_reply "${options//=/}" "$current"
+		else
+			__berth_policies "$program" "$current"
+		fi
 		return
 	fi
 	usage=$("$program" "$command" --help 2>/dev/null | head -n 1)

@@ -112,8 +112,8 @@ audit_check audit_container_privileged, audit_container_escalation, audit_contai
 audit_check audit_policy_missing, audit_policy_network_missing, audit_policy_uplink,
 	audit_policy_auto, audit_policy_writable, audit_policy_system_path,
 	audit_policy_socket, audit_policy_token, audit_policy_secret,
-	audit_policy_best_effort, audit_policy_swap, audit_policy_host_root,
-	audit_policy_shared_root;
+	audit_policy_best_effort, audit_policy_egress, audit_policy_publish,
+	audit_policy_swap, audit_policy_host_root, audit_policy_shared_root;
 audit_check audit_workspace_limit, audit_workspace_group, audit_workspace_net,
 	audit_workspace_oom, audit_workspace_pids;
 

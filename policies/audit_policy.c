@@ -61,6 +61,34 @@ void audit_policy_auto(const struct audit_subject *s)
 		report(s, setting);
 }
 
+void audit_policy_egress(const struct audit_subject *s)
+{
+	const struct policy_setting *setting = get(s, "network.egress_default");
+
+	/* The pod's own network, where nothing is judged, has its own finding. */
+	if (is(s, "network.uplink", "none") || is(s, "network.uplink", "host"))
+		return;
+	if (!setting)
+		audit_report_key(s, NULL, "network.egress_default",
+		                 "network.egress_default is not said, which is allow");
+	else if (strcmp(setting->value, "deny") != 0)
+		report(s, setting);
+}
+
+void audit_policy_publish(const struct audit_subject *s)
+{
+	for (size_t i = 0; i < s->policy->n; i++) {
+		const struct policy_setting *setting = &s->policy->setting[i];
+		size_t len = strlen(setting->value);
+
+		/* "auto" or "IP:auto". */
+		if (!strcmp(setting->key->path, "network.publish") && len >= 4 &&
+		    !strcmp(setting->value + len - 4, "auto") &&
+		    !get(s, "network.publish_allow"))
+			report(s, setting);
+	}
+}
+
 enum source { SOURCE_OTHER, SOURCE_SYSTEM, SOURCE_SOCKET, SOURCE_TOKEN };
 
 static enum source source_of(const struct audit_subject *s, const char *volume)

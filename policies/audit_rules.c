@@ -226,6 +226,12 @@ const struct audit_rule audit_rules[] = {
 	{ "BP020", "policy-no-io", AUDIT_POLICY, I, I, "reading and writing of disks is not limited",
 	  "The workspace takes the node's disk from all others.",
 	  "Set limits.io.", "cgroups(7)", "limits.io", audit_policy_missing },
+	{ "BP021", "policy-open-egress", AUDIT_POLICY, L, L, "the workspace may connect to any destination",
+	  "What runs in it can carry data anywhere, and reach the services of the cluster.",
+	  "Set network.egress_default to deny, with rules in network.egress.", PSS "(which leave it to network policies); " CIS "5.3.2", NULL, audit_policy_egress },
+	{ "BP022", "policy-auto-publish", AUDIT_POLICY, L, L, "what listens inside decides which ports of the pod are open",
+	  "A service that was meant for the workspace alone is reached by others.",
+	  "Name the ports in network.publish, or bound them by network.publish_allow.", DOCKER "5.8; ip(7)", NULL, audit_policy_publish },
 
 	{ "BW001", "limit-not-enforced", AUDIT_WORKSPACE, H, H, "a limit that was asked for does not hold",
 	  "The pod did not permit it, and the policy called it best effort.",

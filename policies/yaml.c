@@ -149,16 +149,19 @@ static int type_scalar(struct reader *reader, const yaml_event_t *event,
 		{ YAML_FLOAT_TAG, YAML_FLOAT }, { YAML_NULL_TAG, YAML_NULL },
 	};
 	const char *tag = (const char *)event->data.scalar.tag;
-	enum yaml_type found = resolve(value->text, &value->boolean);
+	bool boolean;
+	enum yaml_type found = resolve(value->text, &boolean);
 
 	if (!tag) {
 		value->type = event->data.scalar.plain_implicit ? found : YAML_STRING;
+		value->boolean = boolean && value->type == YAML_BOOL;
 		return 0;
 	}
 	for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
 		if (strcmp(tags[i].tag, tag) != 0)
 			continue;
 		value->type = tags[i].type;
+		value->boolean = boolean && value->type == YAML_BOOL;
 		if (value->type == YAML_STRING || value->type == found ||
 		    (value->type == YAML_FLOAT && found == YAML_INT))
 			return 0;

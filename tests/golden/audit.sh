@@ -3,6 +3,7 @@
 #
 #	audit/NAME.yaml	with audit/NAME.txt, and bad-NAME.yaml with its line of audit/bad.txt;
 #			--update writes both anew
+#	--rules		prints the table of docs/audit.md
 #
 # and the cases of audit_cases.py, SARIF by audit_sarif.py, and the shipped manifests.
 
@@ -39,6 +40,22 @@ bad()
 	done
 }
 
+rules()
+{
+	"$berth" policy audit --list --format json | python3 -c '
+import json, sys
+for rule in json.load(sys.stdin):
+    severity = rule["severity"]
+    if rule["severity_mapped"] != severity:
+        severity += " (" + rule["severity_mapped"] + ")"
+    cells = "`" + rule["rule"] + "`", rule["name"], severity, rule["title"], rule["remedy"], rule["reference"]
+    print("| " + " | ".join(cells) + " |")'
+}
+if [ "${1-}" = --rules ]; then
+	rules
+	exit
+fi
+
 cd "$golden/audit" || exit
 if [ "${1-}" = --update ]; then
 	good deployment.yaml >deployment.txt
@@ -48,6 +65,8 @@ fi
 diff -u deployment.txt <(good deployment.yaml) || failed=1
 diff -u bad.txt <(bad) || failed=1
 ! grep -q never-printed deployment.txt || wrong "a secret was printed"
+
+diff -u --label docs/audit.md --label --rules <(grep '^| `B' "$top/docs/audit.md") <(rules) || failed=1
 
 python3 "$golden/audit_cases.py" "$berth" "$work" || failed=1
 

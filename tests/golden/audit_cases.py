@@ -35,7 +35,8 @@ POD = {
     },
 }
 POLICY = {
-    "network": {"uplink": "relay", "rate_down": "10mbit", "rate_up": "10mbit"},
+    "network": {"uplink": "relay", "rate_down": "10mbit", "rate_up": "10mbit",
+                "egress_default": "deny"},
     "limits": {"pids": 100, "memory": "1g", "swap": "0", "cpus": 1, "watches": 500,
                "inotify_instances": 50, "max_descendants": 100, "io": ["/dev/sda:wbps=1m"]},
 }
@@ -203,6 +204,9 @@ POLICIES = {
     "BP017": ([("limits/swap", None)], [("limits/swap", "1g")]),
     "BP018": ([("rootfs", "host")], [("rootfs", "/srv/root:O")]),
     "BP019": ([("rootfs", "/srv/root")], [("rootfs", "/srv/root:O")]),
+    "BP021": ([("network/egress_default", None)], [("network/egress_default", "deny")]),
+    "BP022": ([("network/publish", ["auto"])],
+              [("network/publish", ["auto"]), ("network/publish_allow", ["8000-8999"])]),
     "BP020": ([("limits/io", None)], [("limits/io", ["/dev/sda:rbps=1m"])]),
 }
 

@@ -79,6 +79,14 @@ check_man()
 		esac
 		same "man/berth.1: $command" "$expected" "$(options_in_man "$command")"
 	done
+	for command in $("$berth" policy --help | sed -n 's/^  \([a-z][a-z]*\)  *.*/\1/p'); do
+		sed -n '/^\.Ss policy$/,/^\.Ss check$/p' "$docs/man/berth.1" | grep -q "Cm $command\b" ||
+			found "man/berth.1: policy: missing: $command"
+		[ "$command" = schema ] || while read -r option; do
+			sed -n '/^\.Ss policy$/,/^\.Ss check$/p' "$docs/man/berth.1" |
+				grep -q "Fl ${option#-}\b" || found "man/berth.1: policy: missing: $option"
+		done < <("$berth" policy "$command" --help | sed -n 's/^      \(--[a-z-]*\).*/\1/p' | grep -vx -e --help)
+	done
 	if command -v man >/dev/null; then
 		while read -r line; do
 			found "man/berth.1: $line"
@@ -117,6 +125,14 @@ check_completion()
 		"$(complete_words berth run --name x --init '')"
 	same "completions/berth.bash: run --init=b" berth \
 		"$(complete_words berth run -d --init = b)"
+	same "completions/berth.bash: policy" $'audit\nexplain\nlist' \
+		"$(complete_words berth policy '' | grep -xE 'audit|explain|list')"
+	same "completions/berth.bash: policy audit" $'--format\n--list\n--severity\n--workspace' \
+		"$(complete_words berth policy audit -)"
+	same "completions/berth.bash: policy audit --format" $'json\nsarif\ntext' \
+		"$(complete_words berth policy audit --list --format '')"
+	same "completions/berth.bash: policy audit s" shell \
+		"$(complete_words berth policy audit --severity low shel)"
 	same "completions/berth.bash: after the command" '' \
 		"$(complete_words berth run --name x ls -)"
 }
@@ -184,7 +200,7 @@ check_paths()
 	local file path
 
 	for file in README.md HACKING.md docs/kubernetes.md docs/launch.md docs/limits.md docs/threat-model.md docs/decisions.md \
-		docs/plan-format.md docs/check-format.md; do
+		docs/plan-format.md docs/check-format.md docs/audit.md docs/policy.md; do
 		while read -r path; do
 			compgen -G "$top/${path//NAME/*}*" >/dev/null || found "$file: there is no '$path'"
 		done < <(grep -oE '`(runtime|cgroups|netns|policies|tests|scripts|templates|docs|man|completions)/[A-Za-z0-9_./-]*' \
@@ -277,6 +293,7 @@ if [ $# -eq 0 ] && [ "$failed" -eq 0 ]; then
 	spoiled man 'berth.1: run: not in the program: --waches' man/berth.1 's/Fl -watches/Fl -waches/'
 	spoiled man 'berth.1: run: missing: -v' man/berth.1 's/Fl v , //'
 	spoiled man 'berth.1: commands: missing: unshare' man/berth.1 '/^\.Ss unshare/d'
+	spoiled man 'berth.1: policy: missing: --severity' man/berth.1 's/Fl -severity//'
 	spoiled hints 'berth.1: hints: missing: spawn' man/berth.1 's/nested too deep/too deep/'
 	spoiled completion 'berth.bash: run: missing: --stop-timeout' completions/berth.bash \
 		's/\[a-z-\]/[a-z]/g'

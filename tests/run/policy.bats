@@ -138,3 +138,24 @@ start() { run --separate-stderr "$BERTH" run --rm --name "$name" --policy ./poli
 	run "$BERTH" policy diff shell
 	assert_equal "$status" 125
 }
+
+@test "a workspace is audited by what it was started with, and by what came of it" {
+	probe small
+	run --separate-stderr "$BERTH" run --rm -d --name "$name" --rootfs "$BERTH_TEST_SMALL:O" --net none \
+		--init none --pids 100 --best-effort pids -e API_TOKEN=hidden -- /bin/sleep 100
+	assert_equal "$status" 0
+	run "$BERTH" policy audit --workspace "$name" --format json
+	assert_equal "$status" 1
+	run ! grep -qF hidden <<<"$output"
+	run "$BERTH" policy audit --workspace "$name" --format json
+	rules=$(jq -r '.findings[] | select(.subject == "workspace '"$name"'") | .rule' <<<"$output")
+	grep -qx BP015 <<<"$rules" # the token
+	grep -qx BP002 <<<"$rules" # no limit of memory
+	run ! grep -qxE 'BP001|BP009|BP010|BP021' <<<"$rules"
+	# Whether the limit holds is the machine's; both must be told.
+	held=$("$BERTH" inspect "$name" | jq '[.[0].limits[] | select(contains("not enforced"))] | length')
+	assert_equal "$(grep -cx BW001 <<<"$rules")" "$held"
+	grouped=$("$BERTH" inspect "$name" | jq '.[0].cgroup == "" and (.[0].cgroup1 | length) == 0')
+	assert_equal "$(grep -qx BW002 <<<"$rules" && echo true || echo false)" "$grouped"
+	"$BERTH" kill "$name"
+}
