@@ -89,7 +89,8 @@ static int patience(const struct relay *relay)
 		return BREAKING_MS;
 	if (!TAILQ_EMPTY(&relay->connecting) || !TAILQ_EMPTY(&relay->standing) ||
 	    !TAILQ_EMPTY(&relay->asked) || !TAILQ_EMPTY(&relay->answered) ||
-	    published_are_busy(relay) || egress_waits(relay))
+	    published_are_busy(relay) || egress_waits(relay) ||
+	    !TAILQ_EMPTY(&relay->starved) || relay->paused)
 		return EXPIRE_MS;
 	return -1;
 }
@@ -145,12 +146,18 @@ static int serve(struct relay *relay, struct err *err)
 			source->ready(relay, source, event[i].events);
 		}
 		pump_ready(relay);
+		/* Who was woken for the last one may have had no use for it any more. */
+		if (pipes_spare(&relay->pipes))
+			tcp_feed(relay, false);
 		tcp_finish_breaking(relay);
 		if (relay->now - expired >= EXPIRE_MS) {
 			tcp_expire(relay);
 			udp_expire(relay);
 			published_expire(relay);
 			egress_tick(relay);
+			/* Descriptors or memory may be there again, which nobody tells. */
+			tcp_feed(relay, true);
+			tcp_accept_again(relay);
 			expired = relay->now;
 		}
 		bury(relay);

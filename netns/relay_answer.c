@@ -124,6 +124,16 @@ static void reflect(struct relay *relay, struct udp *udp,
 		packet_write_udp(head, &udp->flow, 0);
 	else
 		set_identifier(head, udp);
+	/* The gateway is the nameserver to the workspace, whatever family the pod's is of. */
+	if (udp->dns) {
+		answer_error(relay, &udp->flow, udp->protocol, head, (int)told->ee_errno);
+		if (relay->nameserver == udp->nameserver) {
+			relay->nameserver = (uint8_t)((relay->nameserver + 1) %
+			                              relay->config->nameservers);
+			relay->asked_since = 0;
+		}
+		return;
+	}
 	if (told->ee_origin != origin) { /* our own kernel, before it was sent */
 		answer_error(relay, &udp->flow, udp->protocol, head, (int)told->ee_errno);
 		return;
@@ -131,15 +141,10 @@ static void reflect(struct relay *relay, struct udp *udp,
 	memcpy(&offender, SO_EE_OFFENDER(told),
 	       v4 ? sizeof(offender.v4) : sizeof(offender.v6));
 	reporter = endpoint_from(&offender);
-	/* A nameserver is the gateway to the workspace. */
-	error.reporter = udp->dns || (reporter.port == 0 &&
-	                              IN6_IS_ADDR_UNSPECIFIED(&reporter.address))
+	error.reporter = reporter.port == 0 && IN6_IS_ADDR_UNSPECIFIED(&reporter.address)
 	                         ? gateway_of(relay, v4)
 	                         : reporter.address;
 	send_error(relay, &udp->flow, udp->protocol, head, &error);
-	if (udp->dns && relay->nameserver == udp->nameserver)
-		relay->nameserver =
-			(uint8_t)((relay->nameserver + 1) % relay->config->nameservers);
 }
 
 static void errors(struct relay *relay, struct udp *udp)
@@ -212,6 +217,8 @@ void udp_answered(struct relay *relay, struct source *source, uint32_t events)
 			udp->answered = true;
 			TAILQ_INSERT_TAIL(&relay->answered, udp, queue);
 		}
+		if (n > 0 && udp->dns && udp->nameserver == relay->nameserver)
+			relay->asked_since = 0;
 		if (n > 0)
 			udp_used(relay, udp);
 		if (n < BATCH)

@@ -211,6 +211,7 @@ struct relay {
 	uint32_t seed;
 	struct source queue, listen4, listen6, udp4, udp6;
 	struct pipe_pool pipes;
+	bool paused; /* nothing is accepted for want of descriptors */
 	struct egress_state egress;
 
 	unsigned int connections, connections_max;
@@ -228,6 +229,8 @@ struct relay {
 	struct udp *doomed_udp;
 	uint32_t fragment_id;
 	uint8_t nameserver; /* which one of the pod answers */
+	uint64_t
+		asked_since; /* ms, the first question that it has not answered; 0: none */
 	struct datagrams datagrams;
 };
 
@@ -356,6 +359,9 @@ void answer_error(struct relay *relay, const struct flow *flow, uint8_t protocol
 void tcp_ask(struct relay *relay, const struct flow *flow, uint32_t packet);
 void tcp_accept(struct relay *relay, struct source *source, uint32_t events);
 
+/* Accepts again, once a second after a failure. */
+void tcp_accept_again(struct relay *relay);
+
 /* Gives up what takes too long. */
 void tcp_expire(struct relay *relay);
 
@@ -452,6 +458,9 @@ void tcp_finish_breaking(struct relay *relay);
  */
 void tcp_close(struct relay *relay, struct tcp *tcp, bool reset);
 
+/* Those that wait for a pipe try again: all of them, or the first one. */
+void tcp_feed(struct relay *relay, bool all);
+
 /* Puts it at the end of one of the lists, or of none (NULL). */
 void tcp_move(struct tcp *tcp, struct tcp_list *list);
 
@@ -462,6 +471,9 @@ void pipes_fill(struct pipe_pool *pool, unsigned int most);
 
 /* A pipe, the largest there is; NULL when there can be no more for now. */
 struct pipe *pipes_take(struct pipe_pool *pool);
+
+/* Whether one is there already. */
+bool pipes_spare(const struct pipe_pool *pool);
 
 /* Gives an empty one back. */
 void pipes_give(struct pipe_pool *pool, struct pipe *pipe);

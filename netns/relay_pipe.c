@@ -66,6 +66,11 @@ void pipes_fill(struct pipe_pool *pool, unsigned int most)
 	}
 }
 
+bool pipes_spare(const struct pipe_pool *pool)
+{
+	return !SLIST_EMPTY(&pool->large) || !SLIST_EMPTY(&pool->small);
+}
+
 struct pipe *pipes_take(struct pipe_pool *pool)
 {
 	struct pipe *pipe = SLIST_FIRST(&pool->large);

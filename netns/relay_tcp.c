@@ -55,8 +55,18 @@ void tcp_close(struct relay *relay, struct tcp *tcp, bool reset)
 		relay->ports.connections--;
 	tcp->doomed = relay->doomed;
 	relay->doomed = tcp;
-	if (!TAILQ_EMPTY(&relay->starved))
-		tcp_move(TAILQ_FIRST(&relay->starved), &relay->ready);
+	tcp_feed(relay, false);
+}
+
+void tcp_feed(struct relay *relay, bool all)
+{
+	struct tcp *tcp;
+
+	while ((tcp = TAILQ_FIRST(&relay->starved))) {
+		tcp_move(tcp, &relay->ready);
+		if (!all)
+			return;
+	}
 }
 
 /* One end was reset. The other gets what came before, and then a RST too. */
@@ -152,8 +162,7 @@ static void settle(struct relay *relay, struct tcp *tcp, int from)
 	if (way->pipe) {
 		pipes_give(&relay->pipes, way->pipe);
 		way->pipe = NULL;
-		if (!TAILQ_EMPTY(&relay->starved))
-			tcp_move(TAILQ_FIRST(&relay->starved), &relay->ready);
+		tcp_feed(relay, false);
 	}
 	if (way->ended && !way->closed) {
 		(void)shutdown(tcp->end[!from].fd, SHUT_WR);

@@ -2,6 +2,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -279,6 +280,47 @@ static void accepted(struct relay *relay, int fd, const union address *peer)
 	tcp_flow(relay, tcp);
 }
 
+static void watch_listeners(struct relay *relay, uint32_t events)
+{
+	const struct {
+		enum relay_socket socket;
+		struct source *source;
+	} row[] = { { RELAY_TCP4, &relay->listen4 }, { RELAY_TCP6, &relay->listen6 } };
+
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct epoll_event event = { .events = events,
+			                     .data.ptr = row[i].source };
+
+		if (relay->sockets[row[i].socket] >= 0)
+			(void)epoll_ctl(relay->epoll, EPOLL_CTL_MOD,
+			                relay->sockets[row[i].socket], &event);
+	}
+}
+
+/*
+ * What cannot be accepted is reported again and again. One that waits for it makes room; where
+ * none does, nobody is accepted until the next second.
+ */
+static void cannot_accept(struct relay *relay, int error)
+{
+	if (error == EINTR || error == ECONNABORTED)
+		return;
+	if (!TAILQ_EMPTY(&relay->standing)) {
+		give_up(relay, TAILQ_FIRST(&relay->standing), 0);
+		return;
+	}
+	relay->paused = true;
+	watch_listeners(relay, 0);
+}
+
+void tcp_accept_again(struct relay *relay)
+{
+	if (!relay->paused)
+		return;
+	relay->paused = false;
+	watch_listeners(relay, EPOLLIN);
+}
+
 void tcp_accept(struct relay *relay, struct source *source, uint32_t events)
 {
 	const int listener =
@@ -290,11 +332,12 @@ void tcp_accept(struct relay *relay, struct source *source, uint32_t events)
 		socklen_t n = sizeof(peer);
 		int fd = accept4(listener, &peer.any, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-		/* What cannot be accepted would be reported for ever. */
-		if (fd < 0 && errno != EAGAIN && !TAILQ_EMPTY(&relay->standing))
-			give_up(relay, TAILQ_FIRST(&relay->standing), 0);
-		if (fd < 0)
+		if (fd < 0 && errno == EAGAIN)
 			return;
+		if (fd < 0) {
+			cannot_accept(relay, errno);
+			return;
+		}
 		accepted(relay, fd, &peer);
 	}
 }

@@ -82,6 +82,18 @@ static int outer_socket(const struct endpoint *to, uint8_t protocol)
 	return take_fd(&sock);
 }
 
+/* Many programs ask each time by a new socket: a nameserver is judged by all questions. */
+static void judge_nameserver(struct relay *relay)
+{
+	if (!relay->asked_since) {
+		relay->asked_since = relay->now;
+	} else if (relay->now - relay->asked_since >= NAMESERVER_MS) {
+		relay->nameserver =
+			(uint8_t)((relay->nameserver + 1) % relay->config->nameservers);
+		relay->asked_since = relay->now;
+	}
+}
+
 /* Where it goes: not where it is sent, for a question to the gateway. Or -errno. */
 static int destination(struct relay *relay, const struct flow *flow, uint8_t protocol,
                        struct endpoint *ret)
@@ -93,6 +105,7 @@ static int destination(struct relay *relay, const struct flow *flow, uint8_t pro
 		if (protocol != IPPROTO_UDP || flow->to.port != DNS_PORT ||
 		    config->nameservers == 0)
 			return -ECONNREFUSED;
+		judge_nameserver(relay);
 		*ret = config->nameserver[relay->nameserver];
 		return 1;
 	}
@@ -161,21 +174,29 @@ struct udp *udp_find(struct relay *relay, const struct flow *flow, uint8_t proto
 	return udp;
 }
 
+/* A new socket: the old one may be of the other family, and has another's answers. */
+static void ask_elsewhere(struct relay *relay, struct udp *udp, const struct endpoint *to)
+{
+	const int fd = outer_socket(to, IPPROTO_UDP);
+
+	if (fd < 0)
+		return; /* the next try is another one's */
+	drop_fd(&udp->fd);
+	udp->fd = fd;
+	(void)relay_watch(relay, fd, &udp->source);
+}
+
 /* Asked again without an answer: let another nameserver try, for others too. */
 static void next_nameserver(struct relay *relay, struct udp *udp)
 {
 	const unsigned int n = relay->config->nameservers;
-	union address address;
-	socklen_t size;
-
 	if (udp->answered || n < 2 || relay->now - udp->since < NAMESERVER_MS)
 		return;
 	if (relay->nameserver == udp->nameserver)
 		relay->nameserver = (uint8_t)((relay->nameserver + 1) % n);
 	udp->nameserver = relay->nameserver;
 	udp->since = relay->now;
-	size = endpoint_to(&relay->config->nameserver[udp->nameserver], &address);
-	(void)connect(udp->fd, &address.any, size);
+	ask_elsewhere(relay, udp, &relay->config->nameserver[udp->nameserver]);
 }
 
 static void datagram(struct relay *relay, const struct flow *flow, const void *data,

@@ -286,8 +286,12 @@ static const struct seccomp_rule relay_rules[] = {
 	ALLOW("brk futex madvise mmap mprotect mremap munmap",
 	      "malloc and its lock"),
 	ALLOW("clock_gettime clock_nanosleep getegid geteuid getgid getpid getrandom "
-	      "gettid getuid prlimit64 restart_syscall timerfd_create timerfd_settime",
+	      "gettid getuid restart_syscall timerfd_create timerfd_settime",
 	      "time, and what the C library asks by itself"),
+	WHERE("prlimit64", 0, WORD, 0, SECCOMP_ALLOW,
+	      "its own limit of open files"),
+	REFUSE("prlimit64", EPERM,
+	       "a process of the pod with the same user would be in reach by its number"),
 	ALLOW("exit exit_group",
 	      "the relay's own end"),
 };

@@ -69,6 +69,7 @@ void launch_init(struct launch *launch)
 		.cgroup = -EBADF,
 		.limits = -EBADF,
 		.payload = -EBADF,
+		.relay_group = -EBADF,
 #define NONE { NULL, -EBADF, -EBADF, -EBADF }
 		.cgroup1 = { NONE, NONE, NONE, NONE, NONE, NONE },
 #undef NONE

@@ -88,7 +88,10 @@ static int make_room(int dir, const char *path, struct err *err)
 
 int apply_cgroup_make(struct launch *launch, const struct step *step, struct err *err)
 {
-	int *fd = launch->limits < 0 ? &launch->limits : &launch->payload;
+	/* In the order of the plan. */
+	int *fd = launch->limits < 0    ? &launch->limits
+	          : launch->payload < 0 ? &launch->payload
+	                                : &launch->relay_group;
 	int r = base(launch, err);
 
 	if (r == 0 && fd == &launch->limits)

@@ -5,6 +5,7 @@
 
 #include "apply.h"
 #include "base/fd.h"
+#include "cgroups/tree.h"
 #include "netns/gateway.h"
 #include "netns/netlink.h"
 #include "netns/relay.h"
@@ -13,7 +14,7 @@
 int apply_relay(struct launch *launch, const struct step *step, struct err *err)
 {
 	const struct spawn spec = {
-		.cgroup = -EBADF,
+		.cgroup = launch->relay_group,
 		.clone3 = launch->facts->clone3,
 		.child = relay_process,
 		.arg = launch,
@@ -34,6 +35,9 @@ int apply_relay(struct launch *launch, const struct step *step, struct err *err)
 		return err_wrap(err, "start the relay");
 	}
 	launch->relay = take_fd(&ours);
+	/* Without clone3(2) it was not born there. */
+	if (launch->relay_group >= 0 && !launch->facts->clone3)
+		return cgroup_attach(launch->relay_group, launch->relay_pid, err);
 	return 0;
 }
 

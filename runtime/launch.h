@@ -25,6 +25,7 @@
  * @sync:	the pairs; each process closes the ends of the others
  * @unenforced:	bit i: the step of the plan's limit i failed, and was optional
  * @cgroup:	our own group; @limits and @payload: the workspace's
+ * @relay_group: beside @payload, what the relay is born in; the warden has it too
  * @cgroup1:	the workspace's groups in cgroup v1
  * @warden, @warden_pidfd: the process itself
  * @init_pidfd:	from SYNC_BORN
@@ -61,7 +62,7 @@ struct launch {
 
 	struct sync_pairs sync;
 	uint64_t unenforced;
-	int cgroup, limits, payload;
+	int cgroup, limits, payload, relay_group;
 	struct cgroup1_group cgroup1[CGROUP1_MAX];
 	pid_t warden;
 	int warden_pidfd, init_pidfd;

@@ -119,5 +119,12 @@ int plan_cgroup(struct plan *plan, const struct config *config, const struct fac
 		s->target = payload;
 		s->number = plan->outer_uid.extent[0].outside;
 	}
+	if (plan->net == NET_RELAY) {
+		s = plan_add(
+			plan, ACTOR_SUPERVISOR, STEP_CGROUP_MAKE,
+			"what the relay does for the workspace counts for its limits");
+		s->target = arena_printf(arena, "%s/relay", limits);
+		s->optional = true;
+	}
 	return 0;
 }

@@ -620,6 +620,7 @@ static void remove_group(struct supervisor *sup)
 	if (sup->launch.limits < 0)
 		return;
 	drop_fd(&sup->launch.payload);
+	drop_fd(&sup->launch.relay_group);
 	drop_fd(&sup->launch.limits);
 	/* systemd inside gives groups to its users, whom only their namespace maps. */
 	if (unshare_retry(remove_group_in, sup, &err) < 0)
@@ -702,7 +703,8 @@ static void close_all(struct supervisor *sup)
 		             &l->sync.init[1],   &l->sync.birth[0],  &l->sync.birth[1],
 		             &l->warden_pidfd,   &l->init_pidfd,     &l->cgroup,
 		             &l->limits,         &l->payload,        &l->routes,
-		             &l->report[0],      &l->report[1],      &l->counters };
+		             &l->relay_group,    &l->report[0],      &l->report[1],
+		             &l->counters };
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		drop_fd(fds[i]);

@@ -30,6 +30,7 @@ static int shed(const struct launch *launch, struct err *err)
 		launch->sync.birth[1],
 		launch->cgroup,
 		launch->payload,
+		launch->relay_group,
 		launch->state,
 		launch->lock,
 		launch->ports->link[1],

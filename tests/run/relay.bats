@@ -142,6 +142,7 @@ relay_pid()
 		[ "$(in_pod readlink "/proc/$pid/ns/net")" = "$(in_pod readlink /proc/self/ns/net)" ] &&
 			echo "$pid"
 	done
+	true # the last one may be another's
 }
 
 start_many()
@@ -283,3 +284,76 @@ probe_nofile() { [ "$(ulimit -Hn)" = unlimited ] || [ "$(ulimit -Hn)" -ge "$1" ]
 }
 
 has_relay() { [ -n "$(relay_pid)" ]; }
+
+@test "a nameserver of the other family is asked when the first one is silent, or refuses" {
+	probe tool:dnsmasq tool:dig file:/etc/resolv.conf
+	echo "10.1.2.3 db.test" >hosts
+	at_peer dnsmasq --keep-in-foreground --listen-address fd09::2 --bind-interfaces --no-resolv \
+		--no-hosts --addn-hosts="$PWD/hosts" --user=root --group=root --pid-file="$PWD/pid" 3>&- &
+	test_processes+=("$!")
+	wait_until 5 test -e pid
+	# Nobody answers for 192.0.2.1; at 10.9.0.2 nobody listens.
+	at_peer ip route add blackhole 192.0.2.0/24
+	pod_resolver fd09::2
+	for first in 192.0.2.1 10.9.0.2; do
+		printf 'nameserver %s\nnameserver fd09::2\n' "$first" >"$BATS_TEST_TMPDIR/resolv.conf"
+		run berth_in_pod run --rm --name "$(new_name)" --net relay -- \
+			sh -c 'dig +short +time=1 +tries=4 db.test | tail -n1'
+		assert_status 0
+		assert_output 10.1.2.3
+	done
+}
+
+@test "a relay that cannot accept waits, and does not use the processor up" {
+	probe without
+	peer_up
+	ws=$(new_name)
+	ASAN_OPTIONS=detect_leaks=0 in_cgroup nsenter -t "$pod_pid" -U -n -m -S 0 -G 0 --wd="$PWD" -- \
+		"$BERTH_TEST_WITHOUT" accept4 -- "$BERTH" run --name "$ws" --net relay -- \
+		sh -c 'nc -w 9 10.9.0.2 80 & nc -w 9 fd09::2 80 & sleep 5' &
+	test_processes+=("$!")
+	wait_until 5 has_relay
+	sleep 1
+	before=$(ticks)
+	sleep 2
+	after=$(ticks)
+	# Of 200 ticks.
+	[ $((after - before)) -le 20 ] || fail "$((after - before)) ticks"
+}
+
+has_relay() { [ -n "$(relay_pid)" ]; }
+ticks() { in_pod awk '{ print $14 + $15 }' "/proc/$(relay_pid)/stat"; }
+
+@test "--net auto goes on without a network where no gateway can be made, and says so" {
+	peer_up
+	# The pod and the peer have one each, and the workspace needs two.
+	in_pod sh -c 'echo 3 >/proc/sys/user/max_net_namespaces'
+	run berth_in_pod run --rm --name "$(new_name)" --net auto -v "$BATS_TEST_TMPDIR:/client:ro" -- \
+		sh -c 'ls /sys/class/net; python3 /client/relay_client.py connect 10.9.0.2'
+	assert_status 0
+	assert_has "make the gateway's network namespace"
+	assert_has ENETUNREACH
+	[[ $output != *eth0* ]]
+	run berth_in_pod run --rm --name "$(new_name)" --net relay -- true
+	assert_status 125
+	assert_has "make the gateway's network namespace"
+	in_pod sh -c 'echo 4 >/proc/sys/user/max_net_namespaces'
+	run berth_in_pod run --rm --name "$(new_name)" --net auto -v "$BATS_TEST_TMPDIR:/client:ro" -- \
+		sh -c 'ls /sys/class/net; python3 /client/relay_client.py connect 10.9.0.2'
+	assert_status 0
+	assert_has eth0
+	assert_has "hello from 10.9.0.1"
+}
+
+@test "the relay's work counts for the workspace's group, which shows nothing of it" {
+	probe cgroup
+	ws=$(new_name)
+	berth_in_pod run -d --name "$ws" --net relay -- sleep 60
+	wait_until 5 has_relay
+	[[ $(grep ^0: "/proc/$(relay_pid)/cgroup") == */berth-$ws/relay ]]
+	run berth_in_pod exec "$ws" -- sh -c 'ls -d /sys/fs/cgroup/cgroup.procs /sys/fs/cgroup/*relay*'
+	assert_has /sys/fs/cgroup/cgroup.procs
+	[[ $output != *relay$'\n'* ]]
+	assert_has "*relay*"
+	berth_in_pod rm -f "$ws"
+}
