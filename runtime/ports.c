@@ -158,9 +158,11 @@ static int on_link(void *ctx, int fd, short revents, struct err *err)
 		if (message.word == PORTS_HIDDEN)
 			tell_hidden(ports, &message);
 	}
-	/* It is gone, and the warden tells of it. */
-	if (r != -EAGAIN)
+	/* It is gone. The warden tells of it, unless the network was optional and failed. */
+	if (r != -EAGAIN) {
 		loop_remove(ports->loop, fd);
+		drop_fd(&ports->link[0]);
+	}
 	return LOOP_GO;
 }
 
@@ -395,14 +397,16 @@ int ports_start(struct ports *ports, int routes, struct err *err)
 	/* No gateway: a network that was optional. */
 	if (ports->link[0] < 0)
 		return 0;
+	/* Its answer is not waited for: what comes behind it is done behind it. */
 	if (routes >= 0)
-		r = ask(ports, &first, routes, err);
+		r = ports_send(ports->link[0], &first, routes, 0);
 	if (r < 0 && ports->n == 0 && !ports->automatic.automatic) {
 		/* Its network was optional, and failed. */
 		drop_fd(&ports->link[0]);
-		err_clear(err);
 		return 0;
 	}
+	if (r < 0)
+		(void)err_set(err, -r, "talk to the relay");
 	for (size_t i = 0; r == 0 && i < ports->n; i++)
 		r = hand_over(ports, &ports->port[i], err);
 	if (r == 0)
@@ -491,7 +495,8 @@ int ports_change(struct ports *ports, bool adding, const char *text, struct err 
 		return r;
 	if (ports->link[0] < 0) {
 		(void)err_set(err, ENONET, "the workspace has no gateway");
-		return err_hint(err, "only --net relay has published ports");
+		return err_hint(err, "published ports take --net relay, or auto where "
+		                     "that can be had");
 	}
 	r = adding ? add(ports, &publish, err) : drop(ports, &publish, err);
 	ports->changed(ports->ctx);

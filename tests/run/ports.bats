@@ -270,6 +270,15 @@ relay_of()
 	assert_has "hint: berth port NAME lists those that are"
 }
 
+@test "without a gateway nothing is published while it runs" {
+	berth_in_pod run -d --name "$ws" --net none -- sleep 100
+	run -125 berth_in_pod port "$ws" --add 8080:80
+	assert_has "the workspace has no gateway"
+	assert_has "hint: published ports take --net relay"
+	run berth_in_pod port "$ws"
+	assert_output ""
+}
+
 @test "a connection survives the removal of its port" {
 	workspace -p 8080:80 -- echo:80
 	mkfifo fifo_in
@@ -319,7 +328,7 @@ is_free() { [ -z "$(in_pod ss -Hltun '( sport = 8080 or sport = 8081 )')" ]; }
 # refused_run HINT TEXT OPTION...: run fails, says both, and starts nothing
 refused_run()
 {
-	run -125 berth_in_pod run --name "$ws" "${@:3}" -- touch "$BATS_TEST_TMPDIR/started"
+	run -125 berth_in_pod run --name "$ws" -v "$BATS_TEST_TMPDIR:/out" "${@:3}" -- touch /out/started
 	assert_has "$2"
 	assert_has "hint: $1"
 	[ ! -e started ]
@@ -339,7 +348,7 @@ sock = socket.create_server(("10.9.0.1", 8080)); print("ready", flush=True); tim
 	refused_run "the pod has no such address" "open port '10.9.0.77:8081:80/tcp'" "${net[@]}" -p 10.9.0.77:8081:80
 	refused_run "a port of the pod leads to one place" "-p '8081:80/tcp' and -p '127.0.0.1:8080-8082:1-3/tcp' overlap" \
 		"${net[@]}" -p 8081:80 -p 127.0.0.1:8080-8082:1-3
-	refused_run "a port leads through the workspace's own gateway" "-p '8081:80/tcp' with --net none" -p 8081:80
+	refused_run "a port leads through the workspace's own gateway" "-p '8081:80/tcp' with --net none" --net none -p 8081:80
 	refused_run "with --net host the workspace opens ports of the pod itself" "-p '8081:80/tcp' with --net host" \
 		--net host -p 8081:80
 	for bad in 80 8080: :80 0:80 8080:65536 8080:80/sctp 1-2:1-3 ::1:8080:80 x:8080:80 8080:80x '[::1:8080:80' 2-1:2-1; do
