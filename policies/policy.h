@@ -22,6 +22,7 @@ enum policy_sense {
 	POLICY_NEUTRAL, /* something else, neither more nor less */
 	POLICY_CEILING, /* more, and most without any */
 	POLICY_GRANT,   /* more */
+	POLICY_DENIAL,  /* less */
 	POLICY_LADDER,  /* more, in the order of its choices */
 	POLICY_RULES, /* more with "allow:...", less with "deny:..."; the first one counts */
 };

@@ -51,6 +51,7 @@ static apply_fn *const apply_fns[STEP_MAX] = {
 	[STEP_CONSOLE]       = apply_console,
 	[STEP_NOTIFY]        = apply_notify,
 	[STEP_AIRLOCK]       = apply_airlock,
+	[STEP_CAPABILITIES]  = apply_capabilities,
 	[STEP_SECCOMP]       = apply_seccomp,
 	[STEP_USER]          = apply_user,
 	[STEP_GROUP]         = apply_group,

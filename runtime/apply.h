@@ -16,7 +16,8 @@ apply_fn apply_cgroup_view, apply_cgroup_leaf, apply_cgroup_enable, apply_cgroup
 apply_fn apply_cgroup1_make, apply_cgroup1_limit;
 /* apply_process.c */
 apply_fn apply_spawn, apply_map, apply_ucount, apply_rlimit, apply_handover,
-	apply_unshare, apply_hostname, apply_loopback, apply_oom, apply_seccomp;
+	apply_unshare, apply_hostname, apply_loopback, apply_oom, apply_capabilities,
+	apply_seccomp;
 /* apply_net.c */
 apply_fn apply_relay, apply_gateway, apply_veth, apply_shape, apply_uplink, apply_address,
 	apply_publish, apply_lookout;

@@ -18,6 +18,7 @@
 #include "netns/loopback.h"
 #include "ns.h"
 #include "pidfd.h"
+#include "policies/caps.h"
 #include "policies/seccomp.h"
 #include "spawn.h"
 
@@ -292,6 +293,17 @@ int apply_loopback(struct launch *launch, const struct step *step, struct err *e
 int apply_oom(struct launch *launch, const struct step *step, struct err *err)
 {
 	return file_write(launch->proc, "self/oom_score_adj", step->value, err);
+}
+
+int apply_capabilities(struct launch *launch, const struct step *step, struct err *err)
+{
+	uint64_t drop = 0, keep = 0;
+	int r = caps_parse(step->value, &drop, err);
+
+	(void)launch;
+	if (r == 0 && step->source)
+		r = caps_parse(step->source, &keep, err);
+	return r < 0 ? r : caps_unbind(drop & ~keep, err);
 }
 
 int apply_seccomp(struct launch *launch, const struct step *step, struct err *err)

@@ -332,6 +332,7 @@ static int exec_in(const struct words *words, struct err *err)
 		return r;
 	join.user = words->user ? words->user : config.user;
 	join.workdir = words->workdir ? words->workdir : config.workdir;
+	join.cap_drop = config.cap_drop & ~config.cap_add;
 	join.env = make_env(words, &config, &arena, err);
 	if (!join.env)
 		return -err->code;

@@ -10,6 +10,7 @@
 #include "netns/egress.h"
 #include "netns/rate.h"
 #include "options.h"
+#include "policies/caps.h"
 #include "policies/policy.h"
 #include "run.h"
 
@@ -122,6 +123,11 @@ static int set_from_zero(void *field, const char *value, struct err *err)
 static int set_bytes(void *field, const char *value, struct err *err)
 {
 	return size_parse(value, 0, INT64_MAX, field, err);
+}
+
+static int add_caps(void *field, const char *value, struct err *err)
+{
+	return caps_parse(value, field, err);
 }
 
 static int set_seconds(void *field, const char *value, struct err *err)
@@ -240,6 +246,8 @@ static const struct option run_options[] = {
 	{ "volume",            'v', "SRC:DST[:ro]", "attach a directory or file of the pod", add_volume, 0 },
 	{ "env",               'e', "K[=V]",    "set a variable inside", add_env, 0 },
 	{ "user",              'u', "USER[:GROUP]", "run as this user, looked up inside", set_text, FIELD(user) },
+	{ "cap-drop",          0,   "CAP",      "a capability that root inside is not to have, or all", add_caps, FIELD(cap_drop) },
+	{ "cap-add",           0,   "CAP",      "one to keep of those that --cap-drop takes", add_caps, FIELD(cap_add) },
 	{ "workdir",           'w', "DIR",      "start in this directory (/)", set_text, FIELD(workdir) },
 	{ "hostname",          0,   "NAME",     "host name inside (the workspace's name)", set_text, FIELD(hostname) },
 };

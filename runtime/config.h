@@ -73,6 +73,8 @@ struct origin {
  * @env:		"K=V" each
  * @command:		NULL-terminated, or NULL where none was given
  * @limit:		what the workspace's group is to hold, in the order given
+ * @cap_drop, @cap_add: bits 1 << CAP_*; root inside has none of @cap_drop that is not in
+ *			@cap_add
  * @budget:		LIMIT_UNSET or a number
  * @policy:		as given to --policy, NULL for none
  * @origin:		of each value that was given, in the order given; with @policy only
@@ -107,6 +109,7 @@ struct config {
 	const char *policy;
 	const struct origin *origin;
 	size_t origin_n;
+	uint64_t cap_drop, cap_add;
 	uint64_t budget[BUDGET_N];
 	uint64_t stop_timeout_s;
 	bool detach, remove, interactive, tty;

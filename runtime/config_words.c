@@ -1,5 +1,6 @@
 #include <inttypes.h>
 
+#include "policies/caps.h"
 #include "run.h"
 
 const char *const *config_words(const struct config *c, struct arena *arena,
@@ -21,6 +22,8 @@ const char *const *config_words(const struct config *c, struct arena *arena,
 		{ "--user", c->user },
 		{ "--workdir", c->workdir },
 		{ "--hostname", c->hostname },
+		{ "--cap-drop", c->cap_drop ? caps_text(c->cap_drop, arena) : NULL },
+		{ "--cap-add", c->cap_add ? caps_text(c->cap_add, arena) : NULL },
 		{ "--best-effort", c->best_effort },
 		{ "--state", c->state },
 	};

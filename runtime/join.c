@@ -19,6 +19,7 @@
 #include "base/syscall.h"
 #include "exec.h"
 #include "pidfd.h"
+#include "policies/caps.h"
 #include "policies/seccomp.h"
 #include "pty.h"
 #include "spawn.h"
@@ -261,6 +262,9 @@ static int change_user(const struct joining *j, struct err *err)
 	user_take_stdio(&user);
 	/* Where keyctl(2) is refused to us, it is to the workspace, too. */
 	(void)sys_join_session_keyring();
+	r = j->join->cap_drop ? caps_unbind(j->join->cap_drop, err) : 0;
+	if (r < 0)
+		return err_step(err, "capabilities");
 	/* Before the user: it takes CAP_SYS_ADMIN, or no_new_privs, which breaks sudo. */
 	r = filter ? seccomp_load(filter, err) : err_set(err, ENOENT, "find the filter");
 	if (r < 0)

@@ -19,6 +19,7 @@
  * @env:	"K=V" each, NULL-terminated
  * @user:	"NAME|UID[:GROUP|GID]", NULL for root
  * @workdir:	NULL for "/"
+ * @cap_drop:	capabilities that it does not get, bits 1 << CAP_*
  * @tty:	a pty from the workspace's devpts, of this @size
  * @detach:	it outlives us, and its orphan is init's
  * @stdio:	what it gets as 0, 1 and 2 without @tty, borrowed; -EBADF for the
@@ -31,6 +32,7 @@ struct join {
 	const char *const *command;
 	const char *const *env;
 	const char *user, *workdir;
+	uint64_t cap_drop;
 	bool tty, detach;
 	struct winsize size;
 	int stdio[3];

@@ -6,6 +6,7 @@
 
 #include "exec.h"
 #include "ns.h"
+#include "policies/caps.h"
 
 const char *const init_mode_name[INIT_MODE_MAX] = {
 	[INIT_AUTO] = "auto",
@@ -327,6 +328,26 @@ static void plan_init_birth(struct plan *plan, const struct config *config,
 	}
 }
 
+static void plan_capabilities(struct plan *plan, const struct config *config)
+{
+	const uint64_t drop = config->cap_drop & ~config->cap_add;
+	struct step *s;
+
+	if (!drop)
+		return;
+	s = plan_add(plan, ACTOR_INIT, STEP_CAPABILITIES,
+	             "root inside has no use for them, and nothing that it executes");
+	/* By no other name: the kernel may know more of them than we. */
+	s->value =
+		caps_text(config->cap_drop == CAPS_ALL ? CAPS_ALL : drop, &plan->arena);
+	if (config->cap_drop == CAPS_ALL && config->cap_add)
+		s->source = caps_text(config->cap_add, &plan->arena);
+	if (config->budget[BUDGET_USER_NS] != 0)
+		plan_note(plan, "root inside can make a user namespace, in which it has "
+		                "the dropped capabilities again, over what belongs to "
+		                "that one: --user-namespaces 0 forbids that");
+}
+
 static void plan_inside(struct plan *plan, const struct config *config,
                         const struct facts *facts)
 {
@@ -382,6 +403,7 @@ static void plan_inside(struct plan *plan, const struct config *config,
 		               "a program in sealed memory executes the command, since "
 		               "'#!/proc/self/exe' leads to our own binary");
 	plan_services(plan);
+	plan_capabilities(plan, config);
 	s = plan_add(plan, ACTOR_INIT, STEP_SECCOMP,
 	             "system calls that reach the node, and unknown ones, are refused");
 	s->value = "workspace";

@@ -137,6 +137,10 @@ static const char *describe(struct arena *arena, const struct step *s)
 	case STEP_USER:
 	case STEP_EXEC:
 		return value;
+	case STEP_CAPABILITIES:
+		return s->source ? arena_printf(arena, "without %s but %s", value,
+		                                s->source)
+		                 : arena_printf(arena, "without %s", value);
 	case STEP_CGROUP_MAKE:
 	case STEP_DEVICE:
 	case STEP_COPY:

@@ -81,6 +81,8 @@ static char sign_of(const struct policy_key *key, const char *value, bool comes)
 {
 	if (key->sense == POLICY_GRANT)
 		return comes ? '+' : '-';
+	if (key->sense == POLICY_DENIAL)
+		return comes ? '-' : '+';
 	if (key->sense == POLICY_RULES)
 		return !strncmp(value, "allow:", 6) == comes ? '+' : '-';
 	return '~';

@@ -52,6 +52,7 @@ const char *const step_name[STEP_MAX] = {
 	[STEP_CONSOLE]       = "console",
 	[STEP_NOTIFY]        = "notify",
 	[STEP_AIRLOCK]       = "airlock",
+	[STEP_CAPABILITIES]  = "capabilities",
 	[STEP_SECCOMP]       = "seccomp",
 	[STEP_USER]          = "user",
 	[STEP_GROUP]         = "group",

@@ -68,8 +68,9 @@ enum step_kind {
 	STEP_CONSOLE, /* target                a pty of the workspace's devpts */
 	STEP_NOTIFY,  /* target                socket for READY=1 */
 	STEP_AIRLOCK, /* -                     what stands between us and the command */
-	STEP_SECCOMP, /* value=filter */
-	STEP_USER,    /* value */
+	STEP_CAPABILITIES, /* value=names source=names to keep    the bounding set */
+	STEP_SECCOMP,      /* value=filter */
+	STEP_USER,         /* value */
 	STEP_GROUP,   /* target                a group of its own below the workspace's */
 	STEP_SERVICE, /* target=name value=command source=notify socket via=needs */
 	STEP_SUPERVISE, /* -                    runs the services, for good */

@@ -257,3 +257,65 @@ as_pod_root()
 	run grep -c 'keyctl(KEYCTL_JOIN_SESSION_KEYRING, NULL) = [1-9]' "$BATS_TEST_TMPDIR/trace"
 	assert_output 1
 }
+
+# Capabilities
+
+# In hex, as /proc shows it: those that --cap-drop left in the bounding set.
+bounding() { awk '/^CapBnd/ { print $2 }'; }
+
+@test "dropped capabilities stay away from root inside, from exec and from what is setuid" {
+	probe debian
+	raw='socket(my $s, 2, 3, 1) or print "no: $!\n"; print "done\n"'
+	name=$(new_name)
+	berth run -d --name "$name" --rootfs "$BERTH_TEST_ROOTFS:O" --init berth --cap-drop NET_RAW,cap_sys_ptrace \
+		-- sleep 1000
+	run -0 berth exec "$name" perl -e "$raw"
+	assert_output $'no: Operation not permitted\ndone'
+	all=$(berth run --rm --name "$(new_name)" --rootfs "$BERTH_TEST_ROOTFS:O" -- cat /proc/self/status | bounding)
+	want=$(printf '%016x' $((0x$all & ~(1 << 13 | 1 << 19))))
+	for who in root nobody; do
+		run -0 berth exec -u "$who" "$name" cat /proc/self/status
+		assert_equal "$(bounding <<<"$output")" "$want"
+	done
+	run -0 berth exec "$name" sh -c 'grep ^CapEff /proc/self/status; grep ^CapBnd "/proc/$(pidof sleep)/status"
+		useradd dev; su dev -c "grep ^CapBnd /proc/self/status"'
+	assert_output "CapEff:"$'\t'"$want"$'\n'"CapBnd:"$'\t'"$want"$'\n'"CapBnd:"$'\t'"$want"
+	# Positive control.
+	run -0 berth run --rm --name "$(new_name)" --rootfs "$BERTH_TEST_ROOTFS:O" -- perl -e "$raw"
+	assert_output "done"
+}
+
+@test "--cap-add keeps what --cap-drop all takes, and a nested user namespace is told of" {
+	probe debian
+	run -0 berth run --rm --name "$(new_name)" --rootfs "$BERTH_TEST_ROOTFS:O" \
+		--cap-drop all --cap-add chown,dac_override -- sh -c 'grep ^Cap /proc/self/status; touch /f; chown 5 /f && echo owned
+		chmod 600 /f; hostname no 2>&1; true'
+	assert_equal "$(bounding <<<"$output")" 0000000000000003
+	assert_has owned
+	assert_has "you must be root"
+	again='unshare -U grep ^CapBnd /proc/self/status'
+	run -0 --separate-stderr berth run --rm --name "$(new_name)" --rootfs "$BERTH_TEST_ROOTFS:O" --cap-drop all -- sh -c "$again"
+	assert_has ffff
+	run berth plan --rootfs "$BERTH_TEST_ROOTFS:O" --cap-drop all -- true
+	assert_has "--user-namespaces 0 forbids that"
+	run berth run --rm --name "$(new_name)" --rootfs "$BERTH_TEST_ROOTFS:O" --cap-drop all --user-namespaces 0 -- sh -c "$again"
+	assert_has "No space left on device"
+	run berth run --rm --rootfs "$BERTH_TEST_ROOTFS:O" --cap-drop net_rav -- true
+	assert_status 125
+	assert_has "'net_rav' is no capability"
+	assert_has "did you mean 'net_raw'?"
+}
+
+@test "a system boots without the capabilities that it does not need, also after a restart" {
+	probe debian
+	name=$(new_name)
+	berth run -d --name "$name" --rootfs "$BERTH_TEST_ROOTFS:O" --state "$PWD/state" --cap-drop sys_time,net_raw
+	in_cgroup timeout 100 "$BERTH" wait --ready "$name"
+	run -0 berth exec "$name" sh -c 'grep ^CapBnd /proc/1/status /proc/self/status | sort -u -k2'
+	assert_equal "$(bounding <<<"${output#*:}")" "$(printf '%016x' $((0x1ffffffffff & ~(1 << 13 | 1 << 25))))"
+	berth stop "$name"
+	berth start "$name"
+	in_cgroup timeout 100 "$BERTH" wait --ready "$name"
+	run -0 berth exec "$name" grep ^CapBnd /proc/1/status
+	assert_equal "$(bounding <<<"$output")" "$(printf '%016x' $((0x1ffffffffff & ~(1 << 13 | 1 << 25))))"
+}

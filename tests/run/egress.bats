@@ -268,3 +268,17 @@ for port in range(1, 301):
 	assert_status 0
 	assert_has "without a network nothing goes out"
 }
+
+@test "the strict profile: nothing nested, no raw packets, nothing outside but what a rule allows" {
+	probe debian
+	peer_up
+	tries='unshare -Ur true 2>&1; perl -e "socket(my \$s, 2, 3, 1) or print \"raw: \$!\n\""
+		perl -MIO::Socket::INET -e "print IO::Socket::INET->new(PeerAddr => q(10.9.0.2:80), Timeout => 9) ? 1 : 0, qq( connection\n)"'
+	run -0 --separate-stderr in_pod "$BERTH" run --rm --policy strict --rootfs "$BERTH_TEST_ROOTFS:O" -- sh -c "$tries"
+	assert_output $'unshare: unshare failed: No space left on device\nraw: Operation not permitted\n0 connection'
+	run -0 --separate-stderr in_pod "$BERTH" run --rm --policy strict --egress allow:10.9.0.2,80/tcp \
+		--rootfs "$BERTH_TEST_ROOTFS:O" -- sh -c "$tries"
+	assert_has "1 connection"
+	run -0 --separate-stderr in_pod "$BERTH" run --rm --rootfs "$BERTH_TEST_ROOTFS:O" -- sh -c "$tries"
+	assert_output "1 connection"
+}

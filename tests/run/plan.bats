@@ -13,7 +13,7 @@ setup()
 
 traced=clone,clone3,fork,vfork,unshare,setns,mount,umount2,pivot_root,move_mount,open_tree
 traced+=,fsopen,fsconfig,fsmount,fspick,mount_setattr,sethostname,setdomainname,prlimit64
-traced+=,setrlimit,openat,openat2,write,mkdirat,mkdir,symlinkat,memfd_create,execve,seccomp,bind,ioctl,sendmsg,sendto,socket
+traced+=,setrlimit,openat,openat2,write,mkdirat,mkdir,symlinkat,memfd_create,execve,seccomp,bind,ioctl,sendmsg,sendto,socket,prctl
 
 # What the sanitizers do by themselves is in no plan.
 quiet=detect_leaks=0:disable_coredump=0
@@ -81,7 +81,7 @@ prove() { python3 "$BATS_TEST_DIRNAME/plan_proof.py" plan.json trace; }
 }
 
 @test "the proof fails without any one of the plan's lines, and with a foreign call" {
-	trace_launch "" --name "$name" --rm --pids 100 --net relay --rate-up 9mbit --pending-signals 99 \
+	trace_launch "" --name "$name" --rm --pids 100 --cap-drop net_raw,sys_time --net relay --rate-up 9mbit --pending-signals 99 \
 		--rootfs "$BERTH_TEST_SMALL" -- /bin/true
 	prove
 	cat >mutate.py <<-'END'

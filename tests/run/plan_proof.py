@@ -94,6 +94,8 @@ def matters(call, actor):
         return "SIOCSIF" in args
     if name == "bind":
         return actor == "init"
+    if name == "prctl":
+        return actor == "init" and "PR_CAPBSET_DROP" in args
     if name == "socket":  # what it asks the kernel with, or lets others ask with
         return actor == "init" and "AF_NETLINK" in args
     if name == "sendto":
@@ -355,6 +357,11 @@ def step_uplink(eater, step):
     eater.eat("sendto", lambda c: c.netlink() == {QUEUE}, "the queues")
 
 
+def step_capabilities(eater, step):
+    for name in step["value"].split(","):
+        eater.eat("prctl", lambda c, n=name: "CAP_" + n.upper() in c.args, name)
+
+
 def step_address(eater, step):
     eater.eat("socket", lambda c: "NETLINK_ROUTE" in c.args, "a socket")
     eater.eat("sendto", lambda c: {ADDRESS, ROUTE} <= c.netlink(), "addresses and a route")
@@ -371,7 +378,7 @@ STEPS = {
                                   "a network namespace"),
     "veth": lambda e, s: e.eat("sendto", lambda c: {LINK, ADDRESS} <= c.netlink(),
                                "the veth and its addresses"),
-    "address": step_address, "lookout": step_lookout,
+    "capabilities": step_capabilities, "address": step_address, "lookout": step_lookout,
     "spawn": step_spawn, "map": step_map, "cgroup-leaf": step_cgroup_leaf,
     "cgroup-enable": step_cgroup_enable, "root": step_root, "overlay": step_overlay,
     "mount": step_mount, "bind": step_bind, "device": step_device,

@@ -99,7 +99,7 @@ start() { run --separate-stderr "$BERTH" run --rm --name "$name" --policy ./poli
 @test "list, validate, show, explain, diff, schema" {
 	run "$BERTH" policy list
 	assert_equal "$status" 0
-	for profile in systemd-docker docker shell; do
+	for profile in systemd-docker docker shell strict; do
 		grep -q "^$profile " <<<"$output"
 		"$BERTH" policy validate "$profile"
 		"$BERTH" policy show --format json "$profile" | jq -e . >/dev/null
