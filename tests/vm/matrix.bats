@@ -146,6 +146,8 @@ teardown() { pod_stop; }
 	row C --pod "$no_profiles" --container "$user" "${lent[@]}"
 	remedy ids /proc/self/uid_map
 	command_runs
+	row A --pod "$no_profiles" "${lent[@]}"
+	mended ids
 
 	# A newuidmap with the setuid bit writes as root, who did not make the namespace.
 	echo somebody:2000:60000 >subid

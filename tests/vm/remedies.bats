@@ -78,6 +78,13 @@ apply()
 	apply ids "usermod --add-subuids [0-9-]+ --add-subgids [0-9-]+ USER"
 	machine
 	mended ids
+
+	for file in /etc/subuid /etc/subgid; do echo "$BERTH_TEST_USER:$BERTH_TEST_UID:65536" >"$file"; done
+	machine
+	remedy id-maps "mend the user's lines in /etc/subuid and /etc/subgid"
+	for file in /etc/subuid /etc/subgid; do echo "$BERTH_TEST_USER:900000:65536" >"$file"; done
+	machine
+	mended id-maps ids
 	machine unshare --user --map-root-user
 	remedy setgroups "lend this user 65536 IDs"
 	machine
@@ -102,6 +109,7 @@ apply()
 @test "remedy: no_new_privs: start berth without it" {
 	machine setpriv --no-new-privs
 	remedy newuidmap "start berth without no_new_privs"
+	remedy ids "no_new_privs is set, so newuidmap cannot help"
 	remedy sudo "start berth without no_new_privs"
 	machine
 	mended newuidmap sudo ids
@@ -207,6 +215,10 @@ gone()
 	remedy hostname "a seccomp filter around berth refuses it"
 	machine
 	mended clone3 cgroup-birth keyctl hostname
+	machine "$BERTH_TEST_WITHOUT" -n keyctl=KILL --
+	remedy keyctl "this one kills its caller"
+	machine
+	mended keyctl
 
 	for n in {6..12}; do
 		machine prlimit "--nofile=$n:$n"
