@@ -284,29 +284,17 @@ with_filter()
 	mended keyctl
 }
 
-# one_by_one ROW CALL:ERRNO...: that row's remedy, with the profile that refuses these, and with ours.
-one_by_one()
-{
-	with_filter "${@:2}"
-	[ "$(field "$1" result)" = no ] || fail "not refused:" $'\n'"$(report_text)"
-	remedy "$1" ""
-	row A --pod "$no_apparmor"
-	mended "$1"
-}
-
 @test "remedy: calls without which nothing starts" {
-	one_by_one unshare unshare:1
-	[[ ${told[unshare]} == *"seccompProfile to one that allows unshare"* ]]
-	one_by_one user-namespace clone:38 clone3:38
-	[[ ${told[user-namespace]} == *"profile hides clone: set one that allows it"* ]]
-	one_by_one capabilities mount:38
-	[[ ${told[capabilities]} == *"the pod's seccomp profile, lacks a system call"* ]]
-	one_by_one capabilities mount:1
-	[[ ${told[capabilities]} == *"or a seccomp profile refuses mount"* ]]
-	one_by_one openat2 openat2:1
-	[[ ${told[openat2]} == *"set seccompProfile"* ]]
-	one_by_one cgroup2 fsopen:1
-	[[ ${told[cgroup2]} == *"set seccompProfile to one that allows them"* ]]
+	with_filter unshare:1 mount:1 openat2:1 fsopen:1 socket:38
+	remedy unshare "seccompProfile to one that allows unshare"
+	remedy capabilities "or a seccomp profile refuses mount"
+	remedy openat2 "set seccompProfile"
+	remedy cgroup2 "set seccompProfile to one that allows them"
+	remedy loopback "the pod's seccomp profile, lacks a system call"
+	with_filter clone:38 clone3:38
+	remedy user-namespace "profile hides clone: set one that allows it"
+	row A --pod "$no_apparmor"
+	mended unshare capabilities openat2 cgroup2 loopback user-namespace
 }
 
 # confined RULE...: the report of a pod with our AppArmor profile, changed: "deny ..." is added,
@@ -337,14 +325,10 @@ confined()
 	confined "without mount" "without remount"
 	tier_is D
 	remedy capabilities "AppArmor denies mount: set appArmorProfile: Unconfined"
-	row A --apparmor-default unused
-	mended capabilities
 
 	confined "deny capability sys_admin"
 	tier_is D
 	remedy user-namespace "by AppArmor (set appArmorProfile: Unconfined"
-	row A --apparmor-default unused
-	mended user-namespace
 
 	confined "deny capability net_admin"
 	tier_is D
@@ -354,7 +338,7 @@ confined()
 	remedy relay appArmorProfile
 	remedy shaping appArmorProfile
 	row A --apparmor-default unused
-	mended loopback veth nftables relay shaping
+	mended capabilities user-namespace loopback veth nftables relay shaping
 }
 
 @test "remedy: a pod's user without helpers" {
