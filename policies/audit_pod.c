@@ -469,6 +469,8 @@ static bool is_known(enum fields fields, const char *key)
 {
 	size_t len = strlen(key);
 
+	if (len == 0 || strchr(key, ' '))
+		return false;
 	for (const char *at = known_fields[fields]; (at = strstr(at + 1, key));)
 		if (at[-1] == ' ' && at[len] == ' ')
 			return true;
@@ -487,9 +489,9 @@ static void near_field(enum fields fields, const char *key, char *buf, size_t si
 		size_t len = strcspn(++at, " ");
 
 		(void)snprintf(word, sizeof(word), "%.*s", (int)len, at);
-		near.ret = NULL;
+		near.ret = *buf ? buf : NULL; /* the earlier of two is kept */
 		nearest_try(&near, word);
-		if (near.ret)
+		if (near.ret == word)
 			(void)snprintf(buf, size, "%s", word);
 		at += len;
 	}

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <string.h>
 
 #include "audit_internal.h"
 #include "json.h"
@@ -9,9 +10,16 @@
 static void put_text(FILE *out, const char *text)
 {
 	while (*text) {
-		size_t len = json_utf8(text, 4);
+		size_t len = 0;
 
-		if (len == 1 && ((unsigned char)*text < ' ' || *text == 0x7f)) {
+		while (text[len] >= ' ' && text[len] < 0x7f)
+			len++;
+		(void)fwrite(text, 1, len, out);
+		text += len;
+		if (!*text)
+			break;
+		len = json_utf8(text, strnlen(text, 4));
+		if (len == 1) {
 			(void)fprintf(out, "\\x%02x", (unsigned char)*text);
 		} else if (len == 0) {
 			(void)fprintf(out, "\\x%02x", (unsigned char)*text);

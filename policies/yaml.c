@@ -126,6 +126,11 @@ static enum yaml_type resolve(const char *text, bool *ret_boolean)
 	static const char *const no[] = { "false", "False", "FALSE", "no", "No", "NO",
 		                          "off",   "Off",   "OFF",   "n",  "N",  NULL };
 
+	*ret_boolean = false;
+	if (strlen(text) > 5) /* no word is longer */
+		return is_int(text)     ? YAML_INT
+		       : is_float(text) ? YAML_FLOAT
+		                        : YAML_STRING;
 	*ret_boolean = one_of(yes, text);
 	if (*ret_boolean || one_of(no, text))
 		return YAML_BOOL;

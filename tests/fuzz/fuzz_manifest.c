@@ -19,8 +19,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		__builtin_trap();
 	if (r == 0 && out) {
 		audit_print(&audit, out);
-		if (audit_print_json(&audit, out, &err) < 0 ||
-		    audit_print_sarif(&audit, "0", out, &err) < 0)
+		if (audit_print_json(&audit, out, &err) < 0)
+			__builtin_trap();
+		/* It has all rules each time, which takes long. */
+		if (size % 16 == 0 && audit_print_sarif(&audit, "0", out, &err) < 0)
 			__builtin_trap();
 	}
 	if (out)

@@ -193,6 +193,21 @@ static void test_many(void **state)
 	assert_int_equal(audit_count(&audit, AUDIT_INFO), 0);
 }
 
+/* Keys that are part of the names that are known, or none at all. */
+static void test_fields(void **state)
+{
+	static const char text[] = "kind: Pod\nspec:\n  '': 1\n  ' ': 1\n"
+				   "  hostIPC hostNetwork: 1\n  containers: []\n";
+	cleanup_arena struct arena arena = { 0 };
+	struct audit audit = { .arena = &arena };
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(audit_manifest(&audit, "a", text, strlen(text), &err), 0);
+	for (const struct audit_finding *f = audit.first; f; f = f->next)
+		assert_string_not_equal(f->rule->id, "BK022");
+}
+
 static void test_count(void **state)
 {
 	struct audit audit = { .n = { 1, 2, 4, 8 } };
@@ -209,7 +224,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_workspace), cmocka_unit_test(test_workspace_policy),
 		cmocka_unit_test(test_refused),   cmocka_unit_test(test_many),
-		cmocka_unit_test(test_count),
+		cmocka_unit_test(test_count),     cmocka_unit_test(test_fields),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
