@@ -233,7 +233,7 @@ seen_mounts()
 }
 
 @test "/dev: exactly these" {
-	run small_run -- sh -c 'cd /dev && find . -path "./.berth/*" -prune -print -o -path ./pts -prune -print -o -print'
+	run small_run --net none -- sh -c 'cd /dev && find . -path "./.berth/*" -prune -print -o -path ./pts -prune -print -o -print'
 	assert_lines ".
 ./.berth
 ./.berth/empty

@@ -111,6 +111,6 @@ prove() { python3 "$BATS_TEST_DIRNAME/plan_proof.py" plan.json trace; }
 @test "plan touches nothing" {
 	trace_launch "" --name "$name" --rm --rootfs "$BERTH_TEST_SMALL" -- /bin/true
 	# No birth, mount, or write: only what reads.
-	run grep -vE 'execve|O_RDONLY|prlimit64\(0, RLIMIT_[A-Z]+, NULL|clone3\(NULL, 0\)|write\([12]|openat2\(|ioctl\(1|^[0-9]+ +\+\+\+|ENOENT|--- SIG' plan.trace
+	run grep -vE 'execve|O_RDONLY|prlimit64\(0, RLIMIT_[A-Z]+, NULL|clone3\(NULL, 0\)|write\([12]|openat2\(|ioctl\(1|^[0-9]+ +\+\+\+|ENOENT|--- SIG|PR_CAPBSET_READ' plan.trace
 	assert_output ""
 }

@@ -362,9 +362,12 @@ sock = socket.create_server(("10.9.0.1", 8080)); print("ready", flush=True); tim
 }
 
 @test "a privileged port takes privilege" {
-	# berth_in_pod is root of the pod; this is somebody else in it.
+	# berth_in_pod is root of the pod; this is somebody else in it, with a directory of his own.
+	theirs=$(mktemp -d /tmp/theirs.XXXXXX)
+	in_pod chown 1:1 "$theirs"
 	run -125 in_cgroup nsenter -t "$pod_pid" -U -n -m -S 1 -G 1 --wd=/ -- \
-		env XDG_RUNTIME_DIR= TMPDIR=/tmp "$BERTH" run --net relay -p 80:80 -- true
+		env XDG_RUNTIME_DIR="$theirs" "$BERTH" run --net relay -p 80:80 -- true
+	in_pod rm -r "$theirs"
 	assert_has "open port '80:80/tcp': Permission denied"
 	assert_has "hint: ports below net.ipv4.ip_unprivileged_port_start"
 }
