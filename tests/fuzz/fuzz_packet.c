@@ -24,6 +24,20 @@ static void check_syn(const uint8_t *data, size_t size)
 	}
 }
 
+static void check_udp(const uint8_t *data, size_t size)
+{
+	static const struct flow nothing;
+	struct flow flow = nothing;
+
+	if (packet_read_udp(data, size, &flow)) {
+		if (size < 28 || flow.from.port == 0 || flow.to.port == 0 ||
+		    endpoint_is_v4(&flow.to) != (data[0] >> 4 == 4))
+			__builtin_trap();
+	} else if (memcmp(&flow, &nothing, sizeof(flow)) != 0) {
+		__builtin_trap();
+	}
+}
+
 static void check_echo(const uint8_t *data, size_t size)
 {
 	struct echo echo;
@@ -66,6 +80,7 @@ static void check_fragments(const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	check_syn(data, size);
+	check_udp(data, size);
 	check_echo(data, size);
 	check_fragments(data, size);
 	return 0;

@@ -308,6 +308,7 @@ has_relay() { [ -n "$(relay_pid)" ]; }
 	probe without
 	peer_up
 	ws=$(new_name)
+	# shellcheck disable=SC2153 # the environment's
 	ASAN_OPTIONS=detect_leaks=0 in_cgroup nsenter -t "$pod_pid" -U -n -m -S 0 -G 0 --wd="$PWD" -- \
 		"$BERTH_TEST_WITHOUT" accept4 -- "$BERTH" run --name "$ws" --net relay -- \
 		sh -c 'nc -w 9 10.9.0.2 80 & nc -w 9 fd09::2 80 & sleep 5' &

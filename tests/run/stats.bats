@@ -86,7 +86,7 @@ near() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a > b * 0.95 && a < b * 1.05) }
 }
 
 @test "stats says why there is nothing, and watches" {
-	in_cgroup "$BERTH" run -d --name "$name" -- sleep 100 >/dev/null
+	in_cgroup "$BERTH" run -d --net none --name "$name" -- sleep 100 >/dev/null
 	run in_cgroup "$BERTH" stats "$name"
 	assert_status 0
 	assert_has "$name: no network: it has no network"
@@ -127,11 +127,11 @@ near() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a > b * 0.95 && a < b * 1.05) }
 
 @test "a connection lives through an update" {
 	begin --rate-down 5mbit
-	load_for 5 &
+	load_for 10 &
 	job=$!
-	sleep 1.5
+	sleep 2
 	berth_in_pod update "$name" --rate-down 40mbit
-	sleep 1
+	sleep 2
 	berth_in_pod stats --format json "$name" >stats.json
 	wait "$job"
 	near "$(jq '.[0].network.download.bytes_per_second / 125000' stats.json)" 40
@@ -149,7 +149,7 @@ near() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a > b * 0.95 && a < b * 1.05) }
 }
 
 @test "update is refused where there is nothing to change, or no network to change it of" {
-	in_cgroup "$BERTH" run -d --name "$name" -- sleep 100 >/dev/null
+	in_cgroup "$BERTH" run -d --net none --name "$name" -- sleep 100 >/dev/null
 	run "$BERTH" update "$name"
 	assert_status 125
 	assert_has "nothing to change"

@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/netfilter/nf_tables.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "netns/relay_internal.h"
 #include "tests/unit/unit.h"
@@ -467,12 +470,146 @@ static void test_rules(void **state)
 	assert_int_equal(rules_that(&egress, "guard metadata"), 4 * 2 + 2);
 }
 
+/*
+ * The relay by itself: no rule of the kernel takes part. What it denies it tells by the socket.
+ */
+struct bed {
+	struct relay_config config;
+	struct relay relay;
+	int told;
+};
+
+static struct bed *bed(const char *const *rule)
+{
+	struct bed *bed = calloc(1, sizeof(*bed));
+	int pair[2];
+
+	assert_non_null(bed);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	bed->config.egress = policy(rule);
+	bed->config.report = pair[0];
+	bed->told = pair[1];
+	bed->relay.config = &bed->config;
+	bed->relay.now = 1000000;
+	return bed;
+}
+
+static void tear_down(struct bed *bed)
+{
+	free(bed->relay.egress.begun);
+	assert_int_equal(close(bed->told), 0);
+	assert_int_equal(close(bed->config.report), 0);
+	free(bed);
+}
+
+static int ask(struct bed *bed, const char *to, uint8_t protocol, uint16_t port)
+{
+	const struct endpoint endpoint = { .address = address(to), .port = port };
+
+	return egress_permits(&bed->relay, &endpoint, protocol);
+}
+
+/* The next report; false where there is none. */
+static bool told(const struct bed *bed, struct relay_report *ret)
+{
+	return recv(bed->told, ret, sizeof(*ret), MSG_DONTWAIT) == sizeof(*ret);
+}
+
+static void test_relay_permits(void **state)
+{
+	static const char *const rule[] = { "deny:192.0.2.0/24", NULL };
+	struct bed *it = bed(rule);
+	struct relay_report report;
+
+	(void)state;
+	assert_int_equal(egress_start(&it->relay), 0);
+	assert_int_equal(ask(it, "198.51.100.1", IPPROTO_TCP, 80), 0);
+	assert_false(told(it, &report));
+	assert_int_equal(ask(it, "192.0.2.1", IPPROTO_TCP, 80), -EACCES);
+	assert_true(told(it, &report));
+	assert_int_equal(report.verdict, EGRESS_BY_RULE);
+	assert_int_equal(report.to.port, 80);
+	assert_int_equal(report.denied, 1);
+	assert_int_equal(ask(it, "169.254.169.254", IPPROTO_ICMP, 0), -EACCES);
+	assert_int_equal(ask(it, "127.0.0.1", IPPROTO_UDP, 80), -EACCES);
+	/* No answer to many, and nothing of it in the log. */
+	assert_int_equal(ask(it, "224.0.0.251", IPPROTO_UDP, 5353), -EAGAIN);
+	assert_true(told(it, &report) && told(it, &report));
+	assert_false(told(it, &report));
+	/* There is no IPv6 in this plan, so nobody sends it. */
+	assert_int_equal(ask(it, "2001:db8::1", IPPROTO_UDP, 80), -EAGAIN);
+	assert_int_equal(ask(it, "2001:db8::1", IPPROTO_ICMPV6, 0), -EAGAIN);
+	it->config.workspace[1].family = AF_INET6;
+	assert_int_equal(ask(it, "2001:db8::1", IPPROTO_UDP, 80), 0);
+	tear_down(it);
+}
+
+/* So many at once, then so many a second, and all of them as a number. */
+static void test_reports(void **state)
+{
+	static const char *const rule[] = { "deny:any", NULL };
+	struct bed *it = bed(rule);
+	struct relay_report report;
+	size_t one_by_one = 0;
+	uint64_t untold = 0;
+
+	(void)state;
+	assert_int_equal(egress_start(&it->relay), 0);
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(ask(it, "192.0.2.1", IPPROTO_TCP, 80), -EACCES);
+	while (told(it, &report)) {
+		one_by_one++;
+		untold += report.untold;
+	}
+	assert_in_range(one_by_one, 10, 50);
+	assert_true(egress_waits(&it->relay));
+	egress_tick(&it->relay);
+	assert_true(told(it, &report));
+	assert_int_equal(report.verdict, EGRESS_ALLOWED);
+	assert_int_equal(report.denied, 1000);
+	assert_int_equal(one_by_one + untold + report.untold, 1000);
+	for (int i = 0; i < 10; i++)
+		egress_tick(&it->relay);
+	assert_false(told(it, &report));
+	assert_false(egress_waits(&it->relay));
+	tear_down(it);
+}
+
+static void test_per_minute(void **state)
+{
+	static const char *const rule[] = { "deny:192.0.2.9", NULL };
+	struct bed *it = bed(rule);
+	const uint64_t begin = it->relay.now;
+
+	(void)state;
+	it->config.egress.per_minute = 3;
+	assert_int_equal(egress_start(&it->relay), 0);
+	for (uint64_t i = 0; i < 3; i++) {
+		it->relay.now = begin + i * 20000;
+		assert_int_equal(ask(it, "192.0.2.1", IPPROTO_TCP, 80), 0);
+		/* What is denied takes no place. */
+		assert_int_equal(ask(it, "192.0.2.9", IPPROTO_TCP, 80), -EACCES);
+	}
+	assert_int_equal(ask(it, "192.0.2.1", IPPROTO_UDP, 80), -EAGAIN);
+	it->relay.now = begin + 59999;
+	assert_int_equal(ask(it, "192.0.2.1", IPPROTO_TCP, 80), -EAGAIN);
+	assert_int_equal(it->relay.egress.limited, 2);
+	it->relay.now = begin + 60000;
+	assert_int_equal(ask(it, "192.0.2.1", IPPROTO_TCP, 80), 0);
+	assert_int_equal(ask(it, "192.0.2.1", IPPROTO_TCP, 80), -EAGAIN);
+	it->relay.now = begin + 80000;
+	assert_int_equal(ask(it, "192.0.2.1", IPPROTO_TCP, 80), 0);
+	tear_down(it);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse),  cmocka_unit_test(test_malformed),
-		cmocka_unit_test(test_judge),  cmocka_unit_test(test_guards),
-		cmocka_unit_test(test_covers), cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_parse),         cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_judge),         cmocka_unit_test(test_guards),
+		cmocka_unit_test(test_covers),        cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_relay_permits), cmocka_unit_test(test_reports),
+		cmocka_unit_test(test_per_minute),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -299,14 +299,41 @@ static void test_echo(void **state)
 	assert_false(packet_read_echo(packet, sizeof(packet), &echo));
 }
 
+static void test_udp(void **state)
+{
+	unsigned char packet[] = { 0x45, 0,    0,  30, 0, 0,  0,   0, 64,  17,
+		                   0,    0,    10, 8,  0, 2,  192, 0, 2,   1,
+		                   0x12, 0x34, 0,  53, 0, 10, 0,   0, 'x', 'y' };
+	struct flow flow = { 0 };
+
+	(void)state;
+	assert_true(packet_read_udp(packet, sizeof(packet), &flow));
+	assert_int_equal(flow.from.port, 0x1234);
+	assert_int_equal(flow.to.port, 53);
+	assert_true(endpoint_is_v4(&flow.to));
+	for (size_t n = 0; n < 28; n++)
+		assert_false(packet_read_udp(packet, n, &flow));
+	packet[23] = 0; /* to port 0 */
+	assert_false(packet_read_udp(packet, sizeof(packet), &flow));
+	packet[23] = 53;
+	packet[9] = 6;
+	assert_false(packet_read_udp(packet, sizeof(packet), &flow));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_syn),       cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_crafted),   cmocka_unit_test(test_mapped_in_ipv6),
-		cmocka_unit_test(test_endpoint),  cmocka_unit_test(test_sum),
-		cmocka_unit_test(test_write_udp), cmocka_unit_test(test_fragments),
-		cmocka_unit_test(test_error),     cmocka_unit_test(test_echo),
+		cmocka_unit_test(test_udp),
+		cmocka_unit_test(test_syn),
+		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_crafted),
+		cmocka_unit_test(test_mapped_in_ipv6),
+		cmocka_unit_test(test_endpoint),
+		cmocka_unit_test(test_sum),
+		cmocka_unit_test(test_write_udp),
+		cmocka_unit_test(test_fragments),
+		cmocka_unit_test(test_error),
+		cmocka_unit_test(test_echo),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
