@@ -53,6 +53,7 @@ static int malformed(const char *text, const char *what, struct err *err)
 /* Takes the address off @text. Return: what is behind it, NULL for a malformed one. */
 static const char *read_address(const char *text, struct ip *ret)
 {
+	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
 	const bool bracket = *text == '[';
 	const char *end = strchr(text, bracket ? ']' : ':');
 	char address[INET6_ADDRSTRLEN];
@@ -70,6 +71,10 @@ static const char *read_address(const char *text, struct ip *ret)
 	address[n] = '\0';
 	if (!ip_parse(address, ret) || (ret->family == AF_INET6) != bracket)
 		return NULL;
+	/* IPv4 in IPv6's clothes; and fe80:: is an address of no interface that we knew. */
+	if (bracket && (!memcmp(ret->byte, mapped, sizeof(mapped)) ||
+	                (ret->byte[0] == 0xfe && (ret->byte[1] & 0xc0) == 0x80)))
+		return NULL;
 	end += bracket;
 	return *end == ':' ? end + 1 : NULL;
 }
@@ -81,8 +86,10 @@ int publish_parse(const char *text, struct publish *ret, struct err *err)
 	uint16_t out_last, in_last;
 
 	if (!at)
-		return malformed(text, "the address is none, or IPv6 without brackets",
-		                 err);
+		return malformed(
+			text,
+			"the address is none to listen at, or IPv6 without brackets",
+			err);
 	if (!strcmp(at, "auto")) {
 		publish.automatic = true;
 		*ret = publish;

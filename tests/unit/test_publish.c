@@ -59,6 +59,8 @@ static const struct {
 	{ "[]:80:80", NULL, "address" },
 	{ "[127.0.0.1]:80:80", NULL, "address" },
 	{ "[fe80::1%eth0]:80:80", NULL, "address" },
+	{ "[fe80::1]:80:80", NULL, "address" },
+	{ "[::ffff:127.0.0.1]:80:80", NULL, "address" },
 	{ "10.0.0.0/8:80:80", NULL, "address" },
 	{ "10.0.0:80:80", NULL, "address" },
 	{ "localhost:80:80", NULL, "address" },
