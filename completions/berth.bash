@@ -51,6 +51,7 @@ __berth_value()
 	--policy) __berth_policies "$1" "$4" ;;
 	--severity) __berth_reply $'info\nlow\nmedium\nhigh' "$4" ;;
 	--workspace) __berth_reply "$("$1" ps -aq 2>/dev/null)" "$4" ;;
+	--egress-default) __berth_reply $'allow\ndeny' "$4" ;;
 	--require) __berth_reply $'A\nB\nC' "$4" ;;
 	--rootfs)
 		__berth_files -d "$4"

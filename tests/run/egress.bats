@@ -282,3 +282,35 @@ for port in range(1, 301):
 	run -0 --separate-stderr in_pod "$BERTH" run --rm --rootfs "$BERTH_TEST_ROOTFS:O" -- sh -c "$tries"
 	assert_output "1 connection"
 }
+
+# gateway COMMAND...: in the gateway's network namespace, from the pod, which owns it
+gateway()
+{
+	local pid
+
+	for pid in $(pgrep -x berth-warden); do
+		[ "$(in_pod readlink "/proc/$pid/root")" ] || continue
+		[ "$(ps -o ppid= -p "$pid" | tr -d ' ')" = "$supervisor" ] || continue
+		in_pod nsenter -t "$pid" -n -- "$@"
+	done
+}
+
+@test "the gateway's own rules deny what the relay would not be asked for" {
+	probe tool:nft tool:jq
+	peer_up
+	berth_in_pod run --name "$name" --net relay --egress deny:any,7/udp -d \
+		-v "$BATS_TEST_TMPDIR:/client:ro" -- sleep 60
+	supervisor=$(berth_in_pod inspect "$name" | jq '.[0].pids.supervisor')
+	run gateway nft list chain inet berth_relay egress
+	assert_status 0
+	[[ $output == *"udp dport 7 counter packets 0 bytes 0 goto denied"* || \
+		$output == *"th dport 7 counter packets 0 bytes 0 goto denied"* ]] || fail "$output"
+	run berth_in_pod exec "$name" -- python3 /client/relay_client.py datagram 10.9.0.2 7
+	assert_output EHOSTUNREACH
+	run gateway nft list chain inet berth_relay egress
+	[[ $output == *"dport 7 counter packets "[1-9]*" goto denied"* ]] || fail "$output"
+	# And nothing of it can be seen from inside.
+	run berth_in_pod exec "$name" -- nft list ruleset
+	[[ $output != *berth_relay* ]]
+	berth_in_pod rm -f "$name"
+}
