@@ -85,11 +85,10 @@ int check_helpers(struct check_env *env, char *detail, struct err *err)
 		return -err->code;
 	if (env->facts->no_new_privs)
 		return check_lacks(detail, "no_new_privs is set, so they raise nothing");
-	/* The planner has the remedy. */
 	if (env->facts->helper_weak) {
-		if (env->plan->notes_n > 0)
-			(void)snprintf(env->result[CHECK_HELPERS].hint, ERR_HINT_MAX,
-			               "%s", env->plan->notes[0]);
+		/* Whatever the planner had to say first: it names one obstacle only. */
+		(void)snprintf(env->result[CHECK_HELPERS].hint, ERR_HINT_MAX, "%s",
+		               plan_helper_weak);
 		return check_lacks(detail,
 		                   "they are setuid root, and the bounding set lacks "
 		                   "CAP_SYS_ADMIN, which root needs to write maps");

@@ -34,7 +34,8 @@ static const struct {
 	{ CHECK_HELPERS, ENOENT, "install the package uidmap in the image, or run as root with hostUsers: false",
 	  "install the package uidmap" },
 	{ CHECK_HELPERS, 0,
-	  "run as root with hostUsers: false, which needs no helper; or set allowPrivilegeEscalation: true",
+	  "run as root with hostUsers: false, which needs no helper; or set allowPrivilegeEscalation: true, "
+	  "and in the image setcap cap_setuid=ep newuidmap, cap_setgid=ep newgidmap",
 	  "reinstall the package uidmap, and start berth without no_new_privs" },
 	{ CHECK_SETGROUPS, 0, "set hostUsers: false in the pod, and leave runAsUser at 0",
 	  "lend this user 65536 IDs: with one ID the kernel denies setgroups" },

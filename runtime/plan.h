@@ -149,6 +149,9 @@ const char *plan_no_group(const struct cgroup_facts *cg);
 /* What kind of pod this is, "A", "B" or "C" (docs/check-format.md), by the facts. */
 const char *plan_tier(const struct plan *plan, const struct facts *facts);
 
+/* What to do about a setuid newuidmap that the pod's bounding set makes useless. */
+extern const char plan_helper_weak[];
+
 /* The parts. */
 int plan_ids(struct plan *plan, const struct config *config, const struct facts *facts,
              struct err *err);

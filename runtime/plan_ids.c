@@ -2,6 +2,12 @@
 
 #include "plan.h"
 
+const char plan_helper_weak[] =
+	"newuidmap is setuid root, and the pod's root lacks CAP_SYS_ADMIN to write maps: "
+	"in the image give it file capabilities instead (chmod u-s, setcap cap_setuid=ep "
+	"/usr/bin/newuidmap, cap_setgid=ep /usr/bin/newgidmap), or run as root "
+	"(runAsUser: 0)";
+
 /* Why an ordinary user has to do with one ID; NULL where more can be had. @uid and @gid
  * are what of the ranges lent to him lies in our own map. */
 static const char *one_id_reason(const struct facts *facts, const struct idmap *uid,
@@ -22,10 +28,7 @@ static const char *one_id_reason(const struct facts *facts, const struct idmap *
 		       "none of this pod's (/proc/self/uid_map): lend some that are, or "
 		       "run as its root (runAsUser: 0)";
 	if (facts->helper_weak)
-		return "newuidmap is setuid root, and the pod's root lacks CAP_SYS_ADMIN "
-		       "to write maps: in the image give it file capabilities instead "
-		       "(chmod u-s, setcap cap_setuid=ep /usr/bin/newuidmap, "
-		       "cap_setgid=ep /usr/bin/newgidmap), or run as root (runAsUser: 0)";
+		return plan_helper_weak;
 	return NULL;
 }
 
