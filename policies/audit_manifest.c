@@ -91,6 +91,20 @@ static const struct {
 	{ NULL, { "spec", "template", NULL } },
 };
 
+/* Kubernetes' own; elsewhere a kind of the same name is another thing. */
+static bool is_built_in(const struct yaml_value *object)
+{
+	static const char *const groups[] = { "v1", "apps/", "batch/", "extensions/" };
+	const char *version = audit_scalar(object, "apiVersion");
+
+	if (!version || !strcmp(version, groups[0]))
+		return true;
+	for (size_t i = 1; i < sizeof(groups) / sizeof(groups[0]); i++)
+		if (!strncmp(version, groups[i], strlen(groups[i])))
+			return true;
+	return false;
+}
+
 static bool is_controller(const char *kind)
 {
 	static const char *const controllers[] = {
@@ -111,6 +125,7 @@ static int object(struct walk *walk, const struct yaml_value *value, const char 
 	const char *kind = audit_scalar(value, "kind");
 	const char *name = audit_scalar(yaml_get(value, "metadata"), "name");
 	const struct yaml_value *holder = value, *items = yaml_get(value, "items");
+	bool built_in = is_built_in(value);
 	size_t row = 0, i = 0;
 	int r = 0;
 
@@ -126,14 +141,14 @@ static int object(struct walk *walk, const struct yaml_value *value, const char 
 			r = object(walk, v, audit_text(s, "items[%zu]", i), true);
 		return r;
 	}
-	while (kinds[row].kind && strcmp(kinds[row].kind, kind) != 0)
+	while (kinds[row].kind && (!built_in || strcmp(kinds[row].kind, kind) != 0))
 		row++;
 	for (i = 0; kinds[row].to[i] && holder; i++) {
 		holder = yaml_get(holder, kinds[row].to[i]);
 		path = join(walk, path, kinds[row].to[i]);
 	}
 	/* Services and the like, and custom kinds whose template is none of a pod. */
-	if (!kinds[row].kind && !is_controller(kind)) {
+	if (!kinds[row].kind && !(built_in && is_controller(kind))) {
 		const struct yaml_value *spec = yaml_get(holder, "spec");
 
 		if (!yaml_get(spec, "containers"))

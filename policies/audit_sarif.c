@@ -78,15 +78,19 @@ static const char *uri_of(struct arena *arena, const char *file)
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				    "0123456789-._~/";
 	static const char digits[] = "0123456789ABCDEF";
-	size_t len = strlen(file), n = 0;
-	char *ret = arena_alloc(arena, 3 * len + 1);
+	size_t len, n = 0;
+	char *ret;
 
+	if (!strncmp(file, "./", 2))
+		file += 2;
+	len = strlen(file);
+	ret = arena_alloc(arena, 3 * len + 1);
 	if (!ret)
 		return "";
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)file[i];
 
-		if (strchr(plain, c)) {
+		if (memchr(plain, c, sizeof(plain) - 1)) {
 			ret[n++] = (char)c;
 			continue;
 		}

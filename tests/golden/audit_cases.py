@@ -242,8 +242,41 @@ PLACES = {
                        "items[0].spec.template.spec.containers[0]."),
 }
 NONE = {
+    "OtherJob": {"apiVersion": "batch.volcano.sh/v1", "kind": "Job", "spec": {"tasks": []}},
     "Service": {"apiVersion": "v1", "kind": "Service", "spec": {"ports": [{"port": 1}]}},
     "Certificate": {"apiVersion": "x/v1", "kind": "X", "spec": {"template": {"spec": {}}}},
+}
+
+# What berth could do: changes to a pod of tier A, and the best and worst tier then.
+BERTH_POD = changed(
+    POD, ("spec/securityContext", {
+        "seccompProfile": {"type": "Localhost", "localhostProfile": "berth.json"},
+        "appArmorProfile": {"type": "Localhost", "localhostProfile": "berth"}}),
+    security("capabilities", None), security("procMount", "Unmasked"),
+    security("cgroupOptions", {"mountMode": "Writable"}))
+TIERS = {
+    "as it is": ([], "AA"),
+    "a cgroup by the node": ([security("cgroupOptions", None)], "AB"),
+    "the node's users": ([USER_OF_NODE], "DD"),
+    "a user": ([security("runAsUser", 1000)], "CC"),
+    "root by number": ([security("runAsUser", 0)], "AA"),
+    "any user": ([spec("securityContext/runAsNonRoot", True)], "CC"),
+    "no capabilities": ([security("capabilities", {"drop": ["ALL"]})], "CC"),
+    "those that berth needs": ([security("capabilities", {
+        "drop": ["ALL"], "add": ["SETUID", "SETGID", "CAP_SETFCAP"]})], "AA"),
+    "a masked proc": ([security("procMount", None)], "CC"),
+    "the runtime's seccomp": ([security("seccompProfile", {"type": "RuntimeDefault"})], "DD"),
+    "no seccomp": ([security("seccompProfile", {"type": "Unconfined"})], "AA"),
+    "the node's seccomp": ([spec("securityContext/seccompProfile", None)], "AD"),
+    "another seccomp": ([security("seccompProfile", {
+        "type": "Localhost", "localhostProfile": "x.json"})], "AD"),
+    "the runtime's AppArmor": ([security("appArmorProfile", {"type": "RuntimeDefault"})], "DD"),
+    "no AppArmor": ([security("appArmorProfile", {"type": "Unconfined"})], "AA"),
+    "the node's AppArmor": ([spec("securityContext/appArmorProfile", None)], "AD"),
+    "another AppArmor": ([security("appArmorProfile", {
+        "type": "Localhost", "localhostProfile": "x"})], "AD"),
+    "privileged": ([security("privileged", True), security("procMount", None),
+                    spec("securityContext", {})], "AA"),
 }
 
 failed = False
@@ -324,6 +357,16 @@ def main():
                 wrong(f"{name}: found {findings}")
         elif findings:
             wrong(f"{name}: found {findings}")
+
+    for name, (changes, want) in TIERS.items():
+        path = directory / "tier.json"
+        path.write_text(json.dumps(changed(BERTH_POD, *changes)))
+        report = json.loads(subprocess.run(
+            [berth, "policy", "audit", "--format", "json", str(path)],
+            stdout=subprocess.PIPE, check=False).stdout)
+        tier, = report["tiers"]
+        if tier["best"] + tier["worst"] != want:
+            wrong(f"tier of '{name}': {tier}")
     return failed
 
 
