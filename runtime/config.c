@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/number.h"
 #include "config_complete.h"
@@ -170,10 +171,31 @@ static int set_ports(void *field, const char *value, struct err *err)
 	return r;
 }
 
+/* As podman: "LC_*" is each of the caller's own that begins so. */
+static int add_own(struct words *words, const char *prefix, size_t len, struct err *err)
+{
+	int r = 0;
+
+	if (len == 0) {
+		(void)err_set(err, EINVAL, "'%s' takes whatever there is", prefix);
+		return err_hint(err,
+		                "a pod's environment has secrets in it: name what is "
+		                "needed, as LANG, or 'LC_*'");
+	}
+	for (char **own = environ; *own && r == 0; own++)
+		if (!strncmp(*own, prefix, len) && strchr(*own, '='))
+			r = add(words->env, &words->env_n, arena_dup(words->arena, *own),
+			        err);
+	return r;
+}
+
 static int add_env(void *field, const char *value, struct err *err)
 {
 	struct words *words = field;
+	const size_t len = strlen(value);
 
+	if (len > 0 && value[len - 1] == '*' && !strchr(value, '='))
+		return add_own(words, value, len - 1, err);
 	if (*value && !strchr(value, '=')) {
 		/* As docker: the caller's own value, and nothing where it has none. */
 		const char *own = getenv(value);
@@ -244,7 +266,7 @@ static const struct option run_options[] = {
 	{ "egress-default",    0,   "allow|deny", "what becomes of what no rule meets (allow)", set_egress_default, FIELD(egress_default) },
 	{ "connections-per-minute", 0, "N",     "connections and flows begun in any minute", set_per_minute, FIELD(connections_per_minute) },
 	{ "volume",            'v', "SRC:DST[:ro]", "attach a directory or file of the pod", add_volume, 0 },
-	{ "env",               'e', "K[=V]",    "set a variable inside", add_env, 0 },
+	{ "env",               'e', "K[=V]|K*", "set a variable inside, or pass our own", add_env, 0 },
 	{ "user",              'u', "USER[:GROUP]", "run as this user, looked up inside", set_text, FIELD(user) },
 	{ "cap-drop",          0,   "CAP",      "a capability that root inside is not to have, or all", add_caps, FIELD(cap_drop) },
 	{ "cap-add",           0,   "CAP",      "one to keep of those that --cap-drop takes", add_caps, FIELD(cap_add) },

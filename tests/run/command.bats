@@ -249,6 +249,18 @@ nobody_is() { [ -z "$(processes_of "$1")" ]; }
 	grep -qx 'EMPTY=' <<<"$output"
 }
 
+@test "-e with a prefix takes ours that begin so, and never everything" {
+	export BERTHX_ONE="1 one" BERTHX_TWO=2 BERTHY=3 BERTHX_SECRET=4
+	run small_run -e 'BERTHX_*' -e BERTHX_SECRET= -- sh -c 'env | grep ^BERTH | sort'
+	assert_output $'BERTHX_ONE=1 one\nBERTHX_SECRET=\nBERTHX_TWO=2'
+	echo '{ "pass_environment": ["BERTHX_T*", "BERTHY", "NOT_SET"] }' >policy.json
+	run small_run --policy ./policy.json -- sh -c 'env | grep ^BERTH | sort'
+	assert_output $'BERTHX_TWO=2\nBERTHY=3'
+	run small_run -e '*' -- true
+	assert_status 125
+	assert_has "'*' takes whatever there is"
+}
+
 @test "our environment stays out" {
 	export SECRET_OF_OURS=1
 	run small_run -- env
