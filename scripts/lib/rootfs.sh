@@ -5,7 +5,7 @@
 rootfs_packages=(
 	systemd systemd-sysv dbus docker.io iproute2 iptables procps ca-certificates
 	bubblewrap uidmap sudo inotify-tools python3-minimal util-linux
-	libpam-systemd dbus-user-session libyajl2 # a user's manager, and berth in berth
+	libpam-systemd dbus-user-session libyajl2 libyaml-0-2 # a user's manager, and berth in berth
 	crun # containers where no cgroup can be written: runc refuses that
 )
 

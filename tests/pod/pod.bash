@@ -71,7 +71,7 @@ pod_made()
 	mkdir -p "$pod_dir"/{upper,work,root,lib,ws}
 	chmod 755 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$pod_dir"
 	: >"$pod_dir/stdin"
-	ldd "$BERTH" | awk '/libyajl|libcap/ { print $3 }' | xargs -r cp -Lt "$pod_dir/lib"
+	ldd "$BERTH" | awk '/libyajl|libyaml|libcap/ { print $3 }' | xargs -r cp -Lt "$pod_dir/lib"
 	pod_bundle "$pod_dir" "${@:3}"
 	# A container's root is an overlay; its volumes are not.
 	chown --reference="$pod_image" "$pod_dir/upper" "$pod_dir/work"
