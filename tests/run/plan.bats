@@ -66,7 +66,7 @@ prove() { python3 "$BATS_TEST_DIRNAME/plan_proof.py" plan.json trace; }
 }
 
 @test "a network of its own, with rates" {
-	trace_launch "" --name "$name" --rm --net relay --rate-down 10mbit --rate-up 20mbit \
+	trace_launch "" --name "$name" --rm --net relay --rate-down 10mbit --rate-up 20mbit -p 18080:80 \
 		--rootfs "$BERTH_TEST_SMALL" -- /bin/true
 	prove
 }

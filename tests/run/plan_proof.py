@@ -93,7 +93,7 @@ def matters(call, actor):
     if name == "ioctl":
         return "SIOCSIF" in args
     if name == "bind":
-        return actor == "init"
+        return actor == "init" or actor == "supervisor" and "AF_INET" in args
     if name == "prctl":
         return actor == "init" and "PR_CAPBSET_DROP" in args
     if name == "socket":  # what it asks the kernel with, or lets others ask with
@@ -357,6 +357,14 @@ def step_uplink(eater, step):
     eater.eat("sendto", lambda c: c.netlink() == {QUEUE}, "the queues")
 
 
+def step_publish(eater, step):
+    for port in step["target"].split(","):
+        out = re.match(r"(?:.*:)?(\d+):\d+/", port)[1]
+        eater.eat("bind", lambda c, o=out: f"htons({o})" in c.args, f"port {out}")
+    while eater.maybe("bind", lambda c: f"htons({out})" in c.args):
+        pass  # of the other family
+
+
 def step_capabilities(eater, step):
     for name in step["value"].split(","):
         eater.eat("prctl", lambda c, n=name: "CAP_" + n.upper() in c.args, name)
@@ -378,7 +386,7 @@ STEPS = {
                                   "a network namespace"),
     "veth": lambda e, s: e.eat("sendto", lambda c: {LINK, ADDRESS} <= c.netlink(),
                                "the veth and its addresses"),
-    "capabilities": step_capabilities, "address": step_address, "lookout": step_lookout,
+    "capabilities": step_capabilities, "publish": step_publish, "address": step_address, "lookout": step_lookout,
     "spawn": step_spawn, "map": step_map, "cgroup-leaf": step_cgroup_leaf,
     "cgroup-enable": step_cgroup_enable, "root": step_root, "overlay": step_overlay,
     "mount": step_mount, "bind": step_bind, "device": step_device,
