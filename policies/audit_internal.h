@@ -113,7 +113,8 @@ audit_check audit_policy_missing, audit_policy_network_missing, audit_policy_upl
 	audit_policy_auto, audit_policy_writable, audit_policy_system_path,
 	audit_policy_socket, audit_policy_token, audit_policy_secret,
 	audit_policy_best_effort, audit_policy_egress, audit_policy_publish,
-	audit_policy_swap, audit_policy_host_root, audit_policy_shared_root;
+	audit_policy_passed, audit_policy_swap, audit_policy_host_root,
+	audit_policy_shared_root;
 audit_check audit_workspace_limit, audit_workspace_group, audit_workspace_net,
 	audit_workspace_oom, audit_workspace_pids;
 

@@ -169,6 +169,18 @@ void audit_policy_secret(const struct audit_subject *s)
 	}
 }
 
+void audit_policy_passed(const struct audit_subject *s)
+{
+	for (size_t i = 0; i < s->policy->n; i++) {
+		const struct policy_setting *setting = &s->policy->setting[i];
+		size_t len = strcspn(setting->value, "*");
+
+		if (!strcmp(setting->key->path, "pass_environment") &&
+		    (len == 0 || audit_secret_name(setting->value, len)))
+			report(s, setting);
+	}
+}
+
 static bool names(const char *list, const char *word)
 {
 	size_t len = strlen(word);
@@ -272,10 +284,15 @@ int audit_policy(struct audit *audit, const struct policy *policy, struct err *e
 	return finish(audit, policy->name, err);
 }
 
-static const struct policy_key *key_of(const char *option)
+/* Of two keys with one option the map is meant where the value is a pair. */
+static const struct policy_key *key_of(const char *option, const char *value)
 {
+	bool pair = strchr(value, '=') != NULL;
+
 	for (size_t i = 0; i < policy_keys_n; i++)
-		if (!strcmp(policy_keys[i].option, option))
+		if (!strcmp(policy_keys[i].option, option) &&
+		    (strcmp(option, "env") != 0 ||
+		     pair == (policy_keys[i].type == POLICY_MAP)))
 			return &policy_keys[i];
 	return NULL;
 }
@@ -293,7 +310,9 @@ static int read_words(const struct audit_workspace *w, struct arena *arena,
 	/* The words up to "--" are an option and its value, but for flags. */
 	for (size_t i = 1; i + 1 < w->words_n && strcmp(w->words[i], "--") != 0; i++) {
 		const struct policy_key *key =
-			strncmp(w->words[i], "--", 2) ? NULL : key_of(w->words[i] + 2);
+			strncmp(w->words[i], "--", 2)
+				? NULL
+				: key_of(w->words[i] + 2, w->words[i + 1]);
 
 		if (key)
 			setting[n++] = (struct policy_setting){ .key = key,

@@ -232,6 +232,9 @@ const struct audit_rule audit_rules[] = {
 	{ "BP022", "policy-auto-publish", AUDIT_POLICY, L, L, "what listens inside decides which ports of the pod are open",
 	  "A service that was meant for the workspace alone is reached by others.",
 	  "Name the ports in network.publish, or bound them by network.publish_allow.", DOCKER "5.8; ip(7)", NULL, audit_policy_publish },
+	{ "BP023", "policy-passed-secret", AUDIT_POLICY, M, M, "a secret of the caller's environment comes in",
+	  "Whoever runs code in the workspace has it; a lone * lets all of them in.",
+	  "Name what is needed in pass_environment, and attach secrets as files, read-only.", CIS "5.4.1; environ(7)", NULL, audit_policy_passed },
 
 	{ "BW001", "limit-not-enforced", AUDIT_WORKSPACE, H, H, "a limit that was asked for does not hold",
 	  "The pod did not permit it, and the policy called it best effort.",

@@ -207,6 +207,7 @@ POLICIES = {
     "BP021": ([("network/egress_default", None)], [("network/egress_default", "deny")]),
     "BP022": ([("network/publish", ["auto"])],
               [("network/publish", ["auto"]), ("network/publish_allow", ["8000-8999"])]),
+    "BP023": ([("pass_environment", ["CI_JOB_TOKEN"])], [("pass_environment", ["LC_*"])]),
     "BP020": ([("limits/io", None)], [("limits/io", ["/dev/sda:rbps=1m"])]),
 }
 
