@@ -97,11 +97,15 @@ apply()
 	machine
 	remedy newuidmap "install the package uidmap"
 	remedy ids "install the package uidmap"
-	cp /usr/bin/newuidmap{.away,}
+	cp -p /usr/bin/newuidmap{.away,}
+	machine
+	mended newuidmap ids
+
+	chmod u-s /usr/bin/newuidmap
 	machine
 	remedy newuidmap "reinstall the package uidmap"
 	remedy id-maps "setuid bit"
-	cp -p /usr/bin/newuidmap{.away,}
+	chmod u+s /usr/bin/newuidmap
 	machine
 	mended newuidmap id-maps ids
 }
