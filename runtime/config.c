@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -11,13 +12,16 @@
 #include "netns/egress.h"
 #include "netns/rate.h"
 #include "options.h"
+#include "plan.h"
 #include "policies/caps.h"
 #include "policies/policy.h"
 #include "run.h"
 
 #define LIST_MAX 256
 #define ORIGINS_MAX 1024
-#define LIMITS_MAX 60 /* PLAN_LIMITS_MAX has room for the budgets, too */
+#define LIMITS_MAX 48
+static_assert(LIMITS_MAX + BUDGET_N <= PLAN_LIMITS_MAX,
+              "the plan has room for all of them");
 
 /* What the setters fill in; config_parse() makes the config of it. */
 struct words {

@@ -25,7 +25,7 @@ struct plan_limit {
 	size_t step, steps;
 };
 
-#define PLAN_LIMITS_MAX (64 + BUDGET_N)
+#define PLAN_LIMITS_MAX 64 /* a bit each in struct launch */
 
 /**
  * struct plan - Everything a launch will do, in order

@@ -1,4 +1,4 @@
-#include "supervisor.h"
+#include "supervisor_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,45 +30,7 @@
 #include "unshare.h"
 #include "watch.h"
 
-/**
- * struct supervisor - A workspace from the supervisor's side
- * @ws:		as given
- * @status:	init's wait status, once @exited
- * @lost:	the warden died without telling it
- * @stopping:	the end was asked for: no restart
- * @killed:	by us, with SIGKILL
- * @reason:	why it ended, where that takes more than a word
- * @resting:	between two starts; nothing of the workspace is left
- * @signals:	signalfd
- * @stop_timer:	armed while a stop waits for its end
- * @notify:	systemd's READY=1 comes here
- * @ns:		the workspace's namespaces, for exec; opened before init hides its memory,
- *		and closed at its end, since a descriptor keeps a namespace alive
- */
-struct supervisor {
-	struct workspace *ws;
-	struct launch launch;
-	struct loop loop;
-	struct stdio stdio;
-	struct control control;
-	struct logfile log;
-	struct watch watch;
-	struct ports ports;
-	struct arena listed; /* what the record says of ports */
-	struct traffic traffic;
-	sigset_t old_mask;
-	int signals, stop_timer, notify;
-	int ns[NS_MAX];
-	bool exited, lost, stopping, resting, killed;
-	int status;
-	char reason[128];
-};
-
-/* An image that reboots at once would else keep a processor busy outside its limits. */
-#define RESTART_PAUSE_MS 1000
-#define SHORT_LIFE_MS 10000
-
-static int64_t now_ms(void)
+int64_t supervisor_now_ms(void)
 {
 	struct timespec ts;
 
@@ -76,7 +38,7 @@ static int64_t now_ms(void)
 	return ts.tv_sec * (int64_t)1000 + ts.tv_nsec / 1000000;
 }
 
-static void write_record(struct supervisor *sup)
+void supervisor_write_record(struct supervisor *sup)
 {
 	struct err err = { 0 };
 
@@ -84,7 +46,7 @@ static void write_record(struct supervisor *sup)
 		log_warn("%s: %s, going on without it", err.text, strerror(err.code));
 }
 
-static void record_events(struct supervisor *sup)
+void supervisor_record_events(struct supervisor *sup)
 {
 	const struct cgroup_events *now = &sup->watch.now;
 	struct record *record = &sup->ws->record;
@@ -98,7 +60,7 @@ static void record_events(struct supervisor *sup)
 }
 
 /* Nobody reads the standard error of a detached supervisor: its log has it, too. */
-static void say(void *ctx, const char *line)
+void supervisor_say(void *ctx, const char *line)
 {
 	struct supervisor *sup = ctx;
 	char text[640];
@@ -112,131 +74,15 @@ static void on_limit(void *ctx, const char *line)
 {
 	struct supervisor *sup = ctx;
 
-	say(sup, line);
-	record_events(sup);
+	supervisor_say(sup, line);
+	supervisor_record_events(sup);
 	if (!sup->exited)
-		write_record(sup);
+		supervisor_write_record(sup);
 }
 
 static void on_output(void *ctx, const char *data, size_t size)
 {
 	logfile_write(ctx, data, size);
-}
-
-/* init's own idea of a polite end (docker's STOPSIGNAL, systemd(1)). */
-static int polite_signal(const struct supervisor *sup)
-{
-	return sup->ws->plan->init == INIT_SYSTEMD ? SIGRTMIN + 3 : SIGTERM;
-}
-
-static int on_stop(void *ctx, uint64_t timeout_s, struct err *err)
-{
-	struct supervisor *sup = ctx;
-	struct itimerspec when = { 0 };
-
-	sup->stopping = true;
-	if (sup->resting)
-		timeout_s = 0;
-	else if (timeout_s == CONTROL_DEFAULT_TIMEOUT)
-		timeout_s = sup->ws->config->stop_timeout_s;
-	when.it_value.tv_sec = (time_t)timeout_s;
-	when.it_value.tv_nsec = 1; /* zero would disarm it */
-	if (timerfd_settime(sup->stop_timer, 0, &when, NULL) < 0)
-		return err_set(err, errno, "set a timer");
-	return pidfd_kill(sup->launch.init_pidfd, polite_signal(sup), err);
-}
-
-static int on_kill(void *ctx, int signal, struct err *err)
-{
-	struct supervisor *sup = ctx;
-
-	if (sup->resting && signal == SIGKILL)
-		return on_stop(sup, 0, err);
-	sup->killed |= signal == SIGKILL;
-	return pidfd_kill(sup->launch.init_pidfd, signal, err);
-}
-
-static int on_join(void *ctx, int fd[CONTROL_FDS], struct err *err)
-{
-	struct supervisor *sup = ctx;
-
-	(void)err;
-	fd[CONTROL_INIT] = sup->launch.init_pidfd;
-	fd[CONTROL_CGROUP] = sup->launch.payload;
-	memcpy(fd + CONTROL_NS, sup->ns, sizeof(sup->ns));
-	for (size_t i = 0; i < CGROUP1_MAX; i++)
-		fd[CONTROL_CGROUP1 + i] = sup->launch.cgroup1[i].payload;
-	return 0;
-}
-
-static void list_ports(struct supervisor *sup)
-{
-	struct record *record = &sup->ws->record;
-
-	record->ports = NULL;
-	record->ports_n = 0;
-	arena_done(&sup->listed);
-	if (ports_list(&sup->ports, &sup->listed, &record->ports, &record->ports_n) < 0)
-		log_warn("the record of ports: %s", strerror(ENOMEM));
-}
-
-static void on_ports_changed(void *ctx)
-{
-	struct supervisor *sup = ctx;
-
-	list_ports(sup);
-	if (!sup->exited)
-		write_record(sup);
-}
-
-static int on_port(void *ctx, bool add, const char *text, struct err *err)
-{
-	struct supervisor *sup = ctx;
-
-	if (sup->resting)
-		return err_set(err, EAGAIN, "it is between two starts");
-	return ports_change(&sup->ports, add, text, err);
-}
-
-static int on_traffic(void *ctx, struct traffic_numbers *ret, struct err *err)
-{
-	struct supervisor *sup = ctx;
-
-	return traffic_numbers(&sup->traffic, ret, err);
-}
-
-/* Of what was given to run, so that the next start and a restart say it again. */
-static int remember_rates(struct workspace *ws, const char *const rate[DIRECTIONS],
-                          struct err *err)
-{
-	struct config *config = arena_alloc(ws->arena, sizeof(*config));
-
-	if (!config)
-		return err_set(err, ENOMEM, "keep the new rates");
-	*config = *ws->config;
-	if (*rate[DOWNLOAD])
-		config->rate_down = arena_dup(ws->arena, rate[DOWNLOAD]);
-	if (*rate[UPLOAD])
-		config->rate_up = arena_dup(ws->arena, rate[UPLOAD]);
-	ws->record.args = config_words(config, ws->arena, &ws->record.args_n);
-	if (ws->arena->failed)
-		return err_set(err, ENOMEM, "keep the new rates");
-	ws->config = config;
-	return state_write(ws->entry, &ws->record, err);
-}
-
-static int on_update(void *ctx, const char *const rate[DIRECTIONS], struct err *err)
-{
-	struct supervisor *sup = ctx;
-	uint64_t bytes[DIRECTIONS] = { 0 };
-	int r = sup->resting ? err_set(err, EAGAIN, "it is between two starts") : 0;
-
-	for (int i = 0; r == 0 && i < DIRECTIONS; i++)
-		if (*rate[i])
-			r = rate_parse(rate[i], &bytes[i], err);
-	if (r == 0)
-		r = traffic_update(&sup->traffic, bytes, err);
-	return r < 0 ? r : remember_rates(sup->ws, rate, err);
 }
 
 static int on_stop_timer(void *ctx, int fd, short revents, struct err *err)
@@ -271,7 +117,7 @@ static int on_signal(void *ctx, int fd, short revents, struct err *err)
 		         (signal == SIGTERM || signal == SIGINT || signal == SIGHUP))
 			/* To systemd these mean other things than to a user; daemons get
 			 * their time, and no more. */
-			r = on_stop(sup, CONTROL_DEFAULT_TIMEOUT, err);
+			r = supervisor_stop(sup, CONTROL_DEFAULT_TIMEOUT, err);
 		else
 			r = pidfd_kill(sup->launch.init_pidfd, signal, err);
 		sup->stopping |= signal == SIGTERM;
@@ -321,7 +167,7 @@ static int on_notify(void *ctx, int fd, short revents, struct err *err)
 		if (strcmp(line, "READY=1") != 0 || sup->ws->record.ready)
 			continue;
 		sup->ws->record.ready = true;
-		write_record(sup);
+		supervisor_write_record(sup);
 		control_ready(&sup->control);
 	}
 	return LOOP_GO;
@@ -383,6 +229,17 @@ static int ask_warden(struct supervisor *sup, struct err *err)
 	return -err->code;
 }
 
+/* Whom a step did not find any more has said why it ended. */
+static int ask_init(struct supervisor *sup, struct err *err)
+{
+	struct err why = { 0 };
+
+	if (sync_expect(sup->launch.sync.init[0], SYNC_READY, NULL, NULL, 0, &why) < 0 &&
+	    why.code != ECONNRESET)
+		*err = why;
+	return -err->code;
+}
+
 static int launch(struct supervisor *sup, struct err *err)
 {
 	struct launch *l = &sup->launch;
@@ -411,6 +268,8 @@ static int launch(struct supervisor *sup, struct err *err)
 	drop_fd(&l->sync.init[1]);
 	drop_fd(&sup->ports.link[1]);
 	drop_fd(&l->report[1]);
+	if (r == -ESRCH)
+		r = ask_init(sup, err);
 	if (r < 0)
 		return r;
 	r = patient(sup, l->sync.init[0], err);
@@ -449,14 +308,7 @@ static int serve(struct supervisor *sup, struct err *err)
 		                                   sources[i].fn, sup, err) < 0)
 			return -err->code;
 	}
-	sup->control = (struct control){ .loop = &sup->loop,
-		                         .ctx = sup,
-		                         .kill = on_kill,
-		                         .stop = on_stop,
-		                         .traffic = on_traffic,
-		                         .update = on_update,
-		                         .join = on_join,
-		                         .port = on_port };
+	supervisor_requests(sup);
 	sup->traffic = (struct traffic){ .plan = sup->launch.plan,
 		                         .rules = sup->ws->config->egress,
 		                         .log = &sup->log,
@@ -504,8 +356,8 @@ static int start_ports(struct supervisor *sup, struct err *err)
 
 	ports->loop = &sup->loop;
 	ports->ctx = sup;
-	ports->say = say;
-	ports->changed = on_ports_changed;
+	ports->say = supervisor_say;
+	ports->changed = supervisor_ports_changed;
 	ports->workspace = sup->ws->plan->gateway.workspace;
 	ports->allow = sup->ws->config->publish_allow;
 	ports->deny = sup->ws->config->publish_deny;
@@ -515,7 +367,7 @@ static int start_ports(struct supervisor *sup, struct err *err)
 		(void)err_step(err, "publish");
 		return hint_for(err);
 	}
-	list_ports(sup);
+	supervisor_list_ports(sup);
 	return 0;
 }
 
@@ -552,7 +404,7 @@ static int start(struct supervisor *sup, struct err *err)
 	err_clear(err); /* it may have ended already: the warden says so next */
 	ws->record.init = pid > 0 ? pid : 0;
 	ws->record.status = STATUS_RUNNING;
-	ws->record.started_ms = now_ms();
+	ws->record.started_ms = supervisor_now_ms();
 	ws->record.ready = ws->plan->init != INIT_SYSTEMD && ws->plan->service_n == 0;
 	r = state_write(ws->entry, &ws->record, err);
 	if (r < 0)
@@ -562,137 +414,6 @@ static int start(struct supervisor *sup, struct err *err)
 	if (ws->started)
 		ws->started(ws->ctx);
 	return 0;
-}
-
-/* Everything below the warden ends with it, by the kernel's hand. */
-static void end_warden(struct supervisor *sup)
-{
-	struct launch *l = &sup->launch;
-	int status;
-
-	for (size_t i = 0; i < NS_MAX; i++)
-		drop_fd(&sup->ns[i]);
-	ports_close(&sup->ports);
-	if (l->warden <= 0)
-		return;
-	/* After SYNC_EXITED it leaves by itself; killing it meanwhile changes nothing. By
-	 * number: nobody else has it before our waitpid(), and it takes no call that may
-	 * be hidden, where we would wait for ever. */
-	(void)kill(l->warden, SIGKILL);
-	while (waitpid(l->warden, &status, 0) < 0 && errno == EINTR)
-		continue;
-	l->warden = 0;
-}
-
-static int remove_group_in(void *arg, struct err *err)
-{
-	const struct supervisor *sup = arg;
-	char name[sizeof(CGROUP_PREFIX) + STATE_NAME_MAX];
-
-	(void)snprintf(name, sizeof(name), CGROUP_PREFIX "%s", sup->ws->config->name);
-	return cgroup_remove(sup->launch.cgroup, name, err);
-}
-
-/* Root inside cannot give any of these away. */
-static void remove_cgroup1(struct supervisor *sup)
-{
-	char name[sizeof(CGROUP_PREFIX) + STATE_NAME_MAX];
-
-	(void)snprintf(name, sizeof(name), CGROUP_PREFIX "%s", sup->ws->config->name);
-	for (size_t i = 0; i < CGROUP1_MAX; i++) {
-		struct cgroup1_group *group = &sup->launch.cgroup1[i];
-		struct err err = { 0 };
-
-		drop_fd(&group->payload);
-		drop_fd(&group->limits);
-		if (group->own >= 0 && cgroup_remove(group->own, name, &err) < 0)
-			log_warn("%s: %s", err.text, strerror(err.code));
-		drop_fd(&group->own);
-	}
-}
-
-static void remove_group(struct supervisor *sup)
-{
-	struct err err = { 0 };
-
-	watch_close(&sup->watch);
-	remove_cgroup1(sup);
-	if (sup->launch.limits < 0)
-		return;
-	drop_fd(&sup->launch.payload);
-	drop_fd(&sup->launch.relay_group);
-	drop_fd(&sup->launch.limits);
-	/* systemd inside gives groups to its users, whom only their namespace maps. */
-	if (unshare_retry(remove_group_in, sup, &err) < 0)
-		log_warn("%s: %s", err.text, strerror(err.code));
-}
-
-/* The exit status for the caller, and why, for inspect. */
-static int judge(struct supervisor *sup)
-{
-	struct record *record = &sup->ws->record;
-	int status = sup->status, signal;
-
-	if (sup->lost) {
-		record->reason = *sup->reason ? sup->reason : "the warden was killed";
-		return 128 + SIGKILL;
-	}
-	/* berth's own init ends with 137 when its command was killed. */
-	if (!sup->killed &&
-	    (WIFEXITED(status) ? WEXITSTATUS(status) == 128 + SIGKILL
-	                       : WTERMSIG(status) == SIGKILL) &&
-	    watch_oom(&sup->watch, sup->ws->plan, sup->reason, sizeof(sup->reason))) {
-		record->reason = sup->reason;
-		return 128 + SIGKILL;
-	}
-	if (WIFEXITED(status))
-		return WEXITSTATUS(status);
-	signal = WTERMSIG(status);
-	/* reboot(2) in a PID namespace: PID 1 never dies of these otherwise, since the
-	 * kernel drops signals it has no handler for (kernel/pid_namespace.c). */
-	if (signal == SIGINT) {
-		record->reason = "powered off";
-		return 0;
-	}
-	if (signal == SIGHUP) {
-		record->reason = "rebooted";
-		return sup->stopping ? 0 : SUPERVISE_RESTART;
-	}
-	record->reason = signal == SIGKILL ? "killed by signal 9" : "killed by a signal";
-	return 128 + signal;
-}
-
-/* Signals and requests still have their answer meanwhile. */
-static int rest(struct supervisor *sup)
-{
-	const struct itimerspec when = { .it_value.tv_sec = RESTART_PAUSE_MS / 1000 };
-	struct err ignored = { 0 };
-
-	if (sup->ws->config->remove ||
-	    now_ms() - sup->ws->record.started_ms > SHORT_LIFE_MS)
-		return SUPERVISE_RESTART;
-	end_warden(sup);
-	sup->resting = true;
-	loop_remove(&sup->loop, sup->launch.sync.warden[0]);
-	if (timerfd_settime(sup->stop_timer, 0, &when, NULL) == 0)
-		(void)loop_run(&sup->loop, &ignored);
-	return sup->stopping ? 0 : SUPERVISE_RESTART;
-}
-
-static void finish(struct supervisor *sup, int code)
-{
-	struct record *record = &sup->ws->record;
-
-	record->status = STATUS_EXITED;
-	record->ready = false;
-	record->init = 0;
-	record->finished_ms = now_ms();
-	record->exit_code = code == SUPERVISE_RESTART ? 0 : code;
-	record->cgroup = "";
-	record->cgroup1_n = 0;
-	record->ports_n = 0;
-	if (!record->remove)
-		write_record(sup);
 }
 
 static void close_all(struct supervisor *sup)
@@ -757,26 +478,26 @@ int supervise(struct workspace *ws, struct err *err)
 	if (r == 0)
 		r = loop_run(&sup.loop, err);
 	watch_finish(&sup.watch);
-	record_events(&sup);
-	code = r < 0 ? r : judge(&sup);
+	supervisor_record_events(&sup);
+	code = r < 0 ? r : supervisor_judge(&sup);
 
 	/* After SYNC_EXITED init is gone with all below it, and the warden takes its
 	 * namespaces down while we clear up. */
 	if (r < 0 || sup.lost)
-		end_warden(&sup);
+		supervisor_end_warden(&sup);
 	if (r == 0)
 		stdio_drain(&sup.stdio);
 	stdio_close(&sup.stdio);
-	remove_group(&sup);
+	supervisor_remove_group(&sup);
 	if (code == SUPERVISE_RESTART)
-		code = rest(&sup);
+		code = supervisor_rest(&sup);
 	if (r == 0)
-		finish(&sup, code);
+		supervisor_finish(&sup, code);
 	control_exited(&sup.control, code == SUPERVISE_RESTART ? 0 : code);
 	control_close(&sup.control, ws->entry);
 	traffic_close(&sup.traffic);
 	logfile_close(&sup.log);
-	end_warden(&sup);
+	supervisor_end_warden(&sup);
 	close_all(&sup);
 	return code;
 }

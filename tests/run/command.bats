@@ -250,12 +250,12 @@ nobody_is() { [ -z "$(processes_of "$1")" ]; }
 }
 
 @test "-e with a prefix takes ours that begin so, and never everything" {
-	export BERTHX_ONE="1 one" BERTHX_TWO=2 BERTHY=3 BERTHX_SECRET=4
-	run small_run -e 'BERTHX_*' -e BERTHX_SECRET= -- sh -c 'env | grep ^BERTH | sort'
-	assert_output $'BERTHX_ONE=1 one\nBERTHX_SECRET=\nBERTHX_TWO=2'
-	echo '{ "pass_environment": ["BERTHX_T*", "BERTHY", "NOT_SET"] }' >policy.json
-	run small_run --policy ./policy.json -- sh -c 'env | grep ^BERTH | sort'
-	assert_output $'BERTHX_TWO=2\nBERTHY=3'
+	export OURS_ONE="1 one" OURS_TWO=2 THEIRS=3 OURS_SECRET=4
+	run small_run -e 'OURS_*' -e OURS_SECRET= -- sh -c 'env | grep -E "^(OURS|THEIRS)" | sort'
+	assert_output $'OURS_ONE=1 one\nOURS_SECRET=\nOURS_TWO=2'
+	echo '{ "pass_environment": ["OURS_T*", "THEIRS", "NOT_SET"] }' >policy.json
+	run small_run --policy ./policy.json -- sh -c 'env | grep -E "^(OURS|THEIRS)" | sort'
+	assert_output $'OURS_TWO=2\nTHEIRS=3'
 	run small_run -e '*' -- true
 	assert_status 125
 	assert_has "'*' takes whatever there is"

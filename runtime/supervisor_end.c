@@ -1,0 +1,149 @@
+#include "supervisor_internal.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "cgroups/remove.h"
+#include "exec.h"
+#include "unshare.h"
+
+/* An image that reboots at once would else keep a processor busy outside its limits. */
+#define RESTART_PAUSE_MS 1000
+#define SHORT_LIFE_MS 10000
+
+/* Everything below the warden ends with it, by the kernel's hand. */
+void supervisor_end_warden(struct supervisor *sup)
+{
+	struct launch *l = &sup->launch;
+	int status;
+
+	for (size_t i = 0; i < NS_MAX; i++)
+		drop_fd(&sup->ns[i]);
+	ports_close(&sup->ports);
+	if (l->warden <= 0)
+		return;
+	/* After SYNC_EXITED it leaves by itself; killing it meanwhile changes nothing. By
+	 * number: nobody else has it before our waitpid(), and it takes no call that may
+	 * be hidden, where we would wait for ever. */
+	(void)kill(l->warden, SIGKILL);
+	while (waitpid(l->warden, &status, 0) < 0 && errno == EINTR)
+		continue;
+	l->warden = 0;
+}
+
+static int remove_group_in(void *arg, struct err *err)
+{
+	const struct supervisor *sup = arg;
+	char name[sizeof(CGROUP_PREFIX) + STATE_NAME_MAX];
+
+	(void)snprintf(name, sizeof(name), CGROUP_PREFIX "%s", sup->ws->config->name);
+	return cgroup_remove(sup->launch.cgroup, name, err);
+}
+
+/* Root inside cannot give any of these away. */
+static void remove_cgroup1(struct supervisor *sup)
+{
+	char name[sizeof(CGROUP_PREFIX) + STATE_NAME_MAX];
+
+	(void)snprintf(name, sizeof(name), CGROUP_PREFIX "%s", sup->ws->config->name);
+	for (size_t i = 0; i < CGROUP1_MAX; i++) {
+		struct cgroup1_group *group = &sup->launch.cgroup1[i];
+		struct err err = { 0 };
+
+		drop_fd(&group->payload);
+		drop_fd(&group->limits);
+		if (group->own >= 0 && cgroup_remove(group->own, name, &err) < 0)
+			log_warn("%s: %s", err.text, strerror(err.code));
+		drop_fd(&group->own);
+	}
+}
+
+void supervisor_remove_group(struct supervisor *sup)
+{
+	struct err err = { 0 };
+
+	watch_close(&sup->watch);
+	remove_cgroup1(sup);
+	if (sup->launch.limits < 0)
+		return;
+	drop_fd(&sup->launch.payload);
+	drop_fd(&sup->launch.relay_group);
+	drop_fd(&sup->launch.limits);
+	/* systemd inside gives groups to its users, whom only their namespace maps. */
+	if (unshare_retry(remove_group_in, sup, &err) < 0)
+		log_warn("%s: %s", err.text, strerror(err.code));
+}
+
+/* The exit status for the caller, and why, for inspect. */
+int supervisor_judge(struct supervisor *sup)
+{
+	struct record *record = &sup->ws->record;
+	int status = sup->status, signal;
+
+	if (sup->lost) {
+		record->reason = *sup->reason ? sup->reason : "the warden was killed";
+		return 128 + SIGKILL;
+	}
+	/* berth's own init ends with 137 when its command was killed. */
+	if (!sup->killed &&
+	    (WIFEXITED(status) ? WEXITSTATUS(status) == 128 + SIGKILL
+	                       : WTERMSIG(status) == SIGKILL) &&
+	    watch_oom(&sup->watch, sup->ws->plan, sup->reason, sizeof(sup->reason))) {
+		record->reason = sup->reason;
+		return 128 + SIGKILL;
+	}
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	signal = WTERMSIG(status);
+	/* reboot(2) in a PID namespace: PID 1 never dies of these otherwise, since the
+	 * kernel drops signals it has no handler for (kernel/pid_namespace.c). */
+	if (signal == SIGINT) {
+		record->reason = "powered off";
+		return 0;
+	}
+	if (signal == SIGHUP) {
+		record->reason = "rebooted";
+		return sup->stopping ? 0 : SUPERVISE_RESTART;
+	}
+	record->reason = signal == SIGKILL ? "killed by signal 9" : "killed by a signal";
+	return 128 + signal;
+}
+
+/* Signals and requests still have their answer meanwhile. */
+int supervisor_rest(struct supervisor *sup)
+{
+	const struct itimerspec when = { .it_value.tv_sec = RESTART_PAUSE_MS / 1000 };
+	struct err ignored = { 0 };
+
+	if (sup->ws->config->remove ||
+	    supervisor_now_ms() - sup->ws->record.started_ms > SHORT_LIFE_MS)
+		return SUPERVISE_RESTART;
+	supervisor_end_warden(sup);
+	sup->resting = true;
+	loop_remove(&sup->loop, sup->launch.sync.warden[0]);
+	if (timerfd_settime(sup->stop_timer, 0, &when, NULL) == 0)
+		(void)loop_run(&sup->loop, &ignored);
+	return sup->stopping ? 0 : SUPERVISE_RESTART;
+}
+
+void supervisor_finish(struct supervisor *sup, int code)
+{
+	struct record *record = &sup->ws->record;
+
+	record->status = STATUS_EXITED;
+	record->ready = false;
+	record->init = 0;
+	record->finished_ms = supervisor_now_ms();
+	record->exit_code = code == SUPERVISE_RESTART ? 0 : code;
+	record->cgroup = "";
+	record->cgroup1_n = 0;
+	record->ports_n = 0;
+	if (!record->remove)
+		supervisor_write_record(sup);
+}
