@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -24,6 +25,9 @@
 
 #define ENV_MAX 256
 
+/* From the end of the command to that of our patience with who tells its status. */
+#define STATUS_TIMEOUT_S 5
+
 /* What the command line says. */
 struct words {
 	bool interactive, tty, detach;
@@ -39,7 +43,7 @@ struct client {
 	struct loop loop;
 	struct stdio stdio;
 	struct joined joined;
-	int signals;
+	int signals, timer;
 	sigset_t old_mask;
 };
 
@@ -181,6 +185,22 @@ static int on_sock(void *ctx, int fd, short revents, struct err *err)
 	return r < 0 ? r : LOOP_GO;
 }
 
+/*
+ * The command has ended. Root inside may have stopped who was to tell how; then we do not
+ * wait for ever.
+ */
+static int on_command(void *ctx, int fd, short revents, struct err *err)
+{
+	const struct itimerspec when = { .it_value.tv_sec = STATUS_TIMEOUT_S };
+	struct client *client = ctx;
+
+	(void)revents;
+	loop_remove(&client->loop, fd);
+	if (timerfd_settime(client->timer, 0, &when, NULL) < 0)
+		return err_set(err, errno, "set a timer");
+	return LOOP_GO;
+}
+
 static int on_end(void *ctx, int fd, short revents, struct err *err)
 {
 	(void)ctx;
@@ -205,6 +225,9 @@ static int open_signals(struct client *client, struct err *err)
 	client->signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (client->signals < 0)
 		return err_set(err, errno, "receive signals");
+	client->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (client->timer < 0)
+		return err_set(err, errno, "make a timer");
 	return 0;
 }
 
@@ -215,9 +238,9 @@ static int watch(struct client *client, struct err *err)
 		int fd;
 		loop_fn fn;
 	} sources[] = {
-		{ client->signals, on_signal },
-		{ client->joined.sock, on_sock },
-		{ client->joined.pidfd, on_end },
+		{ client->signals, on_signal },    { client->joined.sock, on_sock },
+		{ client->joined.waiter, on_end }, { client->joined.pidfd, on_command },
+		{ client->timer, on_end },
 	};
 
 	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
@@ -254,7 +277,7 @@ static int see_off(struct client *client, struct err *err)
 
 	if (r == 0)
 		r = sync_expect_end(client->joined.sock, NULL, err);
-	return r < 0 ? r : join_status(&client->joined);
+	return r;
 }
 
 static int run_in(struct join *join, const struct words *words, struct err *err)
@@ -265,6 +288,7 @@ static int run_in(struct join *join, const struct words *words, struct err *err)
 		           .interactive = words->interactive,
 		           .tty = words->tty },
 		.signals = -EBADF,
+		.timer = -EBADF,
 	};
 	int r;
 
@@ -284,10 +308,12 @@ static int run_in(struct join *join, const struct words *words, struct err *err)
 		r = words->detach ? see_off(&client, err) : see_through(&client, err);
 		drop_fd(&client.joined.sock);
 		drop_fd(&client.joined.pidfd);
+		drop_fd(&client.joined.waiter);
 	}
 	/* The terminal first, then the message. */
 	stdio_close(&client.stdio);
 	drop_fd(&client.signals);
+	drop_fd(&client.timer);
 	return r;
 }
 

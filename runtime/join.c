@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "base/syscall.h"
 #include "exec.h"
+#include "pid1.h"
 #include "pidfd.h"
 #include "policies/caps.h"
 #include "policies/seccomp.h"
@@ -26,14 +27,17 @@
 #include "sync.h"
 #include "user.h"
 
-/* What the two processes of a start know. */
+/* What the processes of a start know. */
 struct joining {
 	const struct join *join;
 	char oom[16];            /* init's oom_score_adj */
 	int group;               /* cgroup.procs of init's group, or -EBADF */
 	int group1[CGROUP1_MAX]; /* those of the payload's on cgroup v1 */
-	/* To whoever starts us, one each: neither speaks for the other. */
-	int crosser_sock, sock;
+	struct words_area words; /* of our command line */
+	sigset_t mask;           /* of whoever starts us */
+	/* To whoever starts us, one each: of who waits for the command, and of the command.
+	 * Neither speaks for the other. */
+	int waiter_sock, sock;
 };
 
 /* User first: the capabilities for all the others come with it. */
@@ -305,7 +309,7 @@ static int become_command(const struct joining *j, struct err *err)
  * joiner() - From our last look outside to the command
  *
  * Where we are: every namespace of the workspace; root of it, with all capabilities
- * there; a child of the crosser, which waits for us. Root inside sees us in its /proc.
+ * there. Root inside sees us in its /proc.
  *
  * Should: hold no descriptor but 0 to 2 and one close-on-exec socket; run from a sealed
  * memfd (seal_self()), since "#!/proc/self/exe" makes whatever we execute lead to our
@@ -317,32 +321,135 @@ static int joiner(void *arg)
 	const struct joining *j = arg;
 	struct err err = { 0 };
 
-	if (j->join->detach) {
-		/* Our child's parent is to be the workspace's init, as for any daemon. */
-		pid_t pid = fork();
-
-		if (pid < 0)
-			(void)err_set(&err, errno, "leave the client");
-		if (pid > 0)
-			return 0;
-	}
-	if (err.code == 0)
-		(void)become_command(j, &err);
+	(void)become_command(j, &err);
 	sync_fail(j->sock, &err);
 	return EXEC_FAILED;
 }
 
+/* The command's status, as a shell has it. */
+static int reap(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return 128 + SIGKILL;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* Waits for @child to end, and ends it when the other side of @sock is gone. */
+static int see_to_end(int sock, pid_t child, int pidfd)
+{
+	struct pollfd source[] = { { .fd = pidfd, .events = POLLIN }, { .fd = sock } };
+	struct err ignored = { 0 };
+
+	while (poll(source, 2, -1) < 0 || !source[0].revents) {
+		if (!(source[1].revents & (POLLHUP | POLLERR)))
+			continue;
+		(void)pidfd_kill(pidfd, SIGKILL, &ignored);
+		source[1].fd = -1;
+	}
+	return reap(child);
+}
+
+static int join_group(int procs, struct err *err)
+{
+	if (procs < 0 || write(procs, "0", 1) == 1)
+		return 0;
+	(void)err_set(err, errno, "join the workspace's group");
+	return err_step(err, "cgroup");
+}
+
+static int enter_one(const struct join *join, enum ns ns, struct err *err)
+{
+	if (join->ns[ns] < 0 || setns(join->ns[ns], (int)ns_info[ns].flag) == 0)
+		return 0;
+	(void)err_set(err, errno, "enter the workspace's %s namespace", ns_info[ns].name);
+	return err_step(err, "join");
+}
+
+/* The group is named from outside, so its namespace is the last one. */
+static int join_groups(const struct joining *j, struct err *err)
+{
+	int r = join_group(j->group, err);
+
+	for (size_t i = 0; r == 0 && i < CGROUP1_MAX; i++)
+		r = join_group(j->group1[i], err);
+	return r < 0 ? r : enter_one(j->join, NS_CGROUP, err);
+}
+
+/*
+ * waiter() - Has the command for a child, and tells the client how it ended
+ *
+ * Where we are: as the joiner; a child of the workspace's init, which reaps us. The
+ * kernel ends no PID namespace before each process of it was reaped
+ * (zap_pid_ns_processes()): were the command a child of somebody outside, one that is
+ * stopped, frozen or gone would hold the workspace.
+ *
+ * Root inside may stop or kill us: the client then gives up on us, and the command ends
+ * with us. We hold one socket, nothing of the client's output, so that whoever reads
+ * that sees its end.
+ */
+static int waiter(const struct joining *j)
+{
+	const struct spawn spec = { .cgroup = -EBADF, .child = joiner, .arg = (void *)j };
+	struct err err = { 0 };
+	int pidfd = -EBADF;
+	pid_t pid = spawn(&spec, &pidfd, &err);
+	const int keep[] = { j->waiter_sock, pidfd };
+	sigset_t all;
+
+	words_forget(&j->words, "berth-exec");
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_BLOCK, &all, NULL);
+	if (pid < 0 || sync_send(j->waiter_sock, SYNC_BORN, 0, &pidfd, 1, &err) < 0 ||
+	    fd_keep_only(keep, 2, &err) < 0) {
+		sync_fail(j->waiter_sock, &err);
+		return EXEC_FAILED;
+	}
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		(void)close(fd);
+	return sync_send(j->waiter_sock, SYNC_EXITED,
+	                 see_to_end(j->waiter_sock, pid, pidfd), NULL, 0, &err);
+}
+
+/* The command itself, a child of init as any daemon. */
+static int detached(const struct joining *j)
+{
+	struct err err = { 0 };
+
+	if (sync_send(j->waiter_sock, SYNC_BORN, 0, NULL, 0, &err) < 0)
+		return EXEC_FAILED;
+	return joiner((void *)j);
+}
+
+/* The first one inside: leaves its child, by its own end, to the workspace's init. */
+static int usher(void *arg)
+{
+	const struct joining *j = arg;
+	struct err err = { 0 };
+	pid_t pid = fork();
+
+	if (pid > 0)
+		return 0;
+	(void)sigprocmask(SIG_SETMASK, &j->mask, NULL);
+	if (pid < 0)
+		(void)err_set(&err, errno, "leave the client");
+	else
+		(void)join_groups(j, &err);
+	if (err.code) {
+		sync_fail(j->waiter_sock, &err);
+		return EXEC_FAILED;
+	}
+	return j->join->detach ? detached(j) : waiter(j);
+}
+
+/* All but the cgroup namespace: see join_groups(). */
 static int enter(const struct join *join, struct err *err)
 {
-	for (size_t i = 0; i < NS_MAX; i++) {
-		enum ns ns = join_order[i];
-
-		if (join->ns[ns] >= 0 && setns(join->ns[ns], (int)ns_info[ns].flag) < 0) {
-			(void)err_set(err, errno, "enter the workspace's %s namespace",
-			              ns_info[ns].name);
-			return err_step(err, "join");
-		}
-	}
+	for (size_t i = 0; i < NS_MAX; i++)
+		if (join_order[i] != NS_CGROUP && enter_one(join, join_order[i], err) < 0)
+			return -err->code;
 	return 0;
 }
 
@@ -358,98 +465,64 @@ static int take_oom_score(const struct joining *j, struct err *err)
 	return r < 0 ? err_step(err, "oom") : 0;
 }
 
-static int join_group(int procs, struct err *err)
-{
-	if (procs < 0 || write(procs, "0", 1) == 1)
-		return 0;
-	(void)err_set(err, errno, "join the workspace's group");
-	return err_step(err, "cgroup");
-}
-
 static int cross(const struct joining *j, struct err *err)
 {
-	const struct spawn spec = { .cgroup = -EBADF, .child = joiner, .arg = (void *)j };
+	const struct spawn spec = { .cgroup = -EBADF, .child = usher, .arg = (void *)j };
 	cleanup_close int pidfd = -EBADF;
 	pid_t pid;
-	int r = tie(j, err);
+	int r = take_oom_score(j, err);
 
-	if (r == 0)
-		r = take_oom_score(j, err);
-	if (r == 0)
-		r = join_group(j->group, err);
-	for (size_t i = 0; r == 0 && i < CGROUP1_MAX; i++)
-		r = join_group(j->group1[i], err);
 	if (r == 0)
 		r = hide(err);
 	if (r == 0)
 		r = enter(j->join, err);
 	if (r == 0)
 		r = hide(err);
-	if (r == 0)
-		r = tie(j, err);
 	if (r < 0)
 		return r;
 	pid = spawn(&spec, &pidfd, err);
 	if (pid < 0)
 		return pid;
-	r = sync_send(j->crosser_sock, SYNC_BORN, 0, &pidfd, 1, err);
-	return r < 0 ? r : pid;
-}
-
-/* The command's status, as a shell has it. */
-static int reap(pid_t pid)
-{
-	int status;
-
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return EXEC_FAILED;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	(void)see_to_end(j->waiter_sock, pid, pidfd);
+	return 0;
 }
 
 /*
  * crosser() - From outside into the namespaces, and no further
  *
- * A process enters a PID namespace by its next child only. That one is the joiner, and
- * its end is ours. Not the client's to wait for: the kernel ends no PID namespace
- * before each process of it was reaped (zap_pid_ns_processes()), so that a stopped
- * client would hold its workspace.
- *
- * Meanwhile we hold no descriptor, so that whoever reads the client's output sees its
- * end; and the terminal's signals are the client's alone.
+ * A process enters a PID namespace by its next child only. That one is the usher, and we
+ * outlive it whatever the client does: see waiter(). In a group outside, where root
+ * inside can neither freeze nor end us; deaf to the terminal, whose signals are the
+ * client's.
  */
 static int crosser(void *arg)
 {
-	const struct joining *j = arg;
+	struct joining *j = arg;
 	const struct join *join = j->join;
-	int keep[6 + NS_MAX + CGROUP1_MAX] = { j->crosser_sock, j->sock,
-		                               j->group,        join->stdio[0],
-		                               join->stdio[1],  join->stdio[2] };
+	int keep[6 + NS_MAX + CGROUP1_MAX] = { j->waiter_sock, j->sock,
+		                               j->group,       join->stdio[0],
+		                               join->stdio[1], join->stdio[2] };
 	struct err err = { 0 };
 	sigset_t all;
-	pid_t pid;
 
 	memcpy(keep + 6, join->ns, sizeof(join->ns));
 	memcpy(keep + 6 + NS_MAX, j->group1, sizeof(j->group1));
 	(void)setsid();
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_BLOCK, &all, &j->mask);
+	words_find(&j->words);
 	if (fd_keep_only(keep, sizeof(keep) / sizeof(keep[0]), &err) < 0 ||
-	    (pid = cross(j, &err)) < 0) {
-		sync_fail(j->crosser_sock, &err);
+	    cross(j, &err) < 0) {
+		sync_fail(j->waiter_sock, &err);
 		return EXEC_FAILED;
 	}
-	(void)sigfillset(&all);
-	(void)sigprocmask(SIG_BLOCK, &all, NULL);
-	if (fd_keep_only(NULL, 0, &err) < 0)
-		return EXEC_FAILED;
-	for (int fd = 0; fd <= STDERR_FILENO; fd++)
-		(void)close(fd);
-	return reap(pid);
+	return 0;
 }
 
 /* Makes both pairs; our ends in @ret, the children's in @j. */
 static int open_pairs(struct joining *j, int ret[2], struct err *err)
 {
-	int *const theirs[] = { &j->crosser_sock, &j->sock };
+	int *const theirs[] = { &j->waiter_sock, &j->sock };
 
 	for (int i = 0; i < 2; i++) {
 		int pair[2];
@@ -462,17 +535,6 @@ static int open_pairs(struct joining *j, int ret[2], struct err *err)
 	return 0;
 }
 
-/* Ends a joiner that will not become anything, and with it the crosser. */
-static void end(pid_t crosser, int pidfd)
-{
-	struct err ignored = { 0 };
-
-	if (pidfd >= 0)
-		(void)pidfd_kill(pidfd, SIGKILL, &ignored);
-	if (crosser > 0)
-		(void)reap(crosser);
-}
-
 static void drop_groups(struct joining *j)
 {
 	drop_fd(&j->group);
@@ -480,50 +542,54 @@ static void drop_groups(struct joining *j)
 		drop_fd(&j->group1[i]);
 }
 
-/* Starts the crosser, whose PID it sets, and takes the joiner's pidfd from it. */
-static int start(struct joining *j, int sock, pid_t *ret, int *ret_pidfd, struct err *err)
+/* Starts the crosser and sees it off; it leaves who waits, who tells the command's pidfd. */
+static int start(struct joining *j, int sock, int *ret_pidfd, struct err *err)
 {
 	const struct spawn spec = { .cgroup = -EBADF, .child = crosser, .arg = j };
 	cleanup_close int pidfd = -EBADF;
+	pid_t pid = spawn(&spec, &pidfd, err);
+	int r;
 
-	*ret = spawn(&spec, &pidfd, err);
-	drop_fd(&j->crosser_sock);
+	drop_fd(&j->waiter_sock);
 	drop_fd(&j->sock);
 	drop_groups(j);
-	return *ret < 0 ? *ret : sync_expect(sock, SYNC_BORN, NULL, ret_pidfd, 1, err);
+	if (pid < 0)
+		return pid;
+	r = sync_expect(sock, SYNC_BORN, NULL, ret_pidfd, 1, err);
+	(void)reap(pid);
+	return r;
 }
 
 int join_start(const struct join *join, struct joined *ret, struct err *err)
 {
 	struct joining j = {
-		.join = join, .group = -EBADF, .crosser_sock = -EBADF, .sock = -EBADF
+		.join = join, .group = -EBADF, .waiter_sock = -EBADF, .sock = -EBADF
 	};
 
 	for (size_t i = 0; i < CGROUP1_MAX; i++)
 		j.group1[i] = -EBADF;
 	int sock[2] = { -EBADF, -EBADF }, pidfd = -EBADF, master = -EBADF;
-	pid_t crosser = -1;
 	int r = prepare(&j, err);
 
 	if (r == 0)
 		r = open_pairs(&j, sock, err);
 	if (r == 0)
-		r = start(&j, sock[0], &crosser, &pidfd, err);
+		r = start(&j, sock[0], &pidfd, err);
 	if (r == 0)
 		r = sync_expect(sock[1], SYNC_READY, NULL, &master, 1, err);
-	drop_fd(&sock[0]);
 	if (r == 0) {
-		*ret = (struct joined){ .crosser = crosser,
+		*ret = (struct joined){ .waiter = sock[0],
 			                .pidfd = pidfd,
 			                .master = master,
 			                .sock = sock[1] };
 		return 0;
 	}
-	end(crosser, pidfd);
+	/* Who waits for the command ends it now that we are not there. */
+	drop_fd(&sock[0]);
 	drop_fd(&pidfd);
 	drop_fd(&sock[1]);
 	drop_groups(&j);
-	drop_fd(&j.crosser_sock);
+	drop_fd(&j.waiter_sock);
 	drop_fd(&j.sock);
 	return r;
 }
@@ -535,5 +601,12 @@ int join_go(const struct joined *joined, struct err *err)
 
 int join_status(const struct joined *joined)
 {
-	return reap(joined->crosser);
+	struct pollfd told = { .fd = joined->waiter, .events = POLLIN };
+	struct err ignored = { 0 };
+	int32_t status;
+
+	if (poll(&told, 1, 0) < 1 ||
+	    sync_expect(joined->waiter, SYNC_EXITED, &status, NULL, 0, &ignored) < 0)
+		return 128 + SIGKILL;
+	return status;
 }

@@ -40,15 +40,14 @@ struct join {
 
 /**
  * struct joined - The command's process, standing in the workspace
- * @crosser:	our child that waits for it: join_status()
+ * @waiter:	of who waits for it, owned; readable when it ended: join_status()
  * @pidfd:	of the command, owned
  * @master:	of its pty, owned, -EBADF without one
  * @sock:	our end of the pair with it, owned; readable when it was executed, or not:
  *		then sync_expect_end() tells
  */
 struct joined {
-	pid_t crosser;
-	int pidfd, master, sock;
+	int waiter, pidfd, master, sock;
 };
 
 /**
@@ -83,8 +82,8 @@ int join_start(const struct join *join, struct joined *ret, struct err *err);
 int join_go(const struct joined *joined, struct err *err);
 
 /**
- * join_status() - The exit code of the command, after @joined->pidfd became readable
- * Return: 0 to 255; 128 + n when signal n ended it.
+ * join_status() - The exit code of the command, after @joined->waiter became readable
+ * Return: 0 to 255; 128 + n when signal n ended it; 128 + SIGKILL where nobody tells.
  */
 int join_status(const struct joined *joined);
 

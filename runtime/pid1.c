@@ -28,17 +28,13 @@ static bool reap(pid_t child, int *ret)
 	return ended;
 }
 
-/*
- * Root inside reads /proc/1/cmdline, and our words are the caller's: paths of the pod,
- * variables with secrets. proc(5), /proc/PID/stat: fields 48 and 49 tell where they
- * lie.
- */
-static void forget_words(void)
+void words_find(struct words_area *ret)
 {
 	struct err ignored = { 0 };
 	unsigned long begin = 0, end = 0;
 	char text[2048], *field, *save = NULL;
 
+	*ret = (struct words_area){ 0 };
 	if (file_read(AT_FDCWD, "/proc/self/stat", text, sizeof(text), &ignored) < 0)
 		return;
 	field = strrchr(text, ')'); /* field 2 may hold blanks */
@@ -49,16 +45,25 @@ static void forget_words(void)
 		if (i == 49)
 			end = strtoul(field, NULL, 10);
 	}
-	if (begin == 0 || end <= begin)
-		return;
-	memset((char *)begin, 0, end - begin);
-	(void)snprintf((char *)begin, end - begin, "berth-init");
+	if (begin > 0 && end > begin)
+		*ret = (struct words_area){ (char *)begin, end - begin };
+}
+
+void words_forget(const struct words_area *area, const char *name)
+{
+	if (area->size > 0) {
+		memset(area->begin, 0, area->size);
+		(void)snprintf(area->begin, area->size, "%s", name);
+	}
+	(void)prctl(PR_SET_NAME, name);
 }
 
 void pid1_disguise(void)
 {
-	forget_words();
-	(void)prctl(PR_SET_NAME, "berth-init");
+	struct words_area area;
+
+	words_find(&area);
+	words_forget(&area, "berth-init");
 }
 
 int pid1_run(pid_t child)

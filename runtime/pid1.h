@@ -1,6 +1,7 @@
 #ifndef PID1_H
 #define PID1_H
 
+#include <stddef.h>
 #include <sys/types.h>
 
 /**
@@ -14,6 +15,24 @@
  * Return: the command's exit status, or 128 + n when signal n killed it.
  */
 int pid1_run(pid_t child);
+
+/* Where the words of our command line lie. */
+struct words_area {
+	char *begin;
+	size_t size;
+};
+
+/**
+ * words_find() - Where our command line is, which whoever sees us reads in /proc
+ * @ret:	of size 0 where /proc does not tell (proc(5), /proc/PID/stat, fields 48, 49)
+ *
+ * Only while /proc is the kernel's for sure: in a workspace root inside may have mounted
+ * what he likes there.
+ */
+void words_find(struct words_area *ret);
+
+/* Nothing of the caller's words, which may be paths of the pod or secrets; @name instead. */
+void words_forget(const struct words_area *area, const char *name);
 
 /* What PID 1 of ours does first: neither its words nor its name tell of the caller. */
 void pid1_disguise(void);

@@ -10,7 +10,7 @@ packages_run=(uidmap util-linux)
 packages_rootfs=(debian-archive-keyring mmdebstrap)
 packages_vm=(cpio e2fsprogs qemu-system-x86 uidmap xz-utils) # besides packages_rootfs
 packages_test=(
-	bats binutils bubblewrap clang-format codespell crun git iproute2 jq libcmocka-dev
+	bats binutils bubblewrap busybox clang-format codespell crun git iproute2 jq libcmocka-dev
 	man-db procps python3 python3-yaml shellcheck strace
 )
 

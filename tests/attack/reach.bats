@@ -99,19 +99,19 @@ def door():
     s.connect("/door/control")
     return s
 print(*answer(door()))
-for verb in range(5): # kill, stop, ready, exit, join
+for verb in range(9): # kill, stop, ready, exit, join, a port, none, traffic, update
     s = door()
     try:
-        s.send(struct.pack("=IIiIQ", 1, verb, 9, 0, 0))
+        s.send(struct.pack("=IIiIQ128s48s", 2, verb, 9, 0, 0, b"80:80", b""))
         print(*answer(s))
     except (BrokenPipeError, ConnectionResetError): # it had been shown the door before
         print(-13, 0)'
-	assert_output $'-13 0\n-13 0\n-13 0\n-13 0\n-13 0\n-13 0'
+	assert_output "$(for _ in {0..9}; do echo "-13 0"; done)"
 	# Positive control: from outside the same words bring descriptors.
 	run python3 -c 'import socket, struct, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 s.connect(sys.argv[1])
-s.send(struct.pack("=IIiIQ", 1, 4, 9, 0, 0))
+s.send(struct.pack("=IIiIQ128s48s", 2, 4, 9, 0, 0, b"", b""))
 data, beside, _, _ = s.recvmsg(4096, 4096)
 print(struct.unpack_from("=i", data, 8)[0], len(beside))' "$door/control"
 	assert_output "0 1"
@@ -318,4 +318,46 @@ bounding() { awk '/^CapBnd/ { print $2 }'; }
 	in_cgroup timeout 100 "$BERTH" wait --ready "$name"
 	run -0 berth exec "$name" grep ^CapBnd /proc/1/status
 	assert_equal "$(bounding <<<"$output")" "$(printf '%016x' $((0x1ffffffffff & ~(1 << 13 | 1 << 25))))"
+}
+
+# Who waits for the command of an exec
+
+@test "root inside can hold neither the end of the workspace nor the client: freezing, stopping" {
+	probe cgroup
+	for what in 'echo 1 >/sys/fs/cgroup/cgroup.freeze' \
+		'for p in /proc/[0-9]*; do grep -q ^berth-exec $p/comm && kill -STOP ${p#/proc/}; done'; do
+		name=$(new_name)
+		berth run -d --name "$name" --rootfs "$BERTH_TEST_SMALL:O" -- sleep 1000
+		in_cgroup sh -c 'echo $$ >client; exec "$@"' sh "$BERTH" exec "$name" sleep 500 3>&- &
+		wait_until 10 berth exec "$name" sh -c 'grep -qs 500 /proc/[0-9]*/cmdline'
+		berth exec -d "$name" sh -c "$what"
+		in_cgroup timeout 10 "$BERTH" rm -f "$name"
+		status=0
+		wait $! || status=$?
+		assert_status 137
+	done
+	# A client ends also where only its command did.
+	name=$(new_name)
+	berth run -d --name "$name" --rootfs "$BERTH_TEST_SMALL:O" -- sleep 1000
+	in_cgroup "$BERTH" exec "$name" sleep 501 3>&- &
+	wait_until 10 berth exec "$name" sh -c 'grep -qs 501 /proc/[0-9]*/cmdline'
+	berth exec "$name" sh -c 'for p in /proc/[0-9]*; do grep -q ^berth-exec $p/comm && kill -STOP ${p#/proc/}; done
+		kill -KILL $(pidof sleep | tr " " "\n" | while read p; do grep -qs 501 /proc/$p/cmdline && echo $p; done)' || true
+	status=0
+	wait $! || status=$?
+	assert_status 137
+}
+
+@test "who waits for the command of an exec shows neither words nor descriptors of outside" {
+	name=$(new_name)
+	berth run -d --name "$name" --rootfs "$BERTH_TEST_SMALL:O" -- sleep 1000
+	in_cgroup "$BERTH" exec -e TOKEN=from-outside "$name" sleep 502 3>&- &
+	wait_until 10 berth exec "$name" sh -c 'grep -qs 502 /proc/[0-9]*/cmdline'
+	run berth exec "$name" sh -c 'for p in /proc/[0-9]*; do
+		grep -q ^berth-exec $p/comm || continue
+		[ $p = /proc/$PPID ] && continue
+		tr "\\0" " " <$p/cmdline; echo; ls $p/fd $p/root/ 2>&1 | grep -vE "denied|:$"; cat $p/environ 2>/dev/null; done'
+	assert_equal "$(tr -d ' \n' <<<"$output")" berth-exec
+	berth rm -f "$name"
+	wait $! || true
 }

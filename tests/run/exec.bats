@@ -319,13 +319,31 @@ CapEff:\t0000000000000000\nCapAmb:\t0000000000000000'
 	assert_status 137
 }
 
-@test "the terminal's signals are the client's: nothing else of berth's is in its group" {
-	workspace
-	client "$ws" sleep 777
-	wait_until 10 runs "sleep 777"
-	run pgrep -g "$(ps -o pgid= -p "$client" | tr -d ' ')" -P "$client"
-	assert_output ""
-	pgrep -P "$client" # the one that waits for the command
+@test "nothing of a client stays outside: where the pod's PID 1 does not reap, the workspace ends, too" {
+	probe tool:unshare
+	# PID 1 of this one is a sleep, as in a pod that runs "sleep infinity".
+	unshare --map-auto --map-root-user -m -p -f --mount-proc sleep 1000 3>&- &
+	local outside=$! pod
+	wait_until 5 pgrep -P "$outside"
+	pod=$(pgrep -P "$outside")
+	# In a group without anybody who is outside.
+	in_there()
+	{
+		nsenter -t "$pod" -U -m -p -S 0 -G 0 --wd="$PWD" -- sh -c '
+			[ -z "$0" ] || { mkdir -p "$0" && echo 0 >"$0/cgroup.procs"; }; exec "$@"' \
+			"${BERTH_TEST_CGROUP:+$BERTH_TEST_CGROUP/$test_prefix-$RANDOM}" "$@"
+	}
+	in_there "$BERTH" run -d --name "$ws" --rootfs "$BERTH_TEST_SMALL:O" -- sleep 1000
+	in_there sh -c 'echo $$ >client; exec "$@"' sh "$BERTH" exec "$ws" sleep 777 3>&- &
+	wait_until 10 in_there "$BERTH" exec "$ws" sh -c "grep -qs 777 /proc/[0-9]*/cmdline"
+	wait_until 10 test -s client
+	in_there sh -c 'kill -KILL $(cat client)'
+	status=0
+	in_there timeout 20 "$BERTH" stop -t 1 "$ws" || status=$?
+	in_there "$BERTH" rm -f "$ws" || true
+	kill -KILL "$pod"
+	wait "$outside" || true
+	assert_status 0
 }
 
 @test "-d returns at once and leaves the command to init" {

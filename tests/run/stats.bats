@@ -52,27 +52,46 @@ load_for()
 		python3 /test/load.py 9000 $1 & python3 /test/load.py 9001 $1; wait"
 }
 
-# measure: "DOWN UP", Mbit/s, of the second after the first two
-measure()
-{
-	local job
+end_load() { berth_in_pod exec "$name" pkill -f /test/load.py || true; }
 
-	load_for 4.5 &
-	job=$!
-	sleep 2
-	berth_in_pod stats --format json "$name" >stats.json
-	wait "$job"
-	jq -r '.[0].network | [.download, .upload] | map(.bytes_per_second / 125000) | join(" ")' stats.json
+# seen DOWN UP: what stats says, in Mbit/s, is never more than 5 % above these, and within 5 % of
+# each in one of nine seconds: a busy machine may send less in others. "-" for no rate.
+seen()
+{
+	local verdict=
+
+	for _ in {1..9}; do
+		berth_in_pod stats --format json "$name" >stats.json
+		jq -r '.[0].network | [.download, .upload] | map(.bytes_per_second / 125000) | join(" ")' \
+			stats.json >>samples
+		verdict=$(awk -v down="$1" -v up="$2" '
+			down != "-" && $1 > down * 1.05 || up != "-" && $2 > up * 1.05 { over = 1 }
+			down == "-" || $1 > down * 0.95 { down_seen = 1 }
+			up == "-" || $2 > up * 0.95 { up_seen = 1 }
+			END { print over ? "over" : down_seen && up_seen ? "near" : "" }' samples)
+		[ -z "$verdict" ] || break
+	done
+	[ "$verdict" = near ] || fail "not $1 and $2:"$'\n'"$(cat samples)" || return
+	rm samples
 }
 
-# near A B: within 5 %, since a second is short
-near() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a > b * 0.95 && a < b * 1.05) }' || fail "$1, not $2"; }
+# rates DOWN UP: seen under load, after the burst of its beginning
+rates()
+{
+	local job status=0
+
+	load_for 13 &
+	job=$!
+	sleep 2
+	seen "$@" || status=$?
+	end_load
+	wait "$job" || true
+	return "$status"
+}
 
 @test "stats shows what the kernel counts, by direction" {
 	begin --rate-down 20mbit --rate-up 10mbit
-	read -r down up <<<"$(measure)"
-	near "$down" 20
-	near "$up" 10
+	rates 20 10
 	assert_equal "$(jq '.[0].network.download.rate_limit' stats.json)" 2500000
 	[ "$(jq '.[0].network.upload.delayed' stats.json)" -gt 0 ]
 	[ "$(berth_in_pod inspect "$name" | jq '.[0].network.download.bytes')" -gt 2000000 ]
@@ -112,13 +131,9 @@ near() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a > b * 0.95 && a < b * 1.05) }
 @test "update changes the rates in place, and start keeps them" {
 	begin --rate-down 20mbit --rate-up 10mbit
 	berth_in_pod update "$name" --rate-down 5mbit
-	read -r down up <<<"$(measure)"
-	near "$down" 5
-	near "$up" 10
+	rates 5 10
 	berth_in_pod update "$name" --rate-down 40mbit --rate-up 20mbit
-	read -r down up <<<"$(measure)"
-	near "$down" 40
-	near "$up" 20
+	rates 40 20
 	berth_in_pod stop -t 1 "$name"
 	berth_in_pod start "$name"
 	assert_equal "$(berth_in_pod inspect "$name" |
@@ -127,14 +142,14 @@ near() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a > b * 0.95 && a < b * 1.05) }
 
 @test "a connection lives through an update" {
 	begin --rate-down 5mbit
-	load_for 10 &
+	load_for 15 &
 	job=$!
 	sleep 2
 	berth_in_pod update "$name" --rate-down 40mbit
 	sleep 2
-	berth_in_pod stats --format json "$name" >stats.json
-	wait "$job"
-	near "$(jq '.[0].network.download.bytes_per_second / 125000' stats.json)" 40
+	seen 40 -
+	end_load
+	wait "$job" || true
 }
 
 @test "update gives a rate to a workspace that had none, and nothing is forgotten" {
@@ -144,8 +159,7 @@ near() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a > b * 0.95 && a < b * 1.05) }
 	[ "$before" -gt 10000000 ]
 	berth_in_pod update "$name" --rate-up 100mbit
 	[ "$(berth_in_pod inspect "$name" | jq '.[0].network.upload.bytes')" -ge "$before" ]
-	read -r _ up <<<"$(measure)"
-	near "$up" 100
+	rates - 100
 }
 
 @test "update is refused where there is nothing to change, or no network to change it of" {
