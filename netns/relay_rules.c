@@ -187,6 +187,33 @@ static void ask_policy(struct netlink_batch *batch, const struct relay_config *c
 	}
 }
 
+/*
+ * What the gateway's own kernel may get: echoes, and errors about what it sent. Nothing by
+ * which a router teaches its neighbours: root inside would set addresses, routes and the
+ * MTU of the gateway.
+ */
+static void to_gateway(struct netlink_batch *batch, const struct relay_config *config,
+                       const struct ip *host)
+{
+	static const uint8_t four[] = { ICMP_DEST_UNREACH, ICMP_ECHO, ICMP_TIME_EXCEEDED,
+		                        ICMP_PARAMETERPROB };
+	static const uint8_t six[] = { ICMPV6_DEST_UNREACH, ICMPV6_PKT_TOOBIG,
+		                       ICMPV6_TIME_EXCEED, ICMPV6_PARAMPROB,
+		                       ICMPV6_ECHO_REQUEST };
+	const bool v4 = host->family == AF_INET;
+
+	for (size_t i = 0; i < (v4 ? sizeof(four) : sizeof(six)); i++) {
+		struct nft_rule rule = from_workspace(config, DIVERT);
+
+		nft_match_ip(&rule, false, host, true);
+		nft_match_l4proto(&rule, v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+		nft_match_payload(&rule, NFT_PAYLOAD_TRANSPORT_HEADER, 0, NULL,
+		                  v4 ? &four[i] : &six[i], 1, true);
+		nft_verdict(&rule, NF_ACCEPT);
+		nft_add_rule(batch, &rule, "let the gateway answer");
+	}
+}
+
 static void divert(struct netlink_batch *batch, const struct relay_config *config)
 {
 	struct nft_rule rule;
@@ -220,12 +247,7 @@ static void divert(struct netlink_batch *batch, const struct relay_config *confi
 		if (!host.family)
 			continue;
 		host.prefix = host.family == AF_INET ? 32 : 128;
-		rule = from_workspace(config, DIVERT);
-		nft_match_ip(&rule, false, &host, true);
-		nft_match_l4proto(&rule,
-		                  host.family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6);
-		nft_verdict(&rule, NF_ACCEPT);
-		nft_add_rule(batch, &rule, "let the gateway answer");
+		to_gateway(batch, config, &host);
 	}
 	/* Neighbour discovery of IPv6: messages that no router forwards. */
 	for (uint8_t type = ND_FIRST; type <= ND_LAST; type++) {
