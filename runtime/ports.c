@@ -200,6 +200,16 @@ static int ask(struct ports *ports, const struct ports_message *message, int fd,
 	return await(ports, message->id, err);
 }
 
+/* Without an answer: the relay does it behind what it was asked before. */
+static void forget(struct ports *ports, struct open_port *port)
+{
+	const struct ports_message message = { .word = PORTS_REMOVE, .id = port->id };
+
+	drop_fd(&port->fd);
+	if (ports->link[0] >= 0)
+		(void)ports_send(ports->link[0], &message, -EBADF, MSG_DONTWAIT);
+}
+
 static int hand_over(struct ports *ports, struct open_port *port, struct err *err)
 {
 	const struct ports_message message = { .word = PORTS_ADD,
@@ -210,6 +220,8 @@ static int hand_over(struct ports *ports, struct open_port *port, struct err *er
 
 	/* From here on the port is free when the relay is gone. */
 	drop_fd(&port->fd);
+	if (r == -ETIMEDOUT) /* it has the port, or will, and nobody would know of it */
+		forget(ports, port);
 	return r;
 }
 
@@ -428,6 +440,8 @@ static int add(struct ports *ports, const struct publish *publish, struct err *e
 		r = hand_over(ports, &ports->port[i], err);
 	if (r == 0 && publish->automatic)
 		r = start_following(ports, err);
+	while (r < 0 && ports->n > before)
+		forget(ports, &ports->port[--ports->n]);
 	if (r < 0 && publish->automatic) {
 		stop_following(ports);
 		ports->automatic = (struct publish){ 0 };

@@ -439,3 +439,19 @@ is_told() { berth_in_pod logs "$ws" | grep -q "port 8083/tcp listens inside and 
 	assert_has "10.9.0.2 - - "
 	assert_has "fd09::2 - - "
 }
+
+@test "a port that the relay was too busy to take is not open behind the supervisor's back" {
+	workspace -p 8080:80 -- tcp:80
+	relay=$(berth_in_pod inspect "$ws" | sed -n 's/^ *"supervisor": \([0-9]*\),$/\1/p')
+	relay=$(pgrep -x berth-relay -P "$(pgrep -d , -P "$relay")")
+	in_pod kill -STOP "$relay"
+	run -125 berth_in_pod port "$ws" --add 8081:81
+	assert_has "timed out"
+	in_pod kill -CONT "$relay"
+	run berth_in_pod port "$ws"
+	[[ $output != *8081* ]] || fail "$output"
+	wait_until 5 free_8081
+	berth_in_pod port "$ws" --add 8081:81
+}
+
+free_8081() { [ -z "$(in_pod ss -Hltn 'sport = 8081')" ]; }
