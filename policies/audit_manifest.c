@@ -118,8 +118,8 @@ static bool is_controller(const char *kind)
 	return false;
 }
 
-static int object(struct walk *walk, const struct yaml_value *value, const char *path,
-                  bool in_list)
+/* A List may hold Lists, and kubectl takes what is in them: as deep as YAML may be. */
+static int object(struct walk *walk, const struct yaml_value *value, const char *path)
 {
 	struct audit_subject *s = &walk->subject;
 	const char *kind = audit_scalar(value, "kind");
@@ -134,11 +134,13 @@ static int object(struct walk *walk, const struct yaml_value *value, const char 
 		return err_hint(walk->err, "a chart has to be rendered before: helm "
 		                           "template, kustomize build");
 	}
-	if (items && items->type == YAML_LIST && !in_list && strlen(kind) >= 4 &&
+	if (items && items->type == YAML_LIST && strlen(kind) >= 4 &&
 	    !strcmp(kind + strlen(kind) - 4, "List")) {
 		for (const struct yaml_value *v = items->first; v && r == 0;
 		     v = v->next, i++)
-			r = object(walk, v, audit_text(s, "items[%zu]", i), true);
+			r = object(walk, v,
+			           audit_text(s, "%s%sitems[%zu]", path, *path ? "." : "",
+			                      i));
 		return r;
 	}
 	while (kinds[row].kind && (!built_in || strcmp(kinds[row].kind, kind) != 0))
@@ -177,7 +179,7 @@ int audit_manifest(struct audit *audit, const char *file, const char *text, size
 	walk.subject.file = arena_dup(audit->arena, file);
 	for (const struct yaml_value *v = documents->first; v && r == 0; v = v->next)
 		if (v->type != YAML_NULL)
-			r = object(&walk, v, "", false);
+			r = object(&walk, v, "");
 	if (r == 0 && (audit->arena->failed || arena.failed))
 		r = err_set(err, ENOMEM, "audit '%s'", file);
 	if (r < 0) {

@@ -238,6 +238,9 @@ PLACES = {
                      "template": TEMPLATE}, "template.spec.containers[0]."),
     "List": ({"apiVersion": "v1", "kind": "List", "items": [POD, PRIVILEGED]},
              "items[1].spec.containers[0]."),
+    "List in a List": ({"apiVersion": "v1", "kind": "List", "items": [
+        {"apiVersion": "v1", "kind": "List", "items": [PRIVILEGED]}]},
+                       "items[0].items[0].spec.containers[0]."),
     "DeploymentList": ({"apiVersion": "apps/v1", "kind": "DeploymentList",
                         "items": [controller("Deployment")]},
                        "items[0].spec.template.spec.containers[0]."),
