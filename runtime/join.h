@@ -69,9 +69,10 @@ int join_namespaces(int init, int ret[NS_MAX], struct err *err);
  * @ret:	set on success only
  * @err:	filled in on failure, also with what failed inside
  *
- * The process takes init's OOM score and its cgroup, then the namespaces, all seen from
- * outside; what follows happens inside. Between the two it is visible to root inside,
- * but not to be looked into: see joiner() in join.c. Until join_go() it waits.
+ * It takes init's OOM score and enters the namespaces from outside, and is in init's
+ * group, by descriptors from outside, before anything of the image runs. A process beside
+ * it, the workspace's own, waits for it; both are visible to root inside, but not to be
+ * looked into: see waiter() and joiner() in join.c. Until join_go() it waits.
  *
  * Return: 0; -EACCES with the step "cgroup" where our own group and the workspace's
  * have no common one that is ours; else -errno.
