@@ -33,6 +33,13 @@ __berth_policies()
 		"$("$1" policy list 2>/dev/null | sed 's/ .*//')" -- "$2")
 }
 
+# __berth_images PROGRAM CURRENT: names of the images in the store. A ":" is a word's end to readline.
+__berth_images()
+{
+	__berth_reply "$("$1" image ls -q 2>/dev/null)" "$2"
+	! declare -F __ltrim_colon_completions >/dev/null || __ltrim_colon_completions "$2"
+}
+
 # __berth_value PROGRAM COMMAND OPTION CURRENT: what the value of an option may be.
 __berth_value()
 {
@@ -41,14 +48,19 @@ __berth_value()
 	--net) __berth_reply $'auto\nrelay\nhost\nnone' "$4" ;;
 	--format)
 		case $2 in
+		image*) __berth_reply $'text\njson' "$4" ;;
 		'policy audit') __berth_reply $'text\njson\nsarif' "$4" ;;
+		'policy seccomp') __berth_reply $'pfc\nbpf' "$4" ;;
+		'policy verify') __berth_reply $'table\njson' "$4" ;;
 		policy*) __berth_reply $'text\njson' "$4" ;;
 		plan | check) __berth_reply $'text\njson' "$4" ;;
-		ps | stats) __berth_reply $'table\njson' "$4" ;;
+		ps) __berth_reply $'table\njson' "$4" ;;
+		stats) __berth_reply $'table\njson\nprometheus' "$4" ;;
 		*) __berth_reply json "$4" ;;
 		esac
 		;;
 	--policy) __berth_policies "$1" "$4" ;;
+	-o | --output) __berth_files -f "$4" ;;
 	--severity) __berth_reply $'info\nlow\nmedium\nhigh' "$4" ;;
 	--workspace) __berth_reply "$("$1" ps -aq 2>/dev/null)" "$4" ;;
 	--egress-default) __berth_reply $'allow\ndeny' "$4" ;;
@@ -56,6 +68,18 @@ __berth_value()
 	--rootfs)
 		__berth_files -d "$4"
 		[[ host != "$4"* ]] || COMPREPLY+=(host)
+		;;
+	--pull) __berth_reply $'missing\nalways\nnever' "$4" ;;
+	--progress) __berth_reply $'auto\nbar\njson\nnone' "$4" ;;
+	--tls-verify) __berth_reply $'true\nfalse' "$4" ;;
+	--image) __berth_images "$1" "$4" ;;
+	--authfile) __berth_files -f "$4" ;;
+	--store | --cert-dir) __berth_files -d "$4" ;;
+	--seccomp) __berth_reply $'workspace\nworkspace-i386' "$4" ;;
+	--nested) __berth_reply $'true\nfalse' "$4" ;;
+	--audit-log)
+		__berth_files -f "$4"
+		[[ stderr != "$4"* ]] || COMPREPLY+=(stderr)
 		;;
 	--state) __berth_files -d "$4" ;;
 	-v | --volume) __berth_files -f "$4" ;;
@@ -74,11 +98,11 @@ _berth()
 		__berth_reply "$(__berth_commands "$program")" "$current"
 		return
 	fi
-	if [[ $command == policy ]] && ((COMP_CWORD == 2)); then
-		__berth_reply "$(__berth_commands "$program" policy)" "$current"
+	if [[ $command == @(policy|image) ]] && ((COMP_CWORD == 2)); then
+		__berth_reply "$(__berth_commands "$program" "$command")" "$current"
 		return
 	fi
-	[[ $command != policy ]] || verb=("${COMP_WORDS[2]}")
+	[[ $command != @(policy|image) ]] || verb=("${COMP_WORDS[2]}")
 	options=$(__berth_options "$program" "$command" "${verb[@]}")
 
 	# "--name=x" are three words here.
@@ -105,16 +129,25 @@ _berth()
 	if ((${#verb[@]} > 0)); then
 		if [[ $current == -* ]]; then
 			__berth_reply "${options//=/}" "$current"
-		else
+		elif [[ ${verb[0]} == verify ]]; then
+			__berth_reply "$("$program" ps -q 2>/dev/null)" "$current"
+		elif [[ ${verb[0]} == report ]]; then
 			__berth_policies "$program" "$current"
+			mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W \
+				"$("$program" ps -q 2>/dev/null)" -- "$current")
+		else
+			case $command in
+			policy) __berth_policies "$program" "$current" ;;
+			image) __berth_images "$program" "$current" ;;
+			esac
 		fi
 		return
 	fi
 	usage=$("$program" "$command" --help 2>/dev/null | head -n 1)
-	[[ $usage == *' NAME...' ]] || ((words == 0)) || return 0
+	[[ $usage == *[\ [\[]NAME...* ]] || ((words == 0)) || return 0
 	if [[ $current == -* ]]; then
 		__berth_reply "${options//=/}" "$current"
-	elif [[ $usage == *' NAME'* ]]; then
+	elif [[ $usage == *[\ [\[]NAME* ]]; then
 		__berth_reply "$("$program" ps -aq 2>/dev/null)" "$current"
 	fi
 } && complete -F _berth berth

@@ -280,12 +280,36 @@ enum egress_verdict egress_judge(const struct egress *egress, const struct in6_a
 		if (guard == EGRESS_METADATA && !rule->deny &&
 		    !egress_names_metadata(rule))
 			continue;
+		/* What is let through all the same is not to lead there. */
+		if (guard == EGRESS_METADATA && rule->deny && egress->permissive)
+			return guard;
 		*ret_rule = i;
 		return rule->deny ? EGRESS_BY_RULE : EGRESS_ALLOWED;
 	}
 	if (guard == EGRESS_METADATA)
 		return guard;
 	return egress->deny_rest ? EGRESS_BY_DEFAULT : EGRESS_ALLOWED;
+}
+
+bool egress_lets(const struct egress *egress, enum egress_verdict verdict)
+{
+	return verdict == EGRESS_ALLOWED ||
+	       (egress->permissive &&
+	        (verdict == EGRESS_BY_RULE || verdict == EGRESS_BY_DEFAULT));
+}
+
+struct egress egress_kept(const struct egress *egress)
+{
+	struct egress ret = *egress;
+
+	if (!egress->permissive)
+		return ret;
+	ret.n = 0;
+	for (unsigned int i = 0; i < egress->n; i++)
+		if (!egress->rule[i].deny)
+			ret.rule[ret.n++] = egress->rule[i];
+	ret.deny_rest = false;
+	return ret;
 }
 
 bool egress_covers(const struct egress_rule *before, const struct egress_rule *rule)

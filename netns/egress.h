@@ -38,12 +38,14 @@ struct egress_rule {
  * @n:		how many
  * @deny_rest:	what becomes of a destination that no rule meets
  * @per_minute:	most connections and flows begun in any 60 seconds; 0: no limit
+ * @permissive:	what rules deny is told, and let through
  */
 struct egress {
 	struct egress_rule rule[EGRESS_RULES];
 	unsigned int n;
 	bool deny_rest;
 	uint32_t per_minute;
+	bool permissive;
 };
 
 /* What becomes of a destination, and why. */
@@ -98,6 +100,12 @@ int egress_parse(const char *text, struct egress_rule *ret, struct err *err);
  */
 enum egress_verdict egress_judge(const struct egress *egress, const struct in6_addr *to,
                                  uint8_t protocol, uint16_t port, unsigned int *ret_rule);
+
+/* Whether a destination is let through all the same. */
+bool egress_lets(const struct egress *egress, enum egress_verdict verdict);
+
+/* The rules that the gateway itself keeps: without denials where those are told only. */
+struct egress egress_kept(const struct egress *egress);
 
 /* Whether nothing is left for @rule where @before stands before it. */
 bool egress_covers(const struct egress_rule *before, const struct egress_rule *rule);

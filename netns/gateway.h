@@ -1,6 +1,7 @@
 #ifndef NETNS_GATEWAY_H
 #define NETNS_GATEWAY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -28,11 +29,15 @@ enum direction { DOWNLOAD, UPLOAD, DIRECTIONS };
  * @gateway, @workspace: addresses of the two ends, by family
  * @mtu:	of both ends, bytes
  * @rate:	by direction, bytes a second; 0: as fast as it goes
+ * @paced:	the relay keeps that of uploads, since the kernel has no ifb or mirred
+ * @patient:	who carries on what is sent (pasta) sends what a window takes and is stopped by a
+ *		lost packet: with a rate more may wait, and windows are small
  */
 struct gateway {
 	struct ip gateway[IP_FAMILIES], workspace[IP_FAMILIES];
 	uint32_t mtu;
 	uint64_t rate[DIRECTIONS];
+	bool paced, patient;
 };
 
 /* The MTU for these rates. */
@@ -72,6 +77,42 @@ int gateway_shape_by(int sock, const struct gateway *gateway, enum direction dir
                      struct err *err);
 
 /**
+ * gateway_resize() - Change the MTU of the pair while it is in use
+ * @sock:	of NETLINK_ROUTE, made in the gateway's network namespace
+ * @inside:	the same of the workspace
+ * @from, @to:	the MTU of now, and the one to be
+ * @diverted:	whether upload goes by the ifb
+ * @err:	filled in on failure
+ *
+ * Who sends less does so first, so that no end gets what is too large for it. A workspace that
+ * has its end no more is left alone.
+ *
+ * Return: 0 or -errno, and it is as it was.
+ */
+int gateway_resize(int sock, int inside, uint32_t from, uint32_t to, bool diverted,
+                   struct err *err);
+
+/**
+ * gateway_rewindow() - The windows of the workspace's connections from now on, by its routes
+ * @inside:	of NETLINK_ROUTE, of the workspace
+ * @gateway:	with the rate of now
+ *
+ * For a gateway that is patient. Root inside may have other routes: then it stays as it is, and
+ * costs him speed.
+ */
+void gateway_rewindow(int inside, const struct gateway *gateway);
+
+/**
+ * gateway_empty() - Throw away what waits for a rate
+ * @sock:	as of gateway_shape_by(), which has to be called next
+ * @direction:	which has a rate
+ *
+ * Before the MTU becomes smaller: a packet larger than the new burst would never leave, and
+ * nothing behind it.
+ */
+void gateway_empty(int sock, enum direction direction);
+
+/**
  * gateway_join() - Set up the workspace's end, from inside
  * @gateway:	addresses
  * @err:	filled in on failure
@@ -82,6 +123,31 @@ int gateway_shape_by(int sock, const struct gateway *gateway, enum direction dir
  * Return: 0 or -errno.
  */
 int gateway_join(const struct gateway *gateway, struct err *err);
+
+/**
+ * gateway_pose() - Make the gateway's side of a plan, to look at what becomes of it
+ * @gateway:	addresses, MTU and rates; a rate of 0 is none
+ * @peer, @peer_index: the other end, which is here, too, and stays down
+ * @err:	filled in on failure
+ *
+ * Return: as gateway_connect() and gateway_shape().
+ */
+int gateway_pose(const struct gateway *gateway, const char *peer, int peer_index,
+                 struct err *err);
+
+/**
+ * gateway_try_divert() - Lead what enters an interface through an ifb
+ * @err:	filled in on failure
+ *
+ * In a network namespace of its own, which keeps what was made.
+ *
+ * Return: 0; -ENOENT or -EOPNOTSUPP where the kernel lacks ifb, a classifier or mirred; else
+ * -errno.
+ */
+int gateway_try_divert(struct err *err);
+
+/* Whether a failure to shape uploads says that the kernel cannot. */
+bool gateway_lacks_divert(int code);
 
 /**
  * gateway_try() - Keep rates on a veth pair of which both ends are here

@@ -2,6 +2,7 @@
 
 #include <libmnl/libmnl.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
@@ -22,7 +23,8 @@ static struct nlmsghdr *begin(struct netlink_batch *batch, uint16_t flags, int i
 #define NEW (NLM_F_CREATE | NLM_F_EXCL)
 
 void link_add_veth(struct netlink_batch *batch, const char *name, int index,
-                   const char *peer, int peer_index, pid_t pid, uint32_t mtu)
+                   const char *peer, int peer_index, pid_t pid, uint32_t mtu,
+                   const struct mac macs[2])
 {
 	struct nlmsghdr *m = begin(batch, NEW, index, "make the veth pair", name);
 	struct nlattr *info, *data, *other;
@@ -30,6 +32,8 @@ void link_add_veth(struct netlink_batch *batch, const char *name, int index,
 
 	mnl_attr_put_strz(m, IFLA_IFNAME, name);
 	mnl_attr_put_u32(m, IFLA_MTU, mtu);
+	if (macs)
+		mnl_attr_put(m, IFLA_ADDRESS, sizeof(macs[0]), &macs[0]);
 	info = mnl_attr_nest_start(m, IFLA_LINKINFO);
 	mnl_attr_put_strz(m, IFLA_INFO_KIND, "veth");
 	data = mnl_attr_nest_start(m, IFLA_INFO_DATA);
@@ -38,6 +42,8 @@ void link_add_veth(struct netlink_batch *batch, const char *name, int index,
 	link->ifi_index = peer_index;
 	mnl_attr_put_strz(m, IFLA_IFNAME, peer);
 	mnl_attr_put_u32(m, IFLA_MTU, mtu);
+	if (macs)
+		mnl_attr_put(m, IFLA_ADDRESS, sizeof(macs[1]), &macs[1]);
 	if (pid > 0)
 		mnl_attr_put_u32(m, IFLA_NET_NS_PID, (uint32_t)pid);
 	mnl_attr_nest_end(m, other);
@@ -88,5 +94,20 @@ void link_mtu(struct netlink_batch *batch, int index, uint32_t mtu)
 		begin_change(batch, index, "set the MTU of interface", &link);
 
 	mnl_attr_put_u32(m, IFLA_MTU, mtu);
+	netlink_end(batch, m);
+}
+
+void link_forward(struct netlink_batch *batch, int index)
+{
+	struct ifinfomsg *link;
+	struct nlmsghdr *m = begin_change(batch, index, "forward from interface", &link);
+	struct nlattr *families = mnl_attr_nest_start(m, IFLA_AF_SPEC);
+	struct nlattr *family = mnl_attr_nest_start(m, AF_INET);
+	struct nlattr *values = mnl_attr_nest_start(m, IFLA_INET_CONF);
+
+	mnl_attr_put_u32(m, IPV4_DEVCONF_FORWARDING, 1);
+	mnl_attr_nest_end(m, values);
+	mnl_attr_nest_end(m, family);
+	mnl_attr_nest_end(m, families);
 	netlink_end(batch, m);
 }

@@ -11,6 +11,9 @@
 
 #include "netns/netlink.h"
 
+/* Answers of questions before; one more at most is left of each. */
+#define LEFT_MAX 64
+
 struct found {
 	struct listener *listener;
 	size_t n;
@@ -106,6 +109,17 @@ bool lookout_read_route(const struct nlmsghdr *message, const struct in6_addr *g
 	return false;
 }
 
+/* What is left of a question whose answer did not come. Return: whether nothing is now. */
+static bool forget(int sock)
+{
+	unsigned char rest[16];
+
+	for (int i = 0; i < LEFT_MAX; i++)
+		if (recv(sock, rest, sizeof(rest), MSG_DONTWAIT | MSG_TRUNC) <= 0)
+			return true;
+	return false;
+}
+
 bool lookout_goes_to(int sock, const struct in6_addr *to, const struct in6_addr *gateway)
 {
 	const bool v4 = IN6_IS_ADDR_V4MAPPED(to);
@@ -121,11 +135,7 @@ bool lookout_goes_to(int sock, const struct in6_addr *to, const struct in6_addr 
 	message->nlmsg_flags = NLM_F_REQUEST;
 	memcpy(mnl_nlmsg_put_extra_header(message, sizeof(body)), &body, sizeof(body));
 	mnl_attr_put(message, RTA_DST, v4 ? 4 : 16, &to->s6_addr[v4 ? 12 : 0]);
-	/* What is left of a question whose answer did not come. */
-	while (recv(sock, buffer + sizeof(buffer) / 2, sizeof(buffer) / 2, MSG_DONTWAIT) >
-	       0)
-		continue;
-	if (send(sock, message, message->nlmsg_len, MSG_DONTWAIT) < 0)
+	if (!forget(sock) || send(sock, message, message->nlmsg_len, MSG_DONTWAIT) < 0)
 		return false;
 	/* The kernel has answered when it returns from that. */
 	n = recv(sock, buffer, sizeof(buffer), MSG_DONTWAIT);

@@ -14,6 +14,8 @@
 #define ANSWER_SECONDS 2
 #define MESSAGE_MAX 4096
 #define ANSWER_BYTES 32768
+/* More than the kernel ever leaves of a batch; whoever sends without end is not it. */
+#define DRAIN_MAX 1024
 
 void netlink_batch_init(struct netlink_batch *batch)
 {
@@ -66,17 +68,38 @@ int netlink_open(int family, struct err *err)
 	return take_fd(&sock);
 }
 
-/* The kernel's words in an answer, or NULL. */
+int netlink_open_inside(int family, struct err *err)
+{
+	const struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
+	cleanup_close int sock = netlink_open(family, err);
+
+	if (sock < 0)
+		return sock;
+	if (connect(sock, (const struct sockaddr *)&kernel, sizeof(kernel)) < 0)
+		return err_set(err, errno, "connect a netlink socket to the kernel");
+	return take_fd(&sock);
+}
+
+/* The kernel's words in an answer, or NULL, also where its lengths do not fit. */
 static const char *words(const struct nlmsghdr *answer)
 {
 	const struct nlmsgerr *told = mnl_nlmsg_get_payload(answer);
+	const size_t length = mnl_nlmsg_get_payload_len(answer);
 	size_t at = sizeof(*told);
 	const struct nlattr *attr;
 
 	if (!(answer->nlmsg_flags & NLM_F_ACK_TLVS))
 		return NULL;
-	if (!(answer->nlmsg_flags & NLM_F_CAPPED))
-		at += NLMSG_ALIGN(told->msg.nlmsg_len) - NLMSG_HDRLEN;
+	/* The request is repeated; its header is part of *told. */
+	if (!(answer->nlmsg_flags & NLM_F_CAPPED)) {
+		const size_t request = told->msg.nlmsg_len;
+
+		if (request < NLMSG_HDRLEN || request - NLMSG_HDRLEN > length - at)
+			return NULL;
+		at += request - NLMSG_HDRLEN; /* which libmnl aligns */
+	}
+	if (at > length)
+		return NULL;
 	mnl_attr_for_each(attr, answer,
 	                  at) if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG &&
 	                          mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >=
@@ -101,8 +124,9 @@ static void drain(int sock)
 {
 	unsigned char rest[512];
 
-	while (recv(sock, rest, sizeof(rest), MSG_DONTWAIT | MSG_TRUNC) > 0)
-		;
+	for (int i = 0; i < DRAIN_MAX; i++)
+		if (recv(sock, rest, sizeof(rest), MSG_DONTWAIT | MSG_TRUNC) <= 0)
+			return;
 }
 
 static bool is_answer(const struct nlmsghdr *message)
@@ -199,4 +223,18 @@ int netlink_dump(int sock, struct netlink_batch *batch,
 		drain(sock);
 	netlink_batch_init(batch);
 	return r;
+}
+
+const struct nlattr *netlink_find_in(const struct nlattr *nest, uint16_t type)
+{
+	const struct nlattr *attr;
+
+	if (!nest)
+		return NULL;
+	mnl_attr_for_each_nested(attr, nest)
+	{
+		if (mnl_attr_get_type(attr) == type)
+			return attr;
+	}
+	return NULL;
 }

@@ -69,8 +69,21 @@ void netlink_end(struct netlink_batch *batch, struct nlmsghdr *message);
 int netlink_open(int family, struct err *err);
 
 /**
+ * netlink_open_inside() - Open a netlink socket that takes messages of the kernel only
+ * @family:	NETLINK_ROUTE, NETLINK_SOCK_DIAG
+ * @err:	filled in on failure
+ *
+ * For a namespace that belongs to somebody we do not trust: with CAP_NET_ADMIN over it one
+ * may send to any netlink socket there, and what comes is taken for the kernel's answer. To
+ * a connected one the kernel refuses it (ECONNREFUSED). Else as netlink_open().
+ *
+ * Return: the socket, owned by the caller, or -errno.
+ */
+int netlink_open_inside(int family, struct err *err);
+
+/**
  * netlink_commit() - Send a batch and wait for its answers
- * @sock:	from netlink_open()
+ * @sock:	from netlink_open() or netlink_open_inside()
  * @batch:	what to send; empty afterwards
  * @err:	the first message that failed, with what it does and the kernel's words
  *
@@ -84,7 +97,7 @@ int netlink_commit(int sock, struct netlink_batch *batch, struct err *err);
 
 /**
  * netlink_dump() - Ask for a list
- * @sock:	from netlink_open()
+ * @sock:	from netlink_open() or netlink_open_inside()
  * @batch:	holds one message with NLM_F_DUMP; empty afterwards
  * @each:	called for each message of the answer; negative ends the walk
  * @data:	for @each
@@ -95,5 +108,8 @@ int netlink_commit(int sock, struct netlink_batch *batch, struct err *err);
 int netlink_dump(int sock, struct netlink_batch *batch,
                  int (*each)(const struct nlmsghdr *message, void *data), void *data,
                  struct err *err);
+
+/* The attribute of a type in one that nests others, NULL where there is none; @nest may be NULL. */
+const struct nlattr *netlink_find_in(const struct nlattr *nest, uint16_t type);
 
 #endif

@@ -44,30 +44,19 @@ static struct nlmsghdr *change(struct netlink_batch *batch, uint16_t type, uint1
 	             NFPROTO_INET, 0, what, name);
 }
 
-static void table_message(struct netlink_batch *batch, uint16_t type, uint16_t flags,
-                          const char *what, const char *name)
+void nft_add_table(struct netlink_batch *batch, const char *table)
 {
-	struct nlmsghdr *message = change(batch, type, flags, what, name);
-	struct nftnl_table *table = nftnl_table_alloc();
+	struct nlmsghdr *message = change(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE,
+	                                  "make the nf_tables table", table);
+	struct nftnl_table *made = nftnl_table_alloc();
 
-	if (table && nftnl_table_set_str(table, NFTNL_TABLE_NAME, name) == 0)
-		nftnl_table_nlmsg_build_payload(message, table);
+	if (made && nftnl_table_set_str(made, NFTNL_TABLE_NAME, table) == 0)
+		nftnl_table_nlmsg_build_payload(message, made);
 	else
 		batch->overflow = true;
 	netlink_end(batch, message);
-	if (table)
-		nftnl_table_free(table);
-}
-
-void nft_add_table(struct netlink_batch *batch, const char *table)
-{
-	table_message(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, "make the nf_tables table",
-	              table);
-}
-
-void nft_delete_table(struct netlink_batch *batch, const char *table)
-{
-	table_message(batch, NFT_MSG_DELTABLE, 0, "remove the nf_tables table", table);
+	if (made)
+		nftnl_table_free(made);
 }
 
 static bool describe(struct nftnl_chain *at, const struct nft_chain *chain)
@@ -80,7 +69,8 @@ static bool describe(struct nftnl_chain *at, const struct nft_chain *chain)
 	nftnl_chain_set_u32(at, NFTNL_CHAIN_HOOKNUM, chain->hook);
 	nftnl_chain_set_s32(at, NFTNL_CHAIN_PRIO, chain->priority);
 	nftnl_chain_set_u32(at, NFTNL_CHAIN_POLICY, chain->policy);
-	return nftnl_chain_set_str(at, NFTNL_CHAIN_TYPE, "filter") == 0;
+	return nftnl_chain_set_str(at, NFTNL_CHAIN_TYPE,
+	                           chain->type ? chain->type : "filter") == 0;
 }
 
 void nft_add_chain(struct netlink_batch *batch, const struct nft_chain *chain)

@@ -32,14 +32,12 @@ void nft_end(struct netlink_batch *batch);
 /* A table of family inet, made if it is not there. */
 void nft_add_table(struct netlink_batch *batch, const char *table);
 
-/* Removes it with all that is in it; an error of the commit if it is not there. */
-void nft_delete_table(struct netlink_batch *batch, const char *table);
-
 /**
  * struct nft_chain - A chain
  * @table:	where
  * @name:	its name
  * @base:	whether packets come here by themselves; the rest counts only then
+ * @type:	NULL for "filter", or "nat"
  * @hook:	NF_INET_PRE_ROUTING ...
  * @priority:	lower is earlier
  * @policy:	NF_ACCEPT or NF_DROP, for what comes to the end
@@ -48,6 +46,7 @@ struct nft_chain {
 	const char *table;
 	const char *name;
 	bool base;
+	const char *type;
 	uint32_t hook;
 	int32_t priority;
 	uint32_t policy;
@@ -88,6 +87,10 @@ void nft_match_l4proto(struct nft_rule *rule, uint8_t protocol);
 void nft_match_family(struct nft_rule *rule, uint8_t family);
 void nft_match_mark(struct nft_rule *rule, uint32_t mark);
 void nft_match_input(struct nft_rule *rule, const char *ifname);
+void nft_match_output(struct nft_rule *rule, const char *ifname);
+
+/* Go on if the transport protocol is another one. */
+void nft_match_not_l4proto(struct nft_rule *rule, uint8_t protocol);
 
 /**
  * nft_match_payload() - Go on if these bytes of the packet are those, or are not
@@ -124,6 +127,35 @@ void nft_match_ports(struct nft_rule *rule, uint16_t first, uint16_t last);
  * Nowhere without CONFIG_NFT_SOCKET: -ENOENT of the commit.
  */
 void nft_match_socket(struct nft_rule *rule, uint32_t key, uint8_t value);
+
+/**
+ * nft_match_state() - Go on if the connection is in one of these states
+ * @rule:	grows
+ * @states:	NF_CT_STATE_INVALID_BIT, NF_CT_STATE_BIT(IP_CT_ESTABLISHED) ...
+ *
+ * This and all of nft_set_connection_mark() takes CONFIG_NFT_CT.
+ */
+void nft_match_state(struct nft_rule *rule, uint32_t states);
+
+/* Go on if the connection has this mark; give it one. */
+void nft_match_connection_mark(struct nft_rule *rule, uint32_t mark);
+void nft_set_connection_mark(struct nft_rule *rule, uint32_t mark);
+
+/* Go on with the first @burst at once, and then with @n in @seconds; or with what is more. */
+void nft_limit(struct nft_rule *rule, uint32_t n, uint32_t seconds, uint32_t burst);
+void nft_match_over(struct nft_rule *rule, uint32_t n, uint32_t seconds, uint32_t burst);
+
+/* Give the packet a mark, for routing and for later chains. */
+void nft_set_mark(struct nft_rule *rule, uint32_t mark);
+
+/* Send from the address of the interface that it leaves by; in a chain of type "nat". */
+void nft_masquerade(struct nft_rule *rule);
+
+/* Send to another address instead; in a chain of type "nat" on the way in. */
+void nft_send_to(struct nft_rule *rule, const struct ip *host);
+
+/* Tell who listens to the nfnetlink log @group of it, with the first @bytes. */
+void nft_log(struct nft_rule *rule, uint16_t group, uint32_t bytes);
 
 /* Count packets and bytes that come this far. */
 void nft_count(struct nft_rule *rule);

@@ -78,7 +78,7 @@ static void load_payload(struct nft_rule *rule, uint32_t base, uint32_t offset, 
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_PAYLOAD_DREG, NFT_REG_1);
 }
 
-void nft_match_meta(struct nft_rule *rule, uint32_t key, const void *data, size_t n)
+static void load_meta(struct nft_rule *rule, uint32_t key)
 {
 	struct nftnl_expr *expr = append(rule, "meta");
 
@@ -86,7 +86,18 @@ void nft_match_meta(struct nft_rule *rule, uint32_t key, const void *data, size_
 		return;
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_META_KEY, key);
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_META_DREG, NFT_REG_1);
+}
+
+void nft_match_meta(struct nft_rule *rule, uint32_t key, const void *data, size_t n)
+{
+	load_meta(rule, key);
 	compare(rule, NFT_CMP_EQ, data, n);
+}
+
+void nft_match_not_l4proto(struct nft_rule *rule, uint8_t protocol)
+{
+	load_meta(rule, NFT_META_L4PROTO);
+	compare(rule, NFT_CMP_NEQ, &protocol, sizeof(protocol));
 }
 
 void nft_match_l4proto(struct nft_rule *rule, uint8_t protocol)
@@ -112,23 +123,34 @@ void nft_match_input(struct nft_rule *rule, const char *ifname)
 	nft_match_meta(rule, NFT_META_IIFNAME, name, sizeof(name));
 }
 
+void nft_match_output(struct nft_rule *rule, const char *ifname)
+{
+	char name[IFNAMSIZ] = "";
+
+	strncpy(name, ifname, sizeof(name) - 1);
+	nft_match_meta(rule, NFT_META_OIFNAME, name, sizeof(name));
+}
+
+static void keep_bits(struct nft_rule *rule, const void *mask, size_t n)
+{
+	static const unsigned char zero[16];
+	struct nftnl_expr *expr = append(rule, "bitwise");
+
+	if (!expr)
+		return;
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_BITWISE_LEN, (uint32_t)n);
+	nftnl_expr_set(expr, NFTNL_EXPR_BITWISE_MASK, mask, (uint32_t)n);
+	nftnl_expr_set(expr, NFTNL_EXPR_BITWISE_XOR, zero, (uint32_t)n);
+}
+
 void nft_match_payload(struct nft_rule *rule, uint32_t base, uint32_t offset,
                        const void *mask, const void *data, size_t n, bool equal)
 {
-	static const unsigned char zero[16];
-
 	load_payload(rule, base, offset, n);
-	if (mask) {
-		struct nftnl_expr *expr = append(rule, "bitwise");
-
-		if (!expr)
-			return;
-		nftnl_expr_set_u32(expr, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
-		nftnl_expr_set_u32(expr, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
-		nftnl_expr_set_u32(expr, NFTNL_EXPR_BITWISE_LEN, (uint32_t)n);
-		nftnl_expr_set(expr, NFTNL_EXPR_BITWISE_MASK, mask, (uint32_t)n);
-		nftnl_expr_set(expr, NFTNL_EXPR_BITWISE_XOR, zero, (uint32_t)n);
-	}
+	if (mask)
+		keep_bits(rule, mask, n);
 	compare(rule, equal ? NFT_CMP_EQ : NFT_CMP_NEQ, data, n);
 }
 
@@ -183,6 +205,120 @@ void nft_match_socket(struct nft_rule *rule, uint32_t key, uint8_t value)
 	compare(rule, NFT_CMP_EQ, &value, sizeof(value));
 }
 
+static void load_connection(struct nft_rule *rule, uint32_t key)
+{
+	struct nftnl_expr *expr = append(rule, "ct");
+
+	if (!expr)
+		return;
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_CT_KEY, key);
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_CT_DREG, NFT_REG_1);
+}
+
+void nft_match_state(struct nft_rule *rule, uint32_t states)
+{
+	static const uint32_t none;
+
+	load_connection(rule, NFT_CT_STATE);
+	keep_bits(rule, &states, sizeof(states));
+	compare(rule, NFT_CMP_NEQ, &none, sizeof(none));
+}
+
+void nft_match_connection_mark(struct nft_rule *rule, uint32_t mark)
+{
+	load_connection(rule, NFT_CT_MARK);
+	compare(rule, NFT_CMP_EQ, &mark, sizeof(mark));
+}
+
+/* What the next expression takes from the register. Return: false where memory ran out. */
+static bool load_value(struct nft_rule *rule, const void *data, size_t n)
+{
+	struct nftnl_expr *expr = append(rule, "immediate");
+
+	if (!expr)
+		return false;
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_IMM_DREG, NFT_REG_1);
+	if (nftnl_expr_set(expr, NFTNL_EXPR_IMM_DATA, data, (uint32_t)n) == 0)
+		return true;
+	lose(rule);
+	return false;
+}
+
+void nft_set_connection_mark(struct nft_rule *rule, uint32_t mark)
+{
+	struct nftnl_expr *expr =
+		load_value(rule, &mark, sizeof(mark)) ? append(rule, "ct") : NULL;
+
+	if (!expr)
+		return;
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_CT_KEY, NFT_CT_MARK);
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_CT_SREG, NFT_REG_1);
+}
+
+void nft_set_mark(struct nft_rule *rule, uint32_t mark)
+{
+	struct nftnl_expr *expr =
+		load_value(rule, &mark, sizeof(mark)) ? append(rule, "meta") : NULL;
+
+	if (!expr)
+		return;
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_META_KEY, NFT_META_MARK);
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_META_SREG, NFT_REG_1);
+}
+
+static void limit(struct nft_rule *rule, uint32_t n, uint32_t seconds, uint32_t burst,
+                  uint32_t flags)
+{
+	struct nftnl_expr *expr = append(rule, "limit");
+
+	if (!expr)
+		return;
+	nftnl_expr_set_u64(expr, NFTNL_EXPR_LIMIT_RATE, n);
+	nftnl_expr_set_u64(expr, NFTNL_EXPR_LIMIT_UNIT, seconds);
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_LIMIT_BURST, burst);
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_LIMIT_TYPE, NFT_LIMIT_PKTS);
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_LIMIT_FLAGS, flags);
+}
+
+void nft_limit(struct nft_rule *rule, uint32_t n, uint32_t seconds, uint32_t burst)
+{
+	limit(rule, n, seconds, burst, 0);
+}
+
+void nft_match_over(struct nft_rule *rule, uint32_t n, uint32_t seconds, uint32_t burst)
+{
+	limit(rule, n, seconds, burst, NFT_LIMIT_F_INV);
+}
+
+void nft_masquerade(struct nft_rule *rule)
+{
+	(void)append(rule, "masq");
+}
+
+void nft_send_to(struct nft_rule *rule, const struct ip *host)
+{
+	const bool v4 = host->family == AF_INET;
+	struct nftnl_expr *expr = load_value(rule, host->byte, ip_size(host->family))
+	                                  ? append(rule, "nat")
+	                                  : NULL;
+
+	if (!expr)
+		return;
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_NAT_TYPE, NFT_NAT_DNAT);
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_NAT_FAMILY, v4 ? NFPROTO_IPV4 : NFPROTO_IPV6);
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_NAT_REG_ADDR_MIN, NFT_REG_1);
+}
+
+void nft_log(struct nft_rule *rule, uint16_t group, uint32_t bytes)
+{
+	struct nftnl_expr *expr = append(rule, "log");
+
+	if (!expr)
+		return;
+	nftnl_expr_set_u16(expr, NFTNL_EXPR_LOG_GROUP, group);
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_LOG_SNAPLEN, bytes);
+}
+
 void nft_count(struct nft_rule *rule)
 {
 	(void)append(rule, "counter");
@@ -228,16 +364,9 @@ void nft_reject(struct nft_rule *rule, uint32_t type, uint8_t code)
 void nft_tproxy(struct nft_rule *rule, uint16_t port)
 {
 	const uint16_t wire = htons(port);
-	struct nftnl_expr *expr = append(rule, "immediate");
+	struct nftnl_expr *expr =
+		load_value(rule, &wire, sizeof(wire)) ? append(rule, "tproxy") : NULL;
 
-	if (!expr)
-		return;
-	nftnl_expr_set_u32(expr, NFTNL_EXPR_IMM_DREG, NFT_REG_1);
-	if (nftnl_expr_set(expr, NFTNL_EXPR_IMM_DATA, &wire, sizeof(wire)) < 0) {
-		lose(rule);
-		return;
-	}
-	expr = append(rule, "tproxy");
 	if (!expr)
 		return;
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_TPROXY_FAMILY, NFPROTO_UNSPEC);

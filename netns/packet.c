@@ -6,6 +6,7 @@
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/tcp.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #define ECHO_HEADER 8
@@ -76,6 +77,33 @@ socklen_t endpoint_to(const struct endpoint *endpoint, union address *ret)
 	return sizeof(ret->v6);
 }
 
+#define EXTENSION_UNIT 8
+#define ROUTING_LEFT 3 /* offset of "segments left" */
+
+/*
+ * Behind the extension headers of IPv6, as the kernel and its rules go by them; 0 unless
+ * @protocol begins there. The bound is the packet's end. Whoever has another destination than
+ * the header says (routing), or a part of a packet (fragments), is nobody's.
+ */
+static size_t skip_extensions(const unsigned char *data, size_t n, uint8_t next,
+                              uint8_t protocol)
+{
+	size_t at = sizeof(struct ipv6hdr);
+
+	while (next != protocol) {
+		if ((next != IPPROTO_HOPOPTS && next != IPPROTO_DSTOPTS &&
+		     next != IPPROTO_ROUTING) ||
+		    n - at < EXTENSION_UNIT ||
+		    (next == IPPROTO_ROUTING && data[at + ROUTING_LEFT] != 0))
+			return 0;
+		next = data[at];
+		at += (data[at + 1] + (size_t)1) * EXTENSION_UNIT;
+		if (at > n)
+			return 0;
+	}
+	return at;
+}
+
 /* The IP header: addresses and how long it is; 0 unless a whole packet of @protocol. */
 static size_t read_ip(const unsigned char *data, size_t n, uint8_t protocol,
                       struct flow *ret)
@@ -98,14 +126,12 @@ static size_t read_ip(const unsigned char *data, size_t n, uint8_t protocol,
 	if (data[0] >> 4 != 6 || n < sizeof(v6))
 		return 0;
 	memcpy(&v6, data, sizeof(v6));
-	if (v6.nexthdr != protocol)
-		return 0;
 	memcpy(&ret->from.address, &v6.saddr, sizeof(v6.saddr));
 	memcpy(&ret->to.address, &v6.daddr, sizeof(v6.daddr));
 	if (IN6_IS_ADDR_V4MAPPED(&ret->from.address) ||
 	    IN6_IS_ADDR_V4MAPPED(&ret->to.address))
 		return 0;
-	return sizeof(v6);
+	return skip_extensions(data, n, v6.nexthdr, protocol);
 }
 
 bool packet_read_syn(const void *data, size_t n, struct flow *ret)

@@ -7,14 +7,18 @@
 /*
  * What the supervisor and the relay say to one another about published ports, over a
  * SOCK_SEQPACKET pair. The supervisor opens what listens in the pod; the relay serves it,
- * and answers each message but its own with PORTS_DONE.
+ * and answers those that have an @id with PORTS_DONE.
  */
 
 enum ports_word {
 	PORTS_ROUTES, /* a socket of the workspace's rtnetlink comes along */
-	PORTS_ADD,    /* what listens comes along: @id @port @udp */
+	PORTS_ADD, /* what listens comes along: @id @port @udp @count: 1 if it is of use */
 	PORTS_REMOVE, /* @id */
+	PORTS_MTU,    /* of the workspace from now on: @port; not answered */
+	PORTS_PACE, /* rate of uploads that the relay keeps from now on: @rate; likewise */
+	PORTS_USE, /* how much were those ports used since the last such question; likewise */
 	PORTS_DONE,   /* relay: @id */
+	PORTS_USED,   /* relay, to PORTS_USE: @count, 0 for not at all */
 	PORTS_HIDDEN, /* relay: @id @client @hidden */
 	PORTS_WORDS,
 };
@@ -37,12 +41,15 @@ enum ports_hidden {
  * @udp:	else TCP
  * @hidden:	enum ports_hidden
  * @client:	whose address it is about
+ * @rate:	bytes a second
+ * @count:	connections that stand, and those and datagrams that came
  */
 struct ports_message {
 	uint32_t word, id;
 	uint16_t port;
 	uint8_t udp, hidden;
 	struct endpoint client;
+	uint64_t rate, count;
 };
 
 /* Sends a message, with @fd where that is not negative; @flags of sendmsg(2). Return: 0 or

@@ -83,6 +83,7 @@ int publish_parse(const char *text, struct publish *ret, struct err *err)
 {
 	struct publish publish = { 0 };
 	const char *at = read_address(text, &publish.address);
+	const char *out = at;
 	uint16_t out_last, in_last;
 
 	if (!at)
@@ -97,8 +98,13 @@ int publish_parse(const char *text, struct publish *ret, struct err *err)
 	}
 	if (!read_range(at, &publish.out, &out_last, &at))
 		return malformed(text, "OUT is no port or range of 1 to 65535", err);
-	if (*at != ':')
+	if (*at == '\0')
 		return malformed(text, "the port of the workspace is missing", err);
+	if (*at != ':') {
+		(void)err_set(err, EINVAL, "'%.*s' is neither an address nor a port",
+		              (int)strcspn(out, ":"), out);
+		return err_hint(err, FORM);
+	}
 	if (!read_range(at + 1, &publish.in, &in_last, &at))
 		return malformed(text, "IN is no port or range of 1 to 65535", err);
 	if (!read_protocol(at, &publish.udp, &at) || *at != '\0')

@@ -12,12 +12,18 @@
 /**
  * rate_parse() - Read "100mbit", "2gbit" or "10MB"
  * @text:	a number and kbit, mbit or gbit (a second), or KB, MB or GB (bytes a
- *		second); all are powers of 1000, and capital letters are as small ones
+ *		second); all are powers of 1000, and capital letters are as small ones,
+ *		but for the B of bytes
  * @ret:	bytes a second; set on success only
  * @err:	quotes @text, and says what is taken
  *
  * Return: 0; -EINVAL for anything else; -ERANGE outside RATE_MIN..RATE_MAX.
  */
 int rate_parse(const char *text, uint64_t *ret, struct err *err);
+
+#define RATE_TEXT_MAX 32
+
+/* What rate_parse() made of a text, in bits, as "80mbit". Return: @ret. */
+const char *rate_text(uint64_t bytes, char ret[RATE_TEXT_MAX]);
 
 #endif

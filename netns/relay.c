@@ -19,20 +19,26 @@
 /* Descriptors beside those of connections and flows: the large pipes, our sockets. */
 #define OTHER_FILES 128
 
-int relay_watch(struct relay *relay, int fd, struct source *source)
+static int watch(struct relay *relay, int op, int fd, struct source *source,
+                 enum watched what)
 {
-	struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+	struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET,
 		                     .data.ptr = source };
 
-	return epoll_ctl(relay->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+	if (what == WATCH_BOTH)
+		event.events |= EPOLLOUT;
+	return epoll_ctl(relay->epoll, op, fd, &event) < 0 ? -errno : 0;
 }
 
-void relay_watch_again(struct relay *relay, int fd, struct source *source)
+int relay_watch(struct relay *relay, int fd, struct source *source, enum watched what)
 {
-	struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-		                     .data.ptr = source };
+	return watch(relay, EPOLL_CTL_ADD, fd, source, what);
+}
 
-	(void)epoll_ctl(relay->epoll, EPOLL_CTL_MOD, fd, &event);
+void relay_watch_again(struct relay *relay, int fd, struct source *source,
+                       enum watched what)
+{
+	(void)watch(relay, EPOLL_CTL_MOD, fd, source, what);
 }
 
 static int listen_to(struct relay *relay, int fd, struct source *source,
@@ -85,6 +91,12 @@ static int patience(const struct relay *relay)
 {
 	if (!TAILQ_EMPTY(&relay->ready))
 		return 0;
+	if (!TAILQ_EMPTY(&relay->paced)) {
+		const int wait = pace_wait_ms(relay);
+
+		return TAILQ_EMPTY(&relay->breaking) || wait < BREAKING_MS ? wait
+		                                                           : BREAKING_MS;
+	}
 	if (!TAILQ_EMPTY(&relay->breaking))
 		return BREAKING_MS;
 	if (!TAILQ_EMPTY(&relay->connecting) || !TAILQ_EMPTY(&relay->standing) ||
@@ -145,6 +157,8 @@ static int serve(struct relay *relay, struct err *err)
 
 			source->ready(relay, source, event[i].events);
 		}
+		if (!TAILQ_EMPTY(&relay->paced) && pace_open(relay))
+			pace_resume(relay);
 		pump_ready(relay);
 		/* Who was woken for the last one may have had no use for it any more. */
 		if (pipes_spare(&relay->pipes))
@@ -186,12 +200,15 @@ int relay_main(const struct relay_config *config, const int sockets[RELAY_SOCKET
 	/* Who writes to a connection that was reset is told so by the error. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	relay->config = config;
+	relay->mtu = config->mtu;
 	relay->sockets = sockets;
 	TAILQ_INIT(&relay->connecting);
 	TAILQ_INIT(&relay->standing);
 	TAILQ_INIT(&relay->ready);
 	TAILQ_INIT(&relay->starved);
 	TAILQ_INIT(&relay->breaking);
+	TAILQ_INIT(&relay->paced);
+	pace_set(relay, config->pace);
 	TAILQ_INIT(&relay->asked);
 	TAILQ_INIT(&relay->answered);
 	set_bounds(relay);

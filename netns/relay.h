@@ -25,6 +25,7 @@
  *		the second's family is 0 where there is no IPv6
  * @workspace:	the only addresses that the workspace may send from, likewise
  * @mtu:	of the veth
+ * @pace:	rate of uploads that the relay has to keep, bytes a second; 0: none
  * @nameserver:	of the pod, in the order to ask; any address, 127.0.0.53 too
  * @nameservers: how many there are
  * @egress:	where the workspace may go
@@ -40,6 +41,7 @@ struct relay_config {
 	struct ip gateway[2];
 	struct ip workspace[2];
 	unsigned int mtu;
+	uint64_t pace;
 	struct endpoint nameserver[RELAY_NAMESERVERS];
 	unsigned int nameservers;
 	struct egress egress;
@@ -51,14 +53,15 @@ struct relay_config {
 
 /**
  * struct relay_report - What the relay tells of what it denied; plain data
- * @denied, @limited: so far: denied by rule, and silent for being too many in a minute
+ * @denied, @limited, @permitted: so far: denied by rule, silent for being too many in a minute,
+ *		and let through all the same (struct egress, @permissive)
  * @untold:	denials since the last report that had none of their own
  * @to, @protocol: of one that was denied
  * @verdict:	enum egress_verdict; EGRESS_ALLOWED for a report of the counters alone
  * @rule:	which one, with EGRESS_BY_RULE
  */
 struct relay_report {
-	uint64_t denied, limited, untold;
+	uint64_t denied, limited, permitted, untold;
 	struct endpoint to;
 	uint8_t protocol, verdict, rule;
 };

@@ -49,9 +49,9 @@ static void send_packet(struct relay *relay, unsigned char *payload, size_t n,
 		unsigned char *start;
 		size_t length;
 
-		offset += packet_write_fragment(payload, n, offset, relay->config->mtu,
-		                                flow, protocol, relay->fragment_id,
-		                                &start, &length);
+		offset += packet_write_fragment(payload, n, offset, relay->mtu, flow,
+		                                protocol, relay->fragment_id, &start,
+		                                &length);
 		/* A full queue loses packets, as queues do. */
 		if (sendto(relay->sockets[v4 ? RELAY_RAW4 : RELAY_RAW6], start, length,
 		           MSG_DONTWAIT, &address.any, size) < 0)
@@ -224,5 +224,5 @@ void udp_answered(struct relay *relay, struct source *source, uint32_t events)
 		if (n < BATCH)
 			return;
 	}
-	relay_watch_again(relay, udp->fd, &udp->source);
+	relay_watch_again(relay, udp->fd, &udp->source, WATCH_READING);
 }

@@ -18,6 +18,9 @@ void echo_ask(struct relay *relay, const void *data, size_t n)
 
 	if (!packet_read_echo(data, n, &echo))
 		return;
+	if (!pace_open(relay))
+		return;
+	pace_packet(relay, &echo.flow.to, echo.n);
 	protocol = endpoint_is_v4(&echo.flow.to) ? IPPROTO_ICMP : IPPROTO_ICMPV6;
 	memcpy(head, echo.data, sizeof(head));
 	udp = udp_find(relay, &echo.flow, protocol, head);

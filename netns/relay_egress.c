@@ -45,6 +45,7 @@ static void send_report(struct relay *relay, struct relay_report *report)
 
 	report->denied = state->denied;
 	report->limited = state->limited;
+	report->permitted = state->permitted;
 	report->untold = state->untold;
 	if (relay->config->report < 0 ||
 	    send(relay->config->report, report, sizeof(*report),
@@ -57,7 +58,7 @@ static void send_report(struct relay *relay, struct relay_report *report)
 }
 
 void egress_denied(struct relay *relay, const struct endpoint *to, uint8_t protocol,
-                   enum egress_verdict verdict, unsigned int rule)
+                   enum egress_verdict verdict, unsigned int rule, bool permitted)
 {
 	struct egress_state *state = &relay->egress;
 	struct relay_report report = { .to = *to,
@@ -68,7 +69,10 @@ void egress_denied(struct relay *relay, const struct endpoint *to, uint8_t proto
 	/* Discovery by multicast is what every system does when it starts. */
 	if (verdict == EGRESS_MANY)
 		return;
-	state->denied++;
+	if (permitted)
+		state->permitted++;
+	else
+		state->denied++;
 	state->changed = true;
 	if (state->tokens == 0) {
 		state->untold++;
@@ -126,8 +130,11 @@ int egress_permits(struct relay *relay, const struct endpoint *to, uint8_t proto
 		return -EAGAIN;
 	verdict = egress_judge(&config->egress, &to->address, protocol, to->port, &rule);
 	if (verdict != EGRESS_ALLOWED) {
-		egress_denied(relay, to, protocol, verdict, rule);
-		return verdict == EGRESS_MANY ? -EAGAIN : -EACCES;
+		const bool lets = egress_lets(&config->egress, verdict);
+
+		egress_denied(relay, to, protocol, verdict, rule, lets);
+		if (!lets)
+			return verdict == EGRESS_MANY ? -EAGAIN : -EACCES;
 	}
 	return too_many(relay) ? -EAGAIN : 0;
 }
@@ -144,7 +151,8 @@ void egress_refused(struct relay *relay, const void *data, size_t n)
 	verdict = egress_judge(&relay->config->egress, &flow.to.address, IPPROTO_UDP,
 	                       flow.to.port, &rule);
 	egress_denied(relay, &flow.to, IPPROTO_UDP,
-	              verdict == EGRESS_ALLOWED ? EGRESS_BY_DEFAULT : verdict, rule);
+	              verdict == EGRESS_ALLOWED ? EGRESS_BY_DEFAULT : verdict, rule,
+	              false);
 	packet_write_udp(head, &flow, 0);
 	answer_error(relay, &flow, IPPROTO_UDP, head, EACCES);
 }

@@ -43,7 +43,7 @@ static int reach(struct relay *relay, struct tcp *tcp)
 	if (r == 0 && connect(inner->fd, &address.any, n) < 0 && errno != EINPROGRESS)
 		r = -errno;
 	if (r == 0)
-		return relay_watch(relay, inner->fd, &inner->source);
+		return tcp_watch(relay, inner, WATCH_BOTH);
 	if ((r == -EADDRINUSE || r == -EADDRNOTAVAIL || r == -EACCES) && !tcp->any_port) {
 		tcp->any_port = true;
 		return -EAGAIN;
@@ -155,10 +155,13 @@ static void begin(struct relay *relay, struct port *port, int fd,
 	published_face(relay, port, client, &tcp->flow.from, &tcp->flow.to);
 	relay->connections++;
 	relay->ports.connections++;
+	tcp->counts = port->counts;
+	relay->ports.standing += port->counts;
+	relay->ports.came += port->counts;
 	tcp_set_up(outer);
 	tcp_bound_buffers(relay, outer);
 	tcp->end[OUTER].fd = take_fd(&outer);
-	if (relay_watch(relay, tcp->end[OUTER].fd, &tcp->end[OUTER].source) < 0)
+	if (tcp_watch(relay, &tcp->end[OUTER], WATCH_READING) < 0)
 		tcp_close(relay, tcp, true);
 	else
 		start(relay, tcp);

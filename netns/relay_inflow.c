@@ -77,6 +77,8 @@ static struct in6_addr sent_to(struct msghdr *message, unsigned int *ret_interfa
 	return to;
 }
 
+#define UDP_HEADER 8
+
 /* From there again, or the kernel would choose another address of the pod. */
 static void answer(const struct inflow *inflow, const void *data, size_t n)
 {
@@ -135,10 +137,13 @@ static void answered(struct relay *relay, struct source *source, uint32_t events
 		if (n < 0)
 			return;
 		used(relay, inflow, true);
+		if (!pace_open(relay))
+			continue;
+		pace_packet(relay, &inflow->flow.from, UDP_HEADER + (size_t)n);
 		answer(inflow, data, (size_t)n);
 	}
 	if (inflow->fd >= 0)
-		relay_watch_again(relay, inflow->fd, source);
+		relay_watch_again(relay, inflow->fd, source, WATCH_READING);
 }
 
 /* As the client, with his port if it is to be had. */
@@ -193,7 +198,7 @@ static int begin(struct relay *relay, struct port *port, const struct flow *flow
 	TAILQ_INSERT_TAIL(&ports->quiet, inflow, queue);
 	ports->flows++;
 	*ret = inflow;
-	r = relay_watch(relay, fd, &inflow->source);
+	r = relay_watch(relay, fd, &inflow->source, WATCH_READING);
 	if (r < 0)
 		forget(relay, inflow);
 	return r;
@@ -263,6 +268,7 @@ void inflow_receive(struct relay *relay, struct source *source, uint32_t events)
 		inflow->client = client;
 		inflow->interface = interface;
 		used(relay, inflow, false);
+		relay->ports.came += port->counts;
 		/* An error of an earlier one is told once, by whoever calls next: us. */
 		if (send(inflow->fd, data, (size_t)n, MSG_DONTWAIT) < 0 &&
 		    errno != EAGAIN)

@@ -22,6 +22,14 @@
 #define RELAY_TABLE "berth_relay"
 #define EGRESS_CHAIN "egress"
 
+/* What it denies, and with pasta, what begins and is not too much: both count. */
+#define DENIED_CHAIN "denied"
+#define BEGIN_CHAIN "begin"
+
+/* With pasta, denials are told by this group of nfnetlink_log, with so much of the packet. */
+#define DENIED_GROUP 1
+#define DENIED_BYTES 128
+
 /* Marks of the gateway's packets: the verdict on a SYN. They do not leave the gateway. */
 enum {
 	MARK_STANDS = 1,
@@ -62,7 +70,8 @@ struct tcp_end {
 	int fd;
 	int failed; /* errno value of what ended it, else 0 */
 	bool readable, writable;
-	bool hung_up; /* nothing comes after what is there */
+	bool tells_writable; /* epoll does; only where that was waited for */
+	bool hung_up;        /* nothing comes after what is there */
 };
 
 /* One direction of a connection. */
@@ -101,6 +110,7 @@ struct tcp {
 	bool inbound; /* from a published port: @flow.from is whom the workspace sees */
 	bool other_family; /* that was tried as well */
 	bool any_port;     /* the client's own is not to be had */
+	bool counts;       /* as its port does */
 	uint32_t port;     /* id of the published one */
 };
 
@@ -132,6 +142,14 @@ struct datagrams {
 	unsigned char data[BATCH][PACKET_HEADROOM + 8 + DATAGRAM_MAX];
 };
 
+/* Packets of a queue that are read at once: the longest, and what the kernel says beside it. Of
+ * SYNs, which are many, no more than the first page of each is touched. */
+#define PACKETS 8
+#define PACKET_MESSAGE_MAX (66 * 1024)
+struct packets {
+	_Alignas(8) unsigned char data[PACKETS][PACKET_MESSAGE_MAX];
+};
+
 /* A port of the pod that leads into the workspace. */
 struct port {
 	struct source source;
@@ -141,6 +159,7 @@ struct port {
 	uint16_t inner;
 	int fd;
 	bool udp, v4;
+	bool counts;  /* whoever comes by it uses the workspace */
 	bool paused;  /* until there are sockets for it */
 	uint8_t told; /* set of 1 << enum ports_hidden */
 };
@@ -166,6 +185,8 @@ TAILQ_HEAD(inflow_list, inflow);
 struct published {
 	int link, maker, routes;
 	struct source link_source, maker_source;
+	struct ports_message owed; /* to the supervisor, where @owes */
+	bool owes, by_clock;       /* which is tried again as time goes by */
 	LIST_HEAD(, port) port;
 	unsigned int n;
 	struct port *doomed;
@@ -175,6 +196,7 @@ struct published {
 	bool asked[MAKER_KINDS];
 
 	unsigned int connections;
+	uint64_t standing, came;  /* of ports that count; @came since that was asked */
 	struct tcp_list reaching; /* oldest first */
 	struct tcp_list waiting;  /* for a socket */
 
@@ -189,7 +211,7 @@ struct published {
  * @begun:	when the last connections and flows began, a ring of as many as a minute may
  *		have; NULL without a limit
  * @next:	the oldest one's place
- * @denied, @limited: counters, for good
+ * @denied, @limited, @permitted: counters, for good
  * @untold:	denials since the last report that none was about
  * @tokens:	reports about one denial each that may be sent at once
  * @changed:	there is something to report
@@ -197,7 +219,7 @@ struct published {
 struct egress_state {
 	uint64_t *begun;
 	uint32_t next;
-	uint64_t denied, limited, untold;
+	uint64_t denied, limited, permitted, untold;
 	unsigned int tokens;
 	bool changed;
 };
@@ -208,6 +230,13 @@ struct relay {
 	struct published ports;
 	int epoll;
 	uint64_t now; /* ms, monotonic; when epoll returned */
+	uint32_t mtu; /* of the workspace */
+	struct {
+		uint64_t
+			rate; /* of uploads, bytes a second; 0: not the relay's business */
+		int64_t next, ahead; /* ns: see relay_pace.c */
+	} pace;
+	struct tcp_list paced; /* wait for the rate */
 	uint32_t seed;
 	struct source queue, listen4, listen6, udp4, udp6;
 	struct pipe_pool pipes;
@@ -232,6 +261,7 @@ struct relay {
 	uint64_t
 		asked_since; /* ms, the first question that it has not answered; 0: none */
 	struct datagrams datagrams;
+	struct packets packets;
 };
 
 /* relay_rules.c: all of the table, by nft's queue or by the xt target. */
@@ -243,19 +273,56 @@ void relay_queue_messages(struct netlink_batch *batch, unsigned int held);
 
 /* egress_rules.c */
 
-/* The chains that a policy's rules go to, and what becomes of what they deny. */
-void egress_chains(struct netlink_batch *batch, bool compat);
+/* What becomes of what a policy's rules deny. */
+enum egress_end {
+	EGRESS_QUEUE,        /* the relay tells who sent it, and our log */
+	EGRESS_QUEUE_COMPAT, /* likewise, by xt's target */
+	EGRESS_LOG,          /* the kernel does, and its log for us has it */
+	EGRESS_SILENT,       /* without such a log */
+};
+
+/* The chains that a policy's rules go to. */
+void egress_chains(struct netlink_batch *batch, enum egress_end end);
 
 /**
  * egress_rules() - A transaction with the next of the policy's rules
  * @batch:	empty; sent by the caller
  * @egress:	the policy
+ * @echo:	whether echo requests come by there
  * @cursor:	0 at first
  *
  * Return: whether there are more.
  */
-bool egress_rules(struct netlink_batch *batch, const struct egress *egress,
+bool egress_rules(struct netlink_batch *batch, const struct egress *egress, bool echo,
                   size_t *cursor);
+
+struct pasta;
+
+/* pasta_rules.c: all of the table with pasta, but for the policy's rules. */
+void pasta_rules(struct netlink_batch *batch, const struct relay_config *relay,
+                 const struct pasta *pasta, bool log);
+
+/* relay_rules.c, for both ways out; @chain is of the table, on the way in. */
+
+/* What comes in by @ifname is for us, whatever its address; with a mark, what has that one. */
+void rules_deliver_here(struct netlink_batch *batch, unsigned char family,
+                        const char *ifname, uint32_t mark);
+
+/* Drops what has a sender that the workspace is not. */
+void rules_refuse_spoofed(struct netlink_batch *batch, const struct relay_config *config,
+                          const char *chain);
+
+/*
+ * Lets pass what the gateway's own kernel may get at @host: echoes, and errors about what it
+ * sent. Nothing by which a router teaches its neighbours: root inside would set addresses,
+ * routes and the MTU of the gateway.
+ */
+void rules_to_gateway(struct netlink_batch *batch, const struct relay_config *config,
+                      const char *chain, const struct ip *host);
+
+/* Neighbour discovery of IPv6: messages that no router forwards. */
+void rules_neighbours(struct netlink_batch *batch, const struct relay_config *config,
+                      const char *chain);
 
 /* relay_egress.c */
 
@@ -275,9 +342,9 @@ int egress_start(struct relay *relay);
  */
 int egress_permits(struct relay *relay, const struct endpoint *to, uint8_t protocol);
 
-/* Counts and tells a denial. */
+/* Counts and tells a denial; @permitted: of what goes on all the same. */
 void egress_denied(struct relay *relay, const struct endpoint *to, uint8_t protocol,
-                   enum egress_verdict verdict, unsigned int rule);
+                   enum egress_verdict verdict, unsigned int rule, bool permitted);
 
 /* A datagram that the gateway's rules denied, an IP packet: counted, told and answered. */
 void egress_refused(struct relay *relay, const void *data, size_t n);
@@ -293,11 +360,16 @@ bool relay_is_gateway(const struct relay_config *config, const struct in6_addr *
 
 /* relay.c */
 
-/* Reports on @fd to @source, edge-triggered, both directions. Return: 0 or -errno. */
-int relay_watch(struct relay *relay, int fd, struct source *source);
+/* A socket that can be written says so at once: a turn for nothing, where nobody waits for that. */
+enum watched { WATCH_READING, WATCH_BOTH };
 
-/* Reports again on what is there already: for who has had his share of a turn. */
-void relay_watch_again(struct relay *relay, int fd, struct source *source);
+/* Reports on @fd to @source, edge-triggered. Return: 0 or -errno. */
+int relay_watch(struct relay *relay, int fd, struct source *source, enum watched what);
+
+/* Reports again on what is there already: for who has had his share of a turn, or waits for
+ * more. */
+void relay_watch_again(struct relay *relay, int fd, struct source *source,
+                       enum watched what);
 
 /* relay_syn.c */
 
@@ -305,6 +377,10 @@ void syn_ready(struct relay *relay, struct source *source, uint32_t events);
 
 /* Lets a held SYN go on with one of the marks, or drops it (0). */
 void syn_verdict(struct relay *relay, uint32_t packet, uint32_t mark);
+
+/* Datagrams are lost when they meet a full socket: room for those that come while the relay does
+ * something else. The kernel grants as much as net.core.rmem_max says, twice. */
+#define DATAGRAM_ROOM (1 << 20)
 
 /* relay_udp.c: from the workspace outward. */
 
@@ -370,6 +446,9 @@ void tcp_connected(struct relay *relay, struct tcp *tcp);
 
 /* Keepalive, no delay; what every connection of ours has. */
 void tcp_set_up(int fd);
+
+/* Begins to report on an end. Return: 0 or -errno. */
+int tcp_watch(struct relay *relay, struct tcp_end *end, enum watched what);
 
 /* Where there are many connections, each gets what keeps it moving and no more. */
 void tcp_bound_buffers(const struct relay *relay, int fd);
@@ -463,6 +542,27 @@ void tcp_feed(struct relay *relay, bool all);
 
 /* Puts it at the end of one of the lists, or of none (NULL). */
 void tcp_move(struct tcp *tcp, struct tcp_list *list);
+
+/* relay_pace.c: the rate of uploads, where the kernel cannot keep it. */
+
+/* Another rate from now on, bytes a second; 0 for none. */
+void pace_set(struct relay *relay, uint64_t rate);
+
+/* Whether something may be read, however much that is. */
+bool pace_open(struct relay *relay);
+
+/* How much of a stream at once; @most without a rate. */
+size_t pace_most(const struct relay *relay, size_t most);
+
+/* A packet was read, @n bytes behind its IP header; or @n bytes of a stream. */
+void pace_packet(struct relay *relay, const struct endpoint *to, size_t n);
+void pace_stream(struct relay *relay, const struct endpoint *to, size_t n);
+
+/* Until pace_open(). */
+int pace_wait_ms(const struct relay *relay);
+
+/* Those that wait try again. */
+void pace_resume(struct relay *relay);
 
 /* relay_pipe.c */
 

@@ -19,9 +19,10 @@
 /* Fewer are left: ask for the next ones before they are needed. */
 #define FEW (MAKER_BATCH / 2)
 
-static void watch(struct relay *relay, int op, int fd, struct source *source, bool events)
+static void watch(struct relay *relay, int op, int fd, struct source *source,
+                  uint32_t events)
 {
-	struct epoll_event event = { .events = events ? EPOLLIN : 0, .data.ptr = source };
+	struct epoll_event event = { .events = events, .data.ptr = source };
 
 	(void)epoll_ctl(relay->epoll, op, fd, &event);
 }
@@ -49,7 +50,7 @@ static void close_port(struct relay *relay, struct port *port)
 void port_pause(struct relay *relay, struct port *port, bool pause)
 {
 	port->paused = pause;
-	watch(relay, EPOLL_CTL_MOD, port->fd, &port->source, !pause);
+	watch(relay, EPOLL_CTL_MOD, port->fd, &port->source, pause ? 0 : EPOLLIN);
 }
 
 static void add_port(struct relay *relay, const struct ports_message *message, int fd)
@@ -68,11 +69,57 @@ static void add_port(struct relay *relay, const struct ports_message *message, i
 		               .id = message->id,
 		               .inner = message->port,
 		               .udp = message->udp,
+		               .counts = message->count > 0,
 		               .v4 = address.any.sa_family == AF_INET,
 		               .fd = fd };
 	LIST_INSERT_HEAD(&relay->ports.port, port, next);
 	relay->ports.n++;
-	watch(relay, EPOLL_CTL_ADD, fd, &port->source, true);
+	watch(relay, EPOLL_CTL_ADD, fd, &port->source, EPOLLIN);
+}
+
+/*
+ * Says to the supervisor what that waits for. Where the link is full, or memory is short, we owe it,
+ * and take in nothing more until it is said: so there is never more than one that is owed. Of a full
+ * one epoll tells when it is no longer; the other passes with time, which would come again at once if
+ * it were waited for by EPOLLOUT.
+ */
+static void answer(struct relay *relay, const struct ports_message *message)
+{
+	struct published *ports = &relay->ports;
+	const int r = ports_send(ports->link, message, -EBADF, MSG_DONTWAIT);
+
+	ports->owes = r < 0 && r != -EPIPE && r != -ECONNRESET && r != -ENOTCONN;
+	ports->by_clock = ports->owes && r != -EAGAIN;
+	if (!ports->owes)
+		return;
+	ports->owed = *message;
+	watch(relay, EPOLL_CTL_MOD, ports->link, &ports->link_source,
+	      ports->by_clock ? 0 : EPOLLOUT);
+}
+
+/* Return: whether nothing is owed any more. */
+static bool settle(struct relay *relay)
+{
+	const struct ports_message owed = relay->ports.owed;
+
+	if (!relay->ports.owes)
+		return true;
+	answer(relay, &owed);
+	if (!relay->ports.owes)
+		watch(relay, EPOLL_CTL_MOD, relay->ports.link, &relay->ports.link_source,
+		      EPOLLIN);
+	return !relay->ports.owes;
+}
+
+/* What stands, and what came since it was asked last. */
+static void tell_use(struct relay *relay)
+{
+	struct published *ports = &relay->ports;
+	const struct ports_message used = { .word = PORTS_USED,
+		                            .count = ports->standing + ports->came };
+
+	ports->came = 0;
+	answer(relay, &used);
 }
 
 static void obey(struct relay *relay, const struct ports_message *message, int fd)
@@ -93,20 +140,33 @@ static void obey(struct relay *relay, const struct ports_message *message, int f
 			close_port(relay, port);
 		drop_fd(&fd);
 		break;
+	case PORTS_MTU:
+		relay->mtu = message->port;
+		drop_fd(&fd);
+		return;
+	case PORTS_PACE:
+		pace_set(relay, message->rate);
+		drop_fd(&fd);
+		return;
+	case PORTS_USE:
+		tell_use(relay);
+		drop_fd(&fd);
+		return;
 	case PORTS_DONE:
+	case PORTS_USED:
 	case PORTS_HIDDEN:
 	case PORTS_WORDS:
 		drop_fd(&fd);
 		return;
 	}
-	(void)ports_send(relay->ports.link, &done, -EBADF, MSG_DONTWAIT);
+	answer(relay, &done);
 }
 
 static void link_ready(struct relay *relay, struct source *source, uint32_t events)
 {
 	(void)source;
 	(void)events;
-	for (int i = 0; i < WORDS_PER_TURN; i++) {
+	for (int i = 0; i < WORDS_PER_TURN && settle(relay); i++) {
 		struct ports_message message;
 		int fd = -EBADF;
 		int r = ports_receive(relay->ports.link, &message, &fd, MSG_DONTWAIT);
@@ -114,7 +174,7 @@ static void link_ready(struct relay *relay, struct source *source, uint32_t even
 		if (r == -EAGAIN)
 			return;
 		if (r != 1) { /* the supervisor is gone, and soon we are too */
-			watch(relay, EPOLL_CTL_DEL, relay->ports.link, NULL, false);
+			watch(relay, EPOLL_CTL_DEL, relay->ports.link, NULL, 0);
 			return;
 		}
 		obey(relay, &message, fd);
@@ -151,7 +211,7 @@ static void maker_ready(struct relay *relay, struct source *source, uint32_t eve
 	if (n == -EAGAIN)
 		return;
 	if (n < 0 || kind >= MAKER_KINDS) {
-		watch(relay, EPOLL_CTL_DEL, ports->maker, NULL, false);
+		watch(relay, EPOLL_CTL_DEL, ports->maker, NULL, 0);
 		return;
 	}
 	/* None: no descriptors or memory there. It is asked again when time has gone by. */
@@ -230,8 +290,8 @@ void published_tell(struct relay *relay, struct port *port, enum ports_hidden hi
 
 	if (port->told & 1U << hidden)
 		return;
-	port->told |= (uint8_t)(1U << hidden);
-	(void)ports_send(relay->ports.link, &message, -EBADF, MSG_DONTWAIT);
+	if (ports_send(relay->ports.link, &message, -EBADF, MSG_DONTWAIT) == 0)
+		port->told |= (uint8_t)(1U << hidden);
 }
 
 /* Why an address cannot be shown to the workspace, or HIDDEN_REASONS. */
@@ -306,13 +366,16 @@ int published_start(struct relay *relay, const struct relay_links *links, struct
 
 void published_expire(struct relay *relay)
 {
+	struct published *ports = &relay->ports;
 	struct port *port;
-	bool paused = !TAILQ_EMPTY(&relay->ports.waiting);
+	bool paused = !TAILQ_EMPTY(&ports->waiting);
 
 	LIST_FOREACH(port, &relay->ports.port, next)
 	paused |= port->paused;
 	if (paused)
 		resume(relay);
+	if (ports->by_clock)
+		(void)settle(relay);
 	inbound_expire(relay);
 	inflow_expire(relay);
 }
@@ -325,8 +388,9 @@ bool published_are_busy(const struct relay *relay)
 	LIST_FOREACH(port, &ports->port, next)
 	if (port->paused)
 		return true;
-	return !TAILQ_EMPTY(&ports->reaching) || !TAILQ_EMPTY(&ports->waiting) ||
-	       !TAILQ_EMPTY(&ports->quiet) || !TAILQ_EMPTY(&ports->answered);
+	return ports->by_clock || !TAILQ_EMPTY(&ports->reaching) ||
+	       !TAILQ_EMPTY(&ports->waiting) || !TAILQ_EMPTY(&ports->quiet) ||
+	       !TAILQ_EMPTY(&ports->answered);
 }
 
 void published_bury(struct relay *relay)

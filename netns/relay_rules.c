@@ -21,7 +21,9 @@
 #define ND_FIRST 135
 #define ND_LAST 136
 
+/* Routes of all that comes in, and of what has a mark: a namespace may have both (berth check). */
 #define LOCAL_TABLE 100
+#define MARKED_TABLE 101
 #define LOCAL_PRIORITY 100
 
 /* Beside ports, rules look at these bytes of TCP and ICMP. */
@@ -29,16 +31,16 @@
 #define TCP_SYN 0x02
 #define TCP_SYN_RST_FIN_ACK 0x17
 
-/* What comes in by @ifname is for us, whatever its address. */
-static void deliver_here(struct netlink_batch *batch, unsigned char family,
-                         const char *ifname)
+void rules_deliver_here(struct netlink_batch *batch, unsigned char family,
+                        const char *ifname, uint32_t mark)
 {
+	const unsigned char table = mark ? MARKED_TABLE : LOCAL_TABLE;
 	const struct route local = { .to = { .family = family },
 		                     .index = LOOPBACK_INDEX,
-		                     .table = LOCAL_TABLE,
+		                     .table = table,
 		                     .local = true };
 	const struct fib_rule_hdr body = { .family = family,
-		                           .table = LOCAL_TABLE,
+		                           .table = table,
 		                           .action = FR_ACT_TO_TBL };
 	struct nlmsghdr *message;
 
@@ -47,6 +49,8 @@ static void deliver_here(struct netlink_batch *batch, unsigned char family,
 	                        "deliver here what comes in by '%s'", ifname);
 	memcpy(mnl_nlmsg_put_extra_header(message, sizeof(body)), &body, sizeof(body));
 	mnl_attr_put_strz(message, FRA_IIFNAME, ifname);
+	if (mark)
+		mnl_attr_put_u32(message, FRA_FWMARK, mark);
 	mnl_attr_put_u32(message, FRA_PRIORITY, LOCAL_PRIORITY);
 	netlink_end(batch, message);
 }
@@ -61,7 +65,8 @@ static struct nft_rule from_workspace(const struct relay_config *config,
 }
 
 /* A sender that the workspace does not have would get answers that are not its own. */
-static void refuse_spoofed(struct netlink_batch *batch, const struct relay_config *config)
+void rules_refuse_spoofed(struct netlink_batch *batch, const struct relay_config *config,
+                          const char *chain)
 {
 	static const struct ip link_local = { .family = AF_INET6,
 		                              .prefix = 10,
@@ -74,20 +79,20 @@ static void refuse_spoofed(struct netlink_batch *batch, const struct relay_confi
 		struct ip host = *v4;
 
 		host.prefix = 32;
-		rule = from_workspace(config, HOLD);
+		rule = from_workspace(config, chain);
 		nft_match_ip(&rule, true, &host, false);
 		nft_count(&rule);
 		nft_verdict(&rule, NF_DROP);
 		nft_add_rule(batch, &rule, "drop spoofed IPv4");
 	}
 	/* Neighbours are found from link-local addresses, and before there are any. */
-	rule = from_workspace(config, HOLD);
+	rule = from_workspace(config, chain);
 	nft_match_ip(&rule, true, &link_local, true);
 	nft_match_meta(&rule, NFT_META_L4PROTO, &icmp, sizeof(icmp));
 	nft_verdict(&rule, NF_ACCEPT);
 	nft_add_rule(batch, &rule, "let neighbours be found");
 	if (!v6->family) {
-		rule = from_workspace(config, HOLD);
+		rule = from_workspace(config, chain);
 		nft_match_family(&rule, NFPROTO_IPV6);
 		nft_count(&rule);
 		nft_verdict(&rule, NF_DROP);
@@ -96,11 +101,37 @@ static void refuse_spoofed(struct netlink_batch *batch, const struct relay_confi
 		struct ip host = *v6;
 
 		host.prefix = 128;
-		rule = from_workspace(config, HOLD);
+		rule = from_workspace(config, chain);
 		nft_match_ip(&rule, true, &host, false);
 		nft_count(&rule);
 		nft_verdict(&rule, NF_DROP);
 		nft_add_rule(batch, &rule, "drop spoofed IPv6");
+	}
+}
+
+/*
+ * Most packets by far belong to connections that stand: they are let go on by the first rule,
+ * since the others cost as much as the rest of the way. A SYN alone is no such packet.
+ */
+static void hurry(struct netlink_batch *batch, const struct relay_config *config,
+                  const char *chain)
+{
+	const uint8_t mask = TCP_SYN_RST_FIN_ACK, syn = TCP_SYN;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct ip host = config->workspace[i];
+		struct nft_rule rule;
+
+		if (!host.family)
+			continue;
+		host.prefix = host.family == AF_INET ? 32 : 128;
+		rule = from_workspace(config, chain);
+		nft_match_ip(&rule, true, &host, true);
+		nft_match_l4proto(&rule, IPPROTO_TCP);
+		nft_match_payload(&rule, NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS_OFFSET,
+		                  &mask, &syn, sizeof(syn), false);
+		nft_verdict(&rule, NF_ACCEPT);
+		nft_add_rule(batch, &rule, "let connections hurry");
 	}
 }
 
@@ -187,13 +218,8 @@ static void ask_policy(struct netlink_batch *batch, const struct relay_config *c
 	}
 }
 
-/*
- * What the gateway's own kernel may get: echoes, and errors about what it sent. Nothing by
- * which a router teaches its neighbours: root inside would set addresses, routes and the
- * MTU of the gateway.
- */
-static void to_gateway(struct netlink_batch *batch, const struct relay_config *config,
-                       const struct ip *host)
+void rules_to_gateway(struct netlink_batch *batch, const struct relay_config *config,
+                      const char *chain, const struct ip *host)
 {
 	static const uint8_t four[] = { ICMP_DEST_UNREACH, ICMP_ECHO, ICMP_TIME_EXCEEDED,
 		                        ICMP_PARAMETERPROB };
@@ -203,7 +229,7 @@ static void to_gateway(struct netlink_batch *batch, const struct relay_config *c
 	const bool v4 = host->family == AF_INET;
 
 	for (size_t i = 0; i < (v4 ? sizeof(four) : sizeof(six)); i++) {
-		struct nft_rule rule = from_workspace(config, DIVERT);
+		struct nft_rule rule = from_workspace(config, chain);
 
 		nft_match_ip(&rule, false, host, true);
 		nft_match_l4proto(&rule, v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
@@ -214,10 +240,25 @@ static void to_gateway(struct netlink_batch *batch, const struct relay_config *c
 	}
 }
 
+void rules_neighbours(struct netlink_batch *batch, const struct relay_config *config,
+                      const char *chain)
+{
+	for (uint8_t type = ND_FIRST; type <= ND_LAST; type++) {
+		struct nft_rule rule = from_workspace(config, chain);
+
+		nft_match_l4proto(&rule, IPPROTO_ICMPV6);
+		nft_match_payload(&rule, NFT_PAYLOAD_TRANSPORT_HEADER, 0, NULL, &type,
+		                  sizeof(type), true);
+		nft_verdict(&rule, NF_ACCEPT);
+		nft_add_rule(batch, &rule, "let neighbours be found");
+	}
+}
+
 static void divert(struct netlink_batch *batch, const struct relay_config *config)
 {
 	struct nft_rule rule;
 
+	hurry(batch, config, DIVERT);
 	ask_policy(batch, config, IPPROTO_TCP, MARK_STANDS);
 	rule = from_workspace(config, DIVERT);
 	nft_match_l4proto(&rule, IPPROTO_UDP);
@@ -247,17 +288,9 @@ static void divert(struct netlink_batch *batch, const struct relay_config *confi
 		if (!host.family)
 			continue;
 		host.prefix = host.family == AF_INET ? 32 : 128;
-		to_gateway(batch, config, &host);
+		rules_to_gateway(batch, config, DIVERT, &host);
 	}
-	/* Neighbour discovery of IPv6: messages that no router forwards. */
-	for (uint8_t type = ND_FIRST; type <= ND_LAST; type++) {
-		rule = from_workspace(config, DIVERT);
-		nft_match_l4proto(&rule, IPPROTO_ICMPV6);
-		nft_match_payload(&rule, NFT_PAYLOAD_TRANSPORT_HEADER, 0, NULL, &type,
-		                  sizeof(type), true);
-		nft_verdict(&rule, NF_ACCEPT);
-		nft_add_rule(batch, &rule, "let neighbours be found");
-	}
+	rules_neighbours(batch, config, DIVERT);
 	rule = from_workspace(config, DIVERT);
 	nft_count(&rule);
 	nft_verdict(&rule, NF_DROP);
@@ -288,8 +321,9 @@ void relay_rules(struct netlink_batch *batch, const struct relay_config *config,
 	/* Two: what the queue lets through goes on with the next base chain. */
 	nft_add_chain(batch, &first);
 	nft_add_chain(batch, &second);
-	egress_chains(batch, compat);
-	refuse_spoofed(batch, config);
+	egress_chains(batch, compat ? EGRESS_QUEUE_COMPAT : EGRESS_QUEUE);
+	hurry(batch, config, HOLD);
+	rules_refuse_spoofed(batch, config, HOLD);
 	hold(batch, config, compat);
 	divert(batch, config);
 	nft_end(batch);
@@ -319,6 +353,7 @@ static void let_answers_pass(int sock)
 /* More than one transaction; nothing comes from the workspace yet. */
 static int install_policy(int sock, const struct relay_config *config, struct err *err)
 {
+	const struct egress kept = egress_kept(&config->egress);
 	struct netlink_batch batch;
 	size_t cursor = 0;
 	bool more = true;
@@ -327,7 +362,7 @@ static int install_policy(int sock, const struct relay_config *config, struct er
 	let_answers_pass(sock);
 	netlink_batch_init(&batch);
 	while (r == 0 && more) {
-		more = egress_rules(&batch, &config->egress, &cursor);
+		more = egress_rules(&batch, &kept, false, &cursor);
 		r = netlink_commit(sock, &batch, err);
 	}
 	return r;
@@ -346,9 +381,9 @@ int relay_install(const struct relay_config *config, struct err *err)
 	if (rules < 0)
 		return rules;
 	netlink_batch_init(&batch);
-	deliver_here(&batch, AF_INET, config->ifname);
+	rules_deliver_here(&batch, AF_INET, config->ifname, 0);
 	if (config->workspace[1].family)
-		deliver_here(&batch, AF_INET6, config->ifname);
+		rules_deliver_here(&batch, AF_INET6, config->ifname, 0);
 	r = netlink_commit(routes, &batch, err);
 	if (r < 0)
 		return r;

@@ -79,7 +79,7 @@ static int open_transparent(int family, int type, struct err *err)
 {
 	cleanup_close int sock = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	union address any = { .any.sa_family = (sa_family_t)family };
-	const int on = 1, idle = RELAY_KEEPALIVE_S;
+	const int on = 1, idle = RELAY_KEEPALIVE_S, room = DATAGRAM_ROOM;
 
 	any.v4.sin_port = htons(RELAY_PORT); /* the same place for both families */
 	if (sock < 0)
@@ -95,6 +95,7 @@ static int open_transparent(int family, int type, struct err *err)
 	    0)
 		return err_set(err, errno, "bind to port %d", RELAY_PORT);
 	if (type != SOCK_STREAM) {
+		(void)setsockopt(sock, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
 		if (setsockopt(sock, family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP,
 		               family == AF_INET6 ? IPV6_RECVORIGDSTADDR
 		                                  : IP_RECVORIGDSTADDR,

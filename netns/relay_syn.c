@@ -5,14 +5,12 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_queue.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "netns/relay_internal.h"
 
-/* Packets to look at before others have their turn. */
-#define PACKETS_PER_TURN 64
-
-/* The longest packet, and what the kernel says beside it. */
-#define MESSAGE_MAX (66 * 1024)
+/* How often as many as there is room for are looked at before others have their turn. */
+#define BATCHES_PER_TURN 8
 
 static struct nlmsghdr *queue_message(void *buffer, uint16_t queue, uint16_t type)
 {
@@ -89,27 +87,40 @@ static void packet(struct relay *relay, const struct nlmsghdr *message)
 		syn_verdict(relay, ntohl(head->packet_id), 0);
 }
 
+static void packets(struct relay *relay, const void *data, size_t n)
+{
+	const struct nlmsghdr *message = data;
+	int left = (int)n;
+
+	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+		if (message->nlmsg_type == (NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET))
+			packet(relay, message);
+}
+
 void syn_ready(struct relay *relay, struct source *source, uint32_t events)
 {
-	_Alignas(NLMSG_ALIGNTO) unsigned char buffer[MESSAGE_MAX];
+	struct mmsghdr message[PACKETS];
+	struct iovec data[PACKETS];
 
 	(void)source;
 	(void)events;
-	for (int i = 0; i < PACKETS_PER_TURN; i++) {
-		ssize_t n = recv(relay->sockets[RELAY_QUEUE], buffer, sizeof(buffer),
-		                 MSG_DONTWAIT);
-		const struct nlmsghdr *message = (const struct nlmsghdr *)buffer;
-		int left = (int)n;
+	for (int i = 0; i < BATCHES_PER_TURN; i++) {
+		int n;
 
+		for (int j = 0; j < PACKETS; j++) {
+			data[j] = (struct iovec){ relay->packets.data[j],
+				                  sizeof(relay->packets.data[j]) };
+			message[j].msg_hdr =
+				(struct msghdr){ .msg_iov = &data[j], .msg_iovlen = 1 };
+		}
+		n = recvmmsg(relay->sockets[RELAY_QUEUE], message, PACKETS,
+		             MSG_DONTWAIT | MSG_CMSG_CLOEXEC, NULL);
 		/* ENOBUFS: some were dropped, and will be sent again. */
 		if (n < 0 && errno == ENOBUFS)
 			continue;
-		if (n < 0)
+		for (int j = 0; j < n; j++)
+			packets(relay, data[j].iov_base, message[j].msg_len);
+		if (n < PACKETS)
 			return;
-		for (; mnl_nlmsg_ok(message, left);
-		     message = mnl_nlmsg_next(message, &left))
-			if (message->nlmsg_type ==
-			    (NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET))
-				packet(relay, message);
 	}
 }

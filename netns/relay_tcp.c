@@ -31,6 +31,13 @@ enum progress {
 	CLOSED, /* the connection is gone, or about to go */
 };
 
+/* The client is gone, whatever the workspace does with its end: nobody uses that any more. */
+static void uncount(struct relay *relay, struct tcp *tcp)
+{
+	relay->ports.standing -= tcp->counts;
+	tcp->counts = false;
+}
+
 void tcp_close(struct relay *relay, struct tcp *tcp, bool reset)
 {
 	const struct linger at_once = { .l_onoff = 1 };
@@ -53,6 +60,7 @@ void tcp_close(struct relay *relay, struct tcp *tcp, bool reset)
 	relay->connections--;
 	if (tcp->inbound)
 		relay->ports.connections--;
+	uncount(relay, tcp);
 	tcp->doomed = relay->doomed;
 	relay->doomed = tcp;
 	tcp_feed(relay, false);
@@ -108,15 +116,22 @@ static enum progress fill(struct relay *relay, struct tcp *tcp, int from)
 
 	if (way->bytes || way->ended || !end->readable)
 		return IDLE;
+	if (from == INNER && !pace_open(relay)) {
+		tcp_move(tcp, &relay->paced);
+		return IDLE;
+	}
 	if (!way->pipe)
 		way->pipe = pipes_take(&relay->pipes);
 	if (!way->pipe) {
 		tcp_move(tcp, &relay->starved);
 		return IDLE;
 	}
-	n = splice(end->fd, NULL, way->pipe->write, NULL, way->pipe->size,
+	n = splice(end->fd, NULL, way->pipe->write, NULL,
+	           from == INNER ? pace_most(relay, way->pipe->size) : way->pipe->size,
 	           SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 	if (n > 0) {
+		if (from == INNER)
+			pace_stream(relay, &tcp->flow.to, (size_t)n);
 		way->bytes = (size_t)n;
 		if (n < NO_MORE_BYTES && !end->hung_up)
 			end->readable = false;
@@ -147,6 +162,9 @@ static enum progress drain(struct relay *relay, struct tcp *tcp, int from)
 	}
 	if (errno == EAGAIN) {
 		end->writable = false;
+		if (!end->tells_writable)
+			relay_watch_again(relay, end->fd, &end->source, WATCH_BOTH);
+		end->tells_writable = true;
 		return IDLE;
 	}
 	tcp_close(relay, tcp, true);
@@ -165,7 +183,9 @@ static void settle(struct relay *relay, struct tcp *tcp, int from)
 		tcp_feed(relay, false);
 	}
 	if (way->ended && !way->closed) {
-		(void)shutdown(tcp->end[!from].fd, SHUT_WR);
+		/* The last one: closing says it, too, as there is nothing left to read. */
+		if (!tcp->way[!from].closed)
+			(void)shutdown(tcp->end[!from].fd, SHUT_WR);
 		way->closed = true;
 	}
 }
@@ -211,8 +231,7 @@ void tcp_flow(struct relay *relay, struct tcp *tcp)
 {
 	tcp->state = TCP_FLOWS;
 	tcp->since = relay->now;
-	tcp->end[INNER].readable = true;
-	tcp->end[OUTER].readable = true;
+	/* What is there was reported, or will be in the next turn. */
 	tcp_pump(relay, tcp);
 }
 
@@ -232,6 +251,8 @@ void tcp_end_ready(struct relay *relay, struct source *source, uint32_t events)
 	end->readable |= (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
 	end->writable |= (events & EPOLLOUT) != 0;
 	end->hung_up |= (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+	if (end == &tcp->end[OUTER] && end->hung_up)
+		uncount(relay, tcp);
 	switch (tcp->state) {
 	case TCP_CONNECTING:
 		if (end->failed || events & EPOLLOUT)

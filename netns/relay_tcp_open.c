@@ -124,6 +124,12 @@ void tcp_bound_buffers(const struct relay *relay, int fd)
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 }
 
+int tcp_watch(struct relay *relay, struct tcp_end *end, enum watched what)
+{
+	end->tells_writable = what == WATCH_BOTH;
+	return relay_watch(relay, end->fd, &end->source, what);
+}
+
 static int reach(struct relay *relay, struct tcp *tcp, const struct endpoint *to)
 {
 	union address address;
@@ -136,7 +142,7 @@ static int reach(struct relay *relay, struct tcp *tcp, const struct endpoint *to
 	tcp_bound_buffers(relay, r);
 	if (connect(r, &address.any, n) < 0 && errno != EINPROGRESS)
 		return -errno;
-	return relay_watch(relay, r, &tcp->end[OUTER].source);
+	return tcp_watch(relay, &tcp->end[OUTER], WATCH_BOTH);
 }
 
 static void begin(struct relay *relay, const struct flow *flow, const struct endpoint *to,
@@ -226,6 +232,7 @@ static bool try_next(struct relay *relay, struct tcp *tcp)
 	relay->nameserver = (uint8_t)((relay->nameserver + 1) % config->nameservers);
 	drop_fd(&tcp->end[OUTER].fd);
 	tcp->end[OUTER].failed = 0;
+	tcp->end[OUTER].readable = tcp->end[OUTER].hung_up = false;
 	return reach(relay, tcp, &config->nameserver[relay->nameserver]) == 0;
 }
 
@@ -272,7 +279,7 @@ static void accepted(struct relay *relay, int fd, const union address *peer)
 	}
 	tcp->end[INNER].fd = take_fd(&inner);
 	tcp_bound_buffers(relay, tcp->end[INNER].fd);
-	if (relay_watch(relay, tcp->end[INNER].fd, &tcp->end[INNER].source) < 0) {
+	if (tcp_watch(relay, &tcp->end[INNER], WATCH_READING) < 0) {
 		give_up(relay, tcp, 0);
 		return;
 	}
@@ -339,6 +346,9 @@ void tcp_accept(struct relay *relay, struct source *source, uint32_t events)
 			return;
 		}
 		accepted(relay, fd, &peer);
+		/* Nobody else is expected; who comes all the same is reported again. */
+		if (TAILQ_EMPTY(&relay->standing))
+			return;
 	}
 }
 

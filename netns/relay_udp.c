@@ -14,7 +14,11 @@
  */
 
 #define DNS_PORT 53
+#define UDP_HEADER 8
 #define TURNS 16
+
+/* While there are no more of them each has the room for a burst. */
+#define FEW_FLOWS 64
 
 /* Without an answer there is nothing to keep up; with one, as RFC 4787 asks for. */
 #define ASKED_MS 30000
@@ -115,6 +119,7 @@ static int destination(struct relay *relay, const struct flow *flow, uint8_t pro
 static int begin(struct relay *relay, const struct flow *flow, uint8_t protocol,
                  struct udp **ret)
 {
+	const int room = DATAGRAM_ROOM;
 	struct endpoint to;
 	int dns = destination(relay, flow, protocol, &to), fd;
 	struct udp *udp;
@@ -141,11 +146,13 @@ static int begin(struct relay *relay, const struct flow *flow, uint8_t protocol,
 		             .used = relay->now,
 		             .dns = dns == 1,
 		             .nameserver = relay->nameserver };
+	if (relay->flows < FEW_FLOWS)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
 	LIST_INSERT_HEAD(&relay->flow_bucket[bucket_of(relay, flow, protocol)], udp,
 	                 bucket);
 	TAILQ_INSERT_TAIL(&relay->asked, udp, queue);
 	relay->flows++;
-	if (relay_watch(relay, fd, &udp->source) < 0) {
+	if (relay_watch(relay, fd, &udp->source, WATCH_READING) < 0) {
 		udp_close(relay, udp);
 		return -ENOMEM;
 	}
@@ -183,7 +190,7 @@ static void ask_elsewhere(struct relay *relay, struct udp *udp, const struct end
 		return; /* the next try is another one's */
 	drop_fd(&udp->fd);
 	udp->fd = fd;
-	(void)relay_watch(relay, fd, &udp->source);
+	(void)relay_watch(relay, fd, &udp->source, WATCH_READING);
 }
 
 /* Asked again without an answer: let another nameserver try, for others too. */
@@ -205,6 +212,9 @@ static void datagram(struct relay *relay, const struct flow *flow, const void *d
 	unsigned char head[8];
 	struct udp *udp;
 
+	if (!pace_open(relay))
+		return;
+	pace_packet(relay, &flow->to, UDP_HEADER + n);
 	packet_write_udp(head, flow, 0);
 	udp = udp_find(relay, flow, IPPROTO_UDP, head);
 	if (!udp)

@@ -1,7 +1,7 @@
 #include "netns/route.h"
 
 #include <libmnl/libmnl.h>
-#include <linux/fib_rules.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
 #define NEW (NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL)
@@ -28,7 +28,8 @@ void route_add(struct netlink_batch *batch, const struct route *route)
 	const struct ip *to = &route->to;
 	char text[IP_TEXT_MAX];
 	struct nlmsghdr *m = netlink_begin(
-		batch, RTM_NEWROUTE, NEW, "add the route to %s", ip_text(to, true, text));
+		batch, RTM_NEWROUTE, route->again ? NLM_F_ACK | NLM_F_REPLACE : NEW,
+		"add the route to %s", ip_text(to, true, text));
 	struct rtmsg *body = mnl_nlmsg_put_extra_header(m, sizeof(*body));
 
 	body->rtm_family = to->family;
@@ -47,23 +48,28 @@ void route_add(struct netlink_batch *batch, const struct route *route)
 		mnl_attr_put(m, RTA_GATEWAY, ip_size(route->via->family),
 		             route->via->byte);
 	mnl_attr_put_u32(m, RTA_OIF, (uint32_t)route->index);
+	if (route->window) {
+		struct nlattr *metrics = mnl_attr_nest_start(m, RTA_METRICS);
+
+		mnl_attr_put_u32(m, RTAX_WINDOW, route->window);
+		mnl_attr_nest_end(m, metrics);
+	}
 	netlink_end(batch, m);
 }
 
-void rule_add(struct netlink_batch *batch, unsigned char family, uint32_t mark,
-              uint32_t table, uint32_t priority)
+void neighbour_add(struct netlink_batch *batch, int index, const struct ip *ip,
+                   const struct mac *mac)
 {
-	struct nlmsghdr *m =
-		netlink_begin(batch, RTM_NEWRULE, NEW,
-	                      "send packets with mark %#x to table %u", mark, table);
-	struct fib_rule_hdr *rule = mnl_nlmsg_put_extra_header(m, sizeof(*rule));
+	char text[IP_TEXT_MAX];
+	struct nlmsghdr *m = netlink_begin(batch, RTM_NEWNEIGH,
+	                                   NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE,
+	                                   "say where %s is", ip_text(ip, false, text));
+	struct ndmsg *body = mnl_nlmsg_put_extra_header(m, sizeof(*body));
 
-	rule->family = family;
-	rule->action = FR_ACT_TO_TBL;
-	rule->table = table < 256 ? (unsigned char)table : RT_TABLE_UNSPEC;
-	mnl_attr_put_u32(m, FRA_TABLE, table);
-	mnl_attr_put_u32(m, FRA_PRIORITY, priority);
-	mnl_attr_put_u32(m, FRA_FWMARK, mark);
-	mnl_attr_put_u32(m, FRA_FWMASK, UINT32_MAX);
+	body->ndm_family = ip->family;
+	body->ndm_ifindex = index;
+	body->ndm_state = NUD_PERMANENT;
+	mnl_attr_put(m, NDA_DST, ip_size(ip->family), ip->byte);
+	mnl_attr_put(m, NDA_LLADDR, sizeof(*mac), mac);
 	netlink_end(batch, m);
 }

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "netns/ip.h"
+#include "netns/link.h"
 #include "netns/netlink.h"
 
 /* The loopback interface has this number in every network namespace. */
@@ -26,6 +27,8 @@ void address_add(struct netlink_batch *batch, int index, const struct ip *ip);
  * @index:	the interface
  * @table:	RT_TABLE_MAIN, or a number of ours
  * @local:	they are for us, whatever their address (tproxy's routes to "lo")
+ * @window:	most bytes that a connection by it lets be under way to us; 0: no bound
+ * @again:	instead of the one that is there, and nothing where there is none
  */
 struct route {
 	struct ip to;
@@ -33,19 +36,14 @@ struct route {
 	int index;
 	uint32_t table;
 	bool local;
+	uint32_t window;
+	bool again;
 };
 
 void route_add(struct netlink_batch *batch, const struct route *route);
 
-/**
- * rule_add() - Send packets with a mark to a routing table
- * @batch:	where the message goes
- * @family:	AF_INET, AF_INET6
- * @mark:	all bits of it
- * @table:	where to look for a route
- * @priority:	lower ones are asked first; above 0 and below 32766, the main table's
- */
-void rule_add(struct netlink_batch *batch, unsigned char family, uint32_t mark,
-              uint32_t table, uint32_t priority);
+/* Where a neighbour is, for good: nobody has to be asked, through a queue that may be full. */
+void neighbour_add(struct netlink_batch *batch, int index, const struct ip *ip,
+                   const struct mac *mac);
 
 #endif

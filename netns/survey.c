@@ -1,9 +1,11 @@
 #include "netns/survey.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/fd.h"
 #include "base/file.h"
@@ -89,6 +91,37 @@ static int list(int sock, uint16_t type, size_t body,
 	return netlink_dump(sock, &batch, each, survey, err);
 }
 
+/*
+ * The address that a socket of ours would have: the kernel chooses it when a datagram socket
+ * is connected, and nothing is sent. To networks that nobody has (RFC 5737, RFC 3849).
+ */
+static void find_own(struct ip ret[2])
+{
+	static const char *const far[] = { "192.0.2.1", "2001:db8::1" };
+
+	for (int i = 0; i < 2; i++) {
+		const unsigned char family = i == 0 ? AF_INET : AF_INET6;
+		cleanup_close int sock = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		struct sockaddr_storage own = { .ss_family = family };
+		struct sockaddr_in *four = (struct sockaddr_in *)&own;
+		struct sockaddr_in6 *six = (struct sockaddr_in6 *)&own;
+		void *address = i == 0 ? (void *)&four->sin_addr : &six->sin6_addr;
+		socklen_t n = i == 0 ? sizeof(*four) : sizeof(*six);
+
+		/* The port's place is the same in both. */
+		four->sin_port = htons(9);
+		if (sock < 0 || inet_pton(family, far[i], address) != 1 ||
+		    connect(sock, (struct sockaddr *)&own, n) < 0 ||
+		    getsockname(sock, (struct sockaddr *)&own, &n) < 0)
+			continue;
+		ret[i] = (struct ip){
+			.family = family,
+			.prefix = (unsigned char)(ip_size(family) * 8),
+		};
+		memcpy(ret[i].byte, address, ip_size(family));
+	}
+}
+
 int net_survey(struct arena *arena, struct net_facts *ret, struct err *err)
 {
 	struct survey survey = { .arena = arena };
@@ -112,5 +145,6 @@ int net_survey(struct arena *arena, struct net_facts *ret, struct err *err)
 		                   .used_n = survey.n,
 		                   .ipv6 = survey.ipv6,
 		                   .resolv_conf = text };
+	find_own(ret->own);
 	return 0;
 }

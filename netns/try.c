@@ -14,6 +14,8 @@
 
 #include "base/fd.h"
 #include "netns/gateway.h"
+#include "netns/loopback.h"
+#include "netns/pasta.h"
 #include "netns/relay.h"
 
 /* The kernel answers in sendmsg(2) or shortly after it; a lost answer is no reason to hang. */
@@ -157,9 +159,36 @@ int netns_try_relay(struct err *err)
 	return r;
 }
 
-int netns_try_shaping(struct err *err)
+int netns_try_forwarding(struct err *err)
+{
+	struct relay_config config = { .ifname = GATEWAY_IFNAME,
+		                       .egress = { .per_minute = 1 } };
+	struct pasta pasta = { .tap = { { 0 } } };
+	bool log;
+	int r = loopback_up(err);
+
+	if (r < 0)
+		return r;
+	if (!plan_addresses(NULL, 0, false, config.gateway, config.workspace) ||
+	    !plan_addresses(config.gateway, 1, false, pasta.far, pasta.tap))
+		return err_set(err, EADDRNOTAVAIL, "choose addresses");
+	return pasta_install(&config, &pasta, &log, err);
+}
+
+int netns_try_shaping(bool *ret_paced, struct err *err)
 {
 	struct gateway gateway = { .mtu = GATEWAY_MTU_SLOW,
-		                   .rate = { GATEWAY_SLOW_BYTES, GATEWAY_SLOW_BYTES } };
-	return gateway_try(&gateway, err);
+		                   .rate = { GATEWAY_SLOW_BYTES, GATEWAY_SLOW_BYTES },
+		                   .paced = true };
+	int r = gateway_try(&gateway, err);
+
+	if (r < 0)
+		return r;
+	gateway.paced = false;
+	r = gateway_shape(&gateway, UPLOAD, err);
+	*ret_paced = gateway_lacks_divert(r);
+	if (!*ret_paced)
+		return r;
+	err_clear(err);
+	return 0;
 }

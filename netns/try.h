@@ -1,6 +1,8 @@
 #ifndef NETNS_TRY_H
 #define NETNS_TRY_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 /*
@@ -35,11 +37,21 @@ int netns_try_nftables(struct err *err);
 int netns_try_relay(struct err *err);
 
 /**
- * netns_try_shaping() - Keep a rate in both directions of a veth pair
+ * netns_try_forwarding() - Make what pasta needs of a gateway: rules
  * @err:	filled in on failure
  *
- * Return: 0; -ENOENT or -EOPNOTSUPP where the kernel lacks a part; else -errno.
+ * Return: 0; -ENOENT or -EOPNOTSUPP where the kernel lacks masquerading or connection
+ * tracking; else -errno.
  */
-int netns_try_shaping(struct err *err);
+int netns_try_forwarding(struct err *err);
+
+/**
+ * netns_try_shaping() - Keep a rate in both directions of a veth pair
+ * @ret_paced:	the kernel cannot keep that of uploads, so the relay has to; set on success
+ * @err:	filled in on failure
+ *
+ * Return: 0; -ENOENT or -EOPNOTSUPP where the kernel lacks tbf; else -errno.
+ */
+int netns_try_shaping(bool *ret_paced, struct err *err);
 
 #endif

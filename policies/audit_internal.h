@@ -62,6 +62,9 @@ bool audit_secret_value(const char *value);
 /* A path without "//", "." and "..", and /var/run as /run. */
 const char *audit_clean_path(struct arena *arena, const char *path);
 
+/* Whether a clean path is @directory, clean, too, or lies below it. */
+bool audit_below(const char *path, const char *directory);
+
 /* Whether a clean path is the socket of a container runtime, or a directory with one. */
 bool audit_runtime_socket(const char *path);
 
@@ -87,6 +90,18 @@ bool audit_holds(const struct audit_subject *s, const char *capability);
 /* Whether a list has a word; capabilities are compared without "CAP_" and case. */
 const struct yaml_value *audit_has_capability(const struct yaml_value *list,
                                               const char *name);
+
+/* For policies (audit_policy.c). */
+
+/* The first setting of a key, NULL where nothing is said. */
+const struct policy_setting *audit_setting(const struct audit_subject *s,
+                                           const char *key);
+
+/* Whether it is said, and as @value. */
+bool audit_setting_is(const struct audit_subject *s, const char *key, const char *value);
+
+/* The end of one file or workspace. Return: 0; -E2BIG for too many findings; -ENOMEM. */
+int audit_finish(struct audit *audit, const char *name, struct err *err);
 
 /* What berth could do in a container (audit_tier.c). */
 void audit_add_tier(const struct audit_subject *s);
@@ -114,7 +129,10 @@ audit_check audit_policy_missing, audit_policy_network_missing, audit_policy_upl
 	audit_policy_socket, audit_policy_token, audit_policy_secret,
 	audit_policy_best_effort, audit_policy_egress, audit_policy_publish,
 	audit_policy_passed, audit_policy_swap, audit_policy_host_root,
-	audit_policy_shared_root;
+	audit_policy_shared_root, audit_policy_escapes, audit_policy_calls,
+	audit_policy_i386, audit_policy_nf_tables, audit_policy_permissive,
+	audit_policy_hook, audit_policy_exposed_hook, audit_policy_unmasked,
+	audit_policy_realtime;
 audit_check audit_workspace_limit, audit_workspace_group, audit_workspace_net,
 	audit_workspace_oom, audit_workspace_pids;
 

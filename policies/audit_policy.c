@@ -1,9 +1,12 @@
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "audit_internal.h"
+#include "caps.h"
+#include "seccomp_choice.h"
 
-static const struct policy_setting *get(const struct audit_subject *s, const char *key)
+const struct policy_setting *audit_setting(const struct audit_subject *s, const char *key)
 {
 	for (size_t i = 0; i < s->policy->n; i++)
 		if (!strcmp(s->policy->setting[i].key->path, key))
@@ -11,9 +14,9 @@ static const struct policy_setting *get(const struct audit_subject *s, const cha
 	return NULL;
 }
 
-static bool is(const struct audit_subject *s, const char *key, const char *value)
+bool audit_setting_is(const struct audit_subject *s, const char *key, const char *value)
 {
-	const struct policy_setting *setting = get(s, key);
+	const struct policy_setting *setting = audit_setting(s, key);
 
 	return setting && !strcmp(setting->value, value);
 }
@@ -32,7 +35,7 @@ static void report(const struct audit_subject *s, const struct policy_setting *s
 
 void audit_policy_missing(const struct audit_subject *s)
 {
-	if (!get(s, s->rule->arg))
+	if (!audit_setting(s, s->rule->arg))
 		audit_report_key(s, NULL, s->rule->arg,
 		                 audit_text(s, "%s is not said", s->rule->arg));
 }
@@ -40,19 +43,20 @@ void audit_policy_missing(const struct audit_subject *s)
 /* Nothing to hold where there is no network; the pod's own is held by nobody. */
 void audit_policy_network_missing(const struct audit_subject *s)
 {
-	if (!is(s, "network.uplink", "none") && !is(s, "network.uplink", "host"))
+	if (!audit_setting_is(s, "network.uplink", "none") &&
+	    !audit_setting_is(s, "network.uplink", "host"))
 		audit_policy_missing(s);
 }
 
 void audit_policy_uplink(const struct audit_subject *s)
 {
-	if (is(s, "network.uplink", "host"))
-		report(s, get(s, "network.uplink"));
+	if (audit_setting_is(s, "network.uplink", "host"))
+		report(s, audit_setting(s, "network.uplink"));
 }
 
 void audit_policy_auto(const struct audit_subject *s)
 {
-	const struct policy_setting *setting = get(s, "network.uplink");
+	const struct policy_setting *setting = audit_setting(s, "network.uplink");
 
 	if (!setting)
 		audit_report_key(s, NULL, "network.uplink",
@@ -63,10 +67,11 @@ void audit_policy_auto(const struct audit_subject *s)
 
 void audit_policy_egress(const struct audit_subject *s)
 {
-	const struct policy_setting *setting = get(s, "network.egress_default");
+	const struct policy_setting *setting = audit_setting(s, "network.egress_default");
 
 	/* The pod's own network, where nothing is judged, has its own finding. */
-	if (is(s, "network.uplink", "none") || is(s, "network.uplink", "host"))
+	if (audit_setting_is(s, "network.uplink", "none") ||
+	    audit_setting_is(s, "network.uplink", "host"))
 		return;
 	if (!setting)
 		audit_report_key(s, NULL, "network.egress_default",
@@ -84,7 +89,7 @@ void audit_policy_publish(const struct audit_subject *s)
 		/* "auto" or "IP:auto". */
 		if (!strcmp(setting->key->path, "network.publish") && len >= 4 &&
 		    !strcmp(setting->value + len - 4, "auto") &&
-		    !get(s, "network.publish_allow"))
+		    !audit_setting(s, "network.publish_allow"))
 			report(s, setting);
 	}
 }
@@ -108,11 +113,24 @@ static enum source source_of(const struct audit_subject *s, const char *volume)
 	return audit_system_path(path) ? SOURCE_SYSTEM : SOURCE_OTHER;
 }
 
+/* Whether a list of words with commas between them has one. */
+static bool names(const char *list, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *at = list; (at = strstr(at, word)); at += len)
+		if ((at == list || at[-1] == ',') && (at[len] == '\0' || at[len] == ','))
+			return true;
+	return false;
+}
+
+/* As -v reads it: SRC:DST:OPTION,OPTION, of which each counts. */
 static bool is_read_only(const char *volume)
 {
-	size_t len = strlen(volume);
+	const char *target = strchr(volume, ':');
+	const char *options = target ? strchr(target + 1, ':') : NULL;
 
-	return len > 3 && !strcmp(volume + len - 3, ":ro");
+	return options && (names(options + 1, "ro") || names(options + 1, "seed"));
 }
 
 static void report_volumes(const struct audit_subject *s, enum source source,
@@ -181,16 +199,6 @@ void audit_policy_passed(const struct audit_subject *s)
 	}
 }
 
-static bool names(const char *list, const char *word)
-{
-	size_t len = strlen(word);
-
-	for (const char *at = list; (at = strstr(at, word)); at += len)
-		if ((at == list || at[-1] == ',') && (at[len] == '\0' || at[len] == ','))
-			return true;
-	return false;
-}
-
 void audit_policy_best_effort(const struct audit_subject *s)
 {
 	for (size_t i = 0; i < s->policy->n; i++) {
@@ -204,20 +212,20 @@ void audit_policy_best_effort(const struct audit_subject *s)
 
 void audit_policy_swap(const struct audit_subject *s)
 {
-	if (get(s, "limits.memory") && !get(s, "limits.swap"))
-		audit_report_key(s, get(s, "limits.memory"), "limits.swap",
+	if (audit_setting(s, "limits.memory") && !audit_setting(s, "limits.swap"))
+		audit_report_key(s, audit_setting(s, "limits.memory"), "limits.swap",
 		                 "limits.memory without limits.swap");
 }
 
 void audit_policy_host_root(const struct audit_subject *s)
 {
-	if (is(s, "rootfs", "host"))
-		report(s, get(s, "rootfs"));
+	if (audit_setting_is(s, "rootfs", "host"))
+		report(s, audit_setting(s, "rootfs"));
 }
 
 void audit_policy_shared_root(const struct audit_subject *s)
 {
-	const struct policy_setting *setting = get(s, "rootfs");
+	const struct policy_setting *setting = audit_setting(s, "rootfs");
 	size_t len = setting ? strlen(setting->value) : 0;
 
 	if (setting && strcmp(setting->value, "host") != 0 &&
@@ -225,44 +233,189 @@ void audit_policy_shared_root(const struct audit_subject *s)
 		report(s, setting);
 }
 
-void audit_workspace_limit(const struct audit_subject *s)
+/* Whether a list of one of the keys has an item of that risk. */
+static bool allows(const struct policy_setting *setting, enum seccomp_risk risk)
 {
-	for (size_t i = 0; i < s->workspace->limits_n; i++)
-		if (strstr(s->workspace->limits[i], "not enforced"))
-			audit_report_key(
-				s, NULL, "limits",
-				audit_text(s, "%.300s", s->workspace->limits[i]));
+	const char *rest = setting->value;
+	char item[SECCOMP_NAME_MAX];
+
+	while (*rest) {
+		const size_t len = strcspn(rest, ",");
+
+		(void)snprintf(item, sizeof(item), "%.*s", (int)len, rest);
+		if (seccomp_item_risk(item) == risk)
+			return true;
+		rest += len + (rest[len] == ',');
+	}
+	return false;
 }
 
-void audit_workspace_group(const struct audit_subject *s)
+static void report_calls(const struct audit_subject *s, enum seccomp_risk risk)
 {
-	if (!s->workspace->grouped)
-		audit_report_key(s, NULL, "limits", "it has no control group");
+	for (size_t i = 0; i < s->policy->n; i++)
+		if (!strcmp(s->policy->setting[i].key->path, "seccomp.allow") &&
+		    allows(&s->policy->setting[i], risk))
+			report(s, &s->policy->setting[i]);
 }
 
-void audit_workspace_net(const struct audit_subject *s)
+void audit_policy_escapes(const struct audit_subject *s)
 {
-	if (!strcmp(s->workspace->net, "host") && !is(s, "network.uplink", "host"))
-		audit_report_key(s, NULL, "network.uplink", "auto came to host");
+	report_calls(s, SECCOMP_ESCAPE);
 }
 
-void audit_workspace_oom(const struct audit_subject *s)
+void audit_policy_calls(const struct audit_subject *s)
 {
-	if (s->workspace->oom_kills > 0)
-		audit_report_key(s, NULL, "limits.memory",
-		                 audit_text(s, "%llu processes were ended",
-		                            (unsigned long long)s->workspace->oom_kills));
+	report_calls(s, SECCOMP_MORE);
 }
 
-void audit_workspace_pids(const struct audit_subject *s)
+void audit_policy_i386(const struct audit_subject *s)
 {
-	if (s->workspace->pids_max > 0)
-		audit_report_key(s, NULL, "limits.pids",
-		                 audit_text(s, "refused %llu times",
-		                            (unsigned long long)s->workspace->pids_max));
+	if (audit_setting_is(s, "seccomp.profile", "workspace-i386"))
+		report(s, audit_setting(s, "seccomp.profile"));
 }
 
-static int finish(struct audit *audit, const char *name, struct err *err)
+void audit_policy_unmasked(const struct audit_subject *s)
+{
+	for (size_t i = 0; i < s->policy->n; i++)
+		if (!strcmp(s->policy->setting[i].key->path, "unmask"))
+			report(s, &s->policy->setting[i]);
+}
+
+/* "rtprio=SOFT[:HARD]": whoever is held takes what the hard one leaves. */
+void audit_policy_realtime(const struct audit_subject *s)
+{
+	for (size_t i = 0; i < s->policy->n; i++) {
+		const char *value = s->policy->setting[i].value;
+		const char *hard = strrchr(value, ':');
+
+		if (strcmp(s->policy->setting[i].key->path, "limits.ulimits") != 0 ||
+		    strncmp(value, "rtprio=", 7) != 0)
+			continue;
+		if (strcmp(hard ? hard + 1 : value + 7, "0") != 0)
+			report(s, &s->policy->setting[i]);
+	}
+}
+
+void audit_policy_permissive(const struct audit_subject *s)
+{
+	if (audit_setting_is(s, "audit.permissive", "true"))
+		report(s, audit_setting(s, "audit.permissive"));
+}
+
+/* The directory that stands before the first ':', clean; NULL where it is not absolute. */
+static const char *source_path(const struct audit_subject *s, const char *value)
+{
+	struct arena *arena = s->audit->arena;
+
+	return *value == '/'
+	               ? audit_clean_path(arena,
+	                                  arena_printf(arena, "%.*s",
+	                                               (int)strcspn(value, ":"), value))
+	               : NULL;
+}
+
+/* Whether what a setting names can be written by the workspace, or by anybody, and holds @path. */
+static bool exposes(const struct audit_subject *s, const struct policy_setting *setting,
+                    const char *path)
+{
+	const char *key = setting->key->path, *value = setting->value, *source;
+	const size_t len = strlen(value);
+
+	if (!strcmp(key, "volumes") && is_read_only(value))
+		return false;
+	if (!strcmp(key, "rootfs") && len > 2 && !strcmp(value + len - 2, ":O"))
+		return false;
+	if (strcmp(key, "volumes") != 0 && strcmp(key, "rootfs") != 0 &&
+	    strcmp(key, "state") != 0)
+		return false;
+	source = source_path(s, value);
+	return source && audit_below(path, source);
+}
+
+/* Whether others than the caller and root can put a program there, as far as a policy tells. */
+static bool is_exposed(const struct audit_subject *s, const char *hook)
+{
+	static const char *const shared[] = { "/tmp", "/var/tmp", "/dev/shm" };
+	const char *path = audit_clean_path(
+		s->audit->arena,
+		arena_printf(s->audit->arena, "%.*s", (int)strcspn(hook, " \t\n"), hook));
+
+	for (size_t i = 0; i < sizeof(shared) / sizeof(shared[0]); i++)
+		if (audit_below(path, shared[i]))
+			return true;
+	for (size_t i = 0; i < s->policy->n; i++)
+		if (exposes(s, &s->policy->setting[i], path))
+			return true;
+	return false;
+}
+
+static bool is_hook(const struct policy_setting *setting)
+{
+	return !strncmp(setting->key->path, "hooks.", 6) &&
+	       setting->key->type == POLICY_LIST;
+}
+
+static void report_hooks(const struct audit_subject *s, bool exposed)
+{
+	for (size_t i = 0; i < s->policy->n; i++) {
+		const struct policy_setting *setting = &s->policy->setting[i];
+
+		if (is_hook(setting) && is_exposed(s, setting->value) == exposed)
+			report(s, setting);
+	}
+}
+
+void audit_policy_hook(const struct audit_subject *s)
+{
+	report_hooks(s, false);
+}
+
+void audit_policy_exposed_hook(const struct audit_subject *s)
+{
+	report_hooks(s, true);
+}
+
+static bool denies(const struct audit_subject *s, const char *item)
+{
+	for (size_t i = 0; i < s->policy->n; i++)
+		if (!strcmp(s->policy->setting[i].key->path, "seccomp.deny") &&
+		    names(s->policy->setting[i].value, item))
+			return true;
+	return false;
+}
+
+/* The capabilities that @key names, all of its items together. */
+static uint64_t capabilities(const struct audit_subject *s, const char *key)
+{
+	struct err ignored = { 0 };
+	uint64_t mask = 0;
+
+	for (size_t i = 0; i < s->policy->n; i++)
+		if (!strcmp(s->policy->setting[i].key->path, key))
+			(void)caps_parse(s->policy->setting[i].value, &mask, &ignored);
+	return mask;
+}
+
+void audit_policy_nf_tables(const struct audit_subject *s)
+{
+	const bool nested = !audit_setting_is(s, "nested", "false") &&
+	                    !audit_setting_is(s, "limits.user_namespaces", "0");
+	const uint64_t kept = ~capabilities(s, "capabilities.drop") |
+	                      capabilities(s, "capabilities.add");
+	uint64_t net_admin = 0;
+	struct err ignored = { 0 };
+
+	(void)caps_parse("net_admin", &net_admin, &ignored);
+	if ((!nested && !(kept & net_admin)) || denies(s, "socket:AF_NETLINK") ||
+	    denies(s, "socket"))
+		return;
+	audit_report_key(s, audit_setting(s, nested ? "nested" : "capabilities.drop"),
+	                 nested ? "nested" : "capabilities.drop",
+	                 nested ? "user namespaces may be nested, each with net_admin"
+	                        : "capabilities.drop is without net_admin");
+}
+
+int audit_finish(struct audit *audit, const char *name, struct err *err)
 {
 	audit->subjects++;
 	if (audit->in_file > AUDIT_FINDINGS_MAX)
@@ -281,60 +434,5 @@ int audit_policy(struct audit *audit, const struct policy *policy, struct err *e
 	                      policy->name);
 	s.file = arena_dup(audit->arena, policy->name);
 	audit_run(&s, AUDIT_POLICY);
-	return finish(audit, policy->name, err);
-}
-
-/* Of two keys with one option the map is meant where the value is a pair. */
-static const struct policy_key *key_of(const char *option, const char *value)
-{
-	bool pair = strchr(value, '=') != NULL;
-
-	for (size_t i = 0; i < policy_keys_n; i++)
-		if (!strcmp(policy_keys[i].option, option) &&
-		    (strcmp(option, "env") != 0 ||
-		     pair == (policy_keys[i].type == POLICY_MAP)))
-			return &policy_keys[i];
-	return NULL;
-}
-
-/* The options as settings: an option is a policy of one line. */
-static int read_words(const struct audit_workspace *w, struct arena *arena,
-                      struct policy *ret, struct err *err)
-{
-	struct policy_setting *setting =
-		arena_alloc(arena, (w->words_n + 1) * sizeof(*setting));
-	size_t n = 0;
-
-	if (!setting)
-		return err_set(err, ENOMEM, "audit '%s'", w->name);
-	/* The words up to "--" are an option and its value, but for flags. */
-	for (size_t i = 1; i + 1 < w->words_n && strcmp(w->words[i], "--") != 0; i++) {
-		const struct policy_key *key =
-			strncmp(w->words[i], "--", 2)
-				? NULL
-				: key_of(w->words[i] + 2, w->words[i + 1]);
-
-		if (key)
-			setting[n++] = (struct policy_setting){ .key = key,
-				                                .value = w->words[++i] };
-	}
-	*ret = (struct policy){ .name = w->name, .setting = setting, .n = n };
-	return 0;
-}
-
-int audit_workspace(struct audit *audit, const struct audit_workspace *workspace,
-                    struct err *err)
-{
-	struct audit_subject s = { .audit = audit, .workspace = workspace };
-	struct policy policy;
-	int r = read_words(workspace, audit->arena, &policy, err);
-
-	if (r < 0)
-		return r;
-	audit->in_file = 0;
-	s.policy = &policy;
-	s.name = arena_printf(audit->arena, "workspace %s", workspace->name);
-	audit_run(&s, AUDIT_POLICY);
-	audit_run(&s, AUDIT_WORKSPACE);
-	return finish(audit, workspace->name, err);
+	return audit_finish(audit, policy->name, err);
 }

@@ -92,9 +92,9 @@ const char *audit_clean_path(struct arena *arena, const char *path)
 	return ret;
 }
 
-static bool below(const char *path, const char *directory)
+bool audit_below(const char *path, const char *directory)
 {
-	size_t len = strlen(directory);
+	const size_t len = strcmp(directory, "/") ? strlen(directory) : 0;
 
 	return !strncmp(path, directory, len) && (path[len] == '\0' || path[len] == '/');
 }
@@ -146,7 +146,8 @@ bool audit_system_path(const char *path)
 	};
 
 	for (size_t i = 0; directories[i]; i++)
-		if (below(path, directories[i]) || below(directories[i], path))
+		if (audit_below(path, directories[i]) ||
+		    audit_below(directories[i], path))
 			return true;
 	return !strcmp(path, "/");
 }

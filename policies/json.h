@@ -125,17 +125,18 @@ static inline int json_parse(const char *text, size_t size, struct arena *arena,
 	return json_parse_with(0, text, size, arena, ret, err);
 }
 
-/* The member of an object, or NULL. */
+/* The member of an object; NULL where it has none, for what is no object, and for NULL: so lookups
+ * can be chained. */
 const struct json_value *json_get(const struct json_value *object, const char *key);
 
 /**
  * json_get_string() - The member of an object, which has to be a string
- * @object:	a value of any type
+ * @object:	a value of any type, or NULL
  * @key:	the member's name
  * @ret:	borrowed from the document, set on success only
  * @err:	quotes @key on failure
  *
- * Return: 0; -ENOENT where it is missing; -EINVAL where it, or @object, is of another
+ * Return: 0; -ENOENT where it is missing, or @object; -EINVAL where it, or @object, is of another
  * type. So do the next ones.
  */
 int json_get_string(const struct json_value *object, const char *key, const char **ret,

@@ -19,6 +19,7 @@ static const struct {
 	const char *what;
 } policy_types[POLICY_TYPE_MAX] = {
 	[POLICY_TEXT] = { JSON_STRING, "a string" },
+	[POLICY_BOOL] = { JSON_BOOL, "true or false" },
 	[POLICY_NUMBER] = { JSON_NUMBER, "a number" },
 	[POLICY_AMOUNT] = { JSON_STRING, "a number, or a string with a unit" },
 	[POLICY_LIST] = { JSON_ARRAY, "an array of strings" },
@@ -81,8 +82,9 @@ static void forget(struct reader *reader, const struct policy_key *key, const ch
 
 static bool chosen(const struct policy_key *key, const char *text)
 {
-	for (const char *const *choice = key->choice; choice && *choice; choice++)
-		if (!strcmp(*choice, text))
+	for (const struct policy_choice *choice = key->choice; choice && choice->value;
+	     choice++)
+		if (!strcmp(choice->value, text))
 			return true;
 	return !key->choice;
 }
@@ -102,7 +104,7 @@ static int read_map(struct reader *reader, const struct policy_key *key,
 			return refuse(
 				reader, v,
 				arena_printf(reader->arena, "%s.%s", key->path, v->key),
-				"no name of a variable");
+				"no name");
 		forget(reader, key, v->key);
 		if (v->type == JSON_STRING)
 			r = add(reader, key,
@@ -143,6 +145,8 @@ static int read_value(struct reader *reader, const struct policy_key *key,
 	if (key->type == POLICY_LIST)
 		return read_list(reader, key, value);
 	forget(reader, key, NULL);
+	if (key->type == POLICY_BOOL)
+		return add(reader, key, value->boolean ? "true" : "false", value);
 	if (!chosen(key, value->text))
 		return refuse(
 			reader, value, key->path,
@@ -161,9 +165,18 @@ static int unknown(const struct reader *reader, const struct json_value *at,
                    const char *path)
 {
 	struct nearest near;
+	char meant[NEAREST_TEXT_MAX];
 	const char *dot;
 
 	nearest_begin(&near, path);
+	/* Groups first: "limit" is one cut short, and no key of it. */
+	for (size_t i = 0; i < policy_keys_n; i++) {
+		dot = strrchr(policy_keys[i].path, '.');
+		if (dot)
+			nearest_try(&near, arena_printf(reader->arena, "%.*s",
+			                                (int)(dot - policy_keys[i].path),
+			                                policy_keys[i].path));
+	}
 	for (size_t i = 0; i < policy_keys_n; i++)
 		nearest_try(&near, policy_keys[i].path);
 	/* The right name in the wrong place is the likeliest mistake of all. */
@@ -174,10 +187,8 @@ static int unknown(const struct reader *reader, const struct json_value *at,
 		if (!strcmp(last ? last + 1 : policy_keys[i].path, dot ? dot + 1 : path))
 			near.ret = policy_keys[i].path;
 	}
-	(void)err_set(reader->err, EINVAL, "%s:%u:%u: unknown key '%s'%s%s%s",
-	              reader->file, at->key_line, at->key_column, path,
-	              near.ret ? ", did you mean '" : "", near.ret ? near.ret : "",
-	              near.ret ? "'?" : "");
+	(void)err_set(reader->err, EINVAL, "%s:%u:%u: unknown key '%s'%s", reader->file,
+	              at->key_line, at->key_column, path, nearest_text(&near, meant));
 	return err_hint(reader->err, "'berth policy schema' lists the keys");
 }
 
@@ -224,13 +235,12 @@ static bool is_file(const char *name)
 static int unknown_profile(const char *name, struct err *err)
 {
 	struct nearest near;
+	char meant[NEAREST_TEXT_MAX];
 
 	nearest_begin(&near, name);
 	for (size_t i = 0; i < policy_profiles_n; i++)
 		nearest_try(&near, policy_profiles[i].name);
-	(void)err_set(err, ENOENT, "no profile '%s'%s%s%s", name,
-	              near.ret ? ", did you mean '" : "", near.ret ? near.ret : "",
-	              near.ret ? "'?" : "");
+	(void)err_set(err, ENOENT, "no profile '%s'%s", name, nearest_text(&near, meant));
 	return err_hint(err, "'berth policy list' shows them; a file has a '/' in its "
 	                     "name, or ends with .json");
 }
@@ -267,7 +277,7 @@ static int read_extended(struct reader *reader, const char *name,
 	other = extends->text;
 	if (is_file(other) && other[0] != '/' && slash)
 		other = arena_printf(reader->arena, "%.*s/%s", (int)(slash - name), name,
-		                     other);
+		                     strncmp(other, "./", 2) ? other : other + 2);
 	if (reader->depth == EXTENDS_MAX)
 		return err_set(reader->err, ELOOP, "%s:%u:%u: extends: '%s'", name,
 		               extends->line, extends->column, extends->text);
@@ -290,6 +300,10 @@ static int read_document(struct reader *reader, const char *name)
 		return (int)size;
 	r = json_parse_with(JSON_COMMENTS, text, (size_t)size, reader->arena, &root,
 	                    reader->err);
+	if (r == -EINVAL)
+		(void)err_hint(reader->err,
+		               "a policy is JSON with comments, and no YAML: "
+		               "'berth policy schema' describes it");
 	if (r < 0)
 		return err_wrap(reader->err, "%s", name);
 	reader->file = name;

@@ -10,6 +10,7 @@
 /* What stands behind a key in the file. */
 enum policy_type {
 	POLICY_TEXT,   /* "..." */
+	POLICY_BOOL,   /* true */
 	POLICY_NUMBER, /* 500 */
 	POLICY_AMOUNT, /* 1.5, or "512m" with a unit */
 	POLICY_LIST,   /* ["...", ...] */
@@ -28,6 +29,15 @@ enum policy_sense {
 };
 
 /**
+ * struct policy_choice - A value that a key may have
+ * @value:	as it is written; NULL ends a list of them
+ * @means:	what comes of it, for explain
+ */
+struct policy_choice {
+	const char *value, *means;
+};
+
+/**
  * struct policy_key - One key of a policy: parser, schema, explain and diff read this row
  * @path:	"limits.memory"
  * @type:	what it holds
@@ -35,8 +45,9 @@ enum policy_sense {
  *		policy of one line
  * @joined:	the items of POLICY_LIST make one value, with commas
  * @sense:	for diff
- * @choice:	of POLICY_TEXT: the only values, NULL-terminated; NULL for any
- * @about:	one sentence for explain, which begins with what the value does
+ * @choice:	the only values of POLICY_TEXT, and both of POLICY_BOOL; NULL for any
+ * @about:	one sentence for the schema, and for explain where there is no choice; it
+ *		goes on where the value stands
  *
  * A policy that extends another one replaces its values key by key; lists add to those
  * before them, and rules (POLICY_RULES) come before them; names of a map replace the same name or, with null, take it away.
@@ -47,7 +58,7 @@ struct policy_key {
 	const char *option;
 	bool joined;
 	enum policy_sense sense;
-	const char *const *choice;
+	const struct policy_choice *choice;
 	const char *about;
 };
 
@@ -104,6 +115,9 @@ int policy_load(const char *name, struct arena *arena, struct policy *ret,
 
 /* "FILE:LINE:COLUMN", or the name of the profile, owned by @arena. */
 const char *policy_origin(struct arena *arena, const struct policy_setting *setting);
+
+/* What a setting's choice means; NULL where its key has no choices, and its @about says it. */
+const char *policy_meaning(const struct policy_setting *setting);
 
 /* The policy as one document without "extends". Return: 0 or -errno. */
 int policy_print(const struct policy *policy, FILE *out, struct err *err);

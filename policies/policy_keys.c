@@ -2,15 +2,60 @@
 
 #include "policy.h"
 
-/* From the one that allows least; what auto comes to is the pod's to say. */
-static const char *const uplinks[] = { "none", "relay", "auto", "host", NULL };
-static const char *const defaults[] = { "deny", "allow", NULL };
-static const char *const inits[] = { "auto", "systemd", "berth", "none", NULL };
-
 /* clang-format off */
+
+/* Each begins with what allows least; what auto comes to is the pod's to say. */
+static const struct policy_choice uplinks[] = {
+	{ "none", "a loopback interface and nothing else" },
+	{ "relay", "an interface to a gateway outside; berth's relay carries on what is sent there" },
+	{ "pasta", "an interface to a gateway outside; pasta carries on what is sent there" },
+	{ "auto", "relay where that works, else pasta where that can be used, else none" },
+	{ "host", "the pod's own network, where no rate can be kept" },
+	{ NULL, NULL }
+};
+static const struct policy_choice defaults[] = {
+	{ "deny", "a destination that no rule meets is denied" },
+	{ "allow", "a destination that no rule meets is allowed" },
+	{ NULL, NULL }
+};
+static const struct policy_choice nested[] = {
+	{ "false", "no sandbox with a user namespace of its own can be made inside; containers of dockerd have none, and run all the same" },
+	{ "true", "sandboxes may be nested, each with a user namespace of its own" },
+	{ NULL, NULL }
+};
+static const struct policy_choice syscalls[] = {
+	{ "false", "the audit log does not tell of refused system calls, but for audit.permissive" },
+	{ "true", "the audit log tells of refused system calls; no program inside can listen to another's then" },
+	{ NULL, NULL }
+};
+static const struct policy_choice permissive[] = {
+	{ "false", "what the policy refuses is refused" },
+	{ "true", "what the policy refuses is told in the audit log and let through: it shows what a policy has to allow, and holds nobody" },
+	{ NULL, NULL }
+};
+static const struct policy_choice required[] = {
+	{ "true", "nothing may be done that cannot be told in the audit log: the workspace stops instead" },
+	{ "false", "what cannot be told in the audit log is done all the same" },
+	{ NULL, NULL }
+};
+static const struct policy_choice filters[] = {
+	{ "workspace", "berth's filter of system calls" },
+	{ "workspace-i386", "berth's filter of system calls; 32-bit programs of glibc have sockets, of AF_ALG, too" },
+	{ NULL, NULL }
+};
+static const struct policy_choice inits[] = {
+	{ "auto", "PID 1 is systemd where the root has it and no command is given, else berth's own small init" },
+	{ "systemd", "PID 1 is the root's own systemd" },
+	{ "berth", "PID 1 is berth's own small init; without a command it keeps dockerd running where the root has it" },
+	{ "none", "PID 1 is the command itself" },
+	{ NULL, NULL }
+};
+
 const struct policy_key policy_keys[] = {
 	{ "rootfs", POLICY_TEXT, "rootfs", false, POLICY_NEUTRAL, NULL,
-	  "is the root file system: \"host\", the pod's own files below a layer for changes, or a directory" },
+	  "is the root file system: a directory; \"host\" stands for the pod's own files, below a layer for changes" },
+	{ "image", POLICY_TEXT, "image", false, POLICY_NEUTRAL, NULL,
+	  "is the image whose files are the root, below a layer for changes: pulled where it is missing" },
 	{ "state", POLICY_TEXT, "state", false, POLICY_NEUTRAL, NULL,
 	  "keeps what changes, in a directory of the pod instead of memory" },
 	{ "init", POLICY_TEXT, "init", false, POLICY_NEUTRAL, inits,
@@ -21,6 +66,10 @@ const struct policy_key policy_keys[] = {
 	  "is the directory the command starts in" },
 	{ "hostname", POLICY_TEXT, "hostname", false, POLICY_NEUTRAL, NULL,
 	  "is the host name inside" },
+	{ "tz", POLICY_TEXT, "tz", false, POLICY_NEUTRAL, NULL,
+	  "is the time zone inside; \"local\" is the pod's" },
+	{ "hosts", POLICY_LIST, "add-host", false, POLICY_NEUTRAL, NULL,
+	  "is a name and its address in /etc/hosts; \"host-gateway\" is the pod's own" },
 	{ "pass_environment", POLICY_LIST, "env", false, POLICY_GRANT, NULL,
 	  "of the caller's own environment comes in: a name, or all that begin with it where \"*\" ends it" },
 	{ "environment", POLICY_MAP, "env", false, POLICY_NEUTRAL, NULL,
@@ -29,8 +78,22 @@ const struct policy_key policy_keys[] = {
 	  "is a capability that root inside has not, and nothing that it executes; \"all\" for all of them" },
 	{ "capabilities.add", POLICY_LIST, "cap-add", false, POLICY_GRANT, NULL,
 	  "is kept of those that are dropped" },
+	{ "seccomp.profile", POLICY_TEXT, "seccomp", false, POLICY_LADDER, filters,
+	  "is the filter of system calls: \"workspace\", or \"workspace-i386\", with which 32-bit programs of glibc have sockets, of AF_ALG, too" },
+	{ "seccomp.allow", POLICY_LIST, "seccomp-allow", false, POLICY_GRANT, NULL,
+	  "is a system call that the filter refuses, and that is allowed all the same; of socket a family, as \"socket:AF_ALG\"" },
+	{ "seccomp.deny", POLICY_LIST, "seccomp-deny", false, POLICY_DENIAL, NULL,
+	  "is a system call, or a family of sockets, that is refused, whatever else is allowed" },
+	{ "nested", POLICY_BOOL, "nested", false, POLICY_LADDER, nested,
+	  "is whether sandboxes may be nested, each with a user namespace of its own; containers of dockerd have none, and run in either case" },
+	{ "unmask", POLICY_LIST, "unmask", false, POLICY_GRANT, NULL,
+	  "is a file of /proc or /sys that is not covered, as others are against accidents; \"all\" for all of them" },
 	{ "volumes", POLICY_LIST, "volume", false, POLICY_GRANT, NULL,
 	  "of the pod is attached, one level above the workspace, which cannot remount it" },
+	{ "devices", POLICY_LIST, "device", false, POLICY_GRANT, NULL,
+	  "is a device node of the pod that the workspace gets, below /dev" },
+	{ "gpus", POLICY_TEXT, "gpus", false, POLICY_GRANT, NULL,
+	  "are the pod's GPUs, which the workspace gets with the libraries of their drivers: all, or where those are" },
 	{ "network.uplink", POLICY_TEXT, "net", false, POLICY_LADDER, uplinks,
 	  "is how the workspace reaches the network" },
 	{ "network.rate_down", POLICY_TEXT, "rate-down", false, POLICY_CEILING, NULL,
@@ -99,10 +162,46 @@ const struct policy_key policy_keys[] = {
 	  "queued signals are the most that wait inside, all together" },
 	{ "limits.message_queues", POLICY_AMOUNT, "message-queues", false, POLICY_CEILING, NULL,
 	  "is the most memory of POSIX message queues, all together" },
+	{ "limits.ulimits", POLICY_MAP, "ulimit", false, POLICY_CEILING, NULL,
+	  "is a limit of each process by itself, soft and hard: root inside can lower both, and raise nothing above the hard one" },
 	{ "limits.best_effort", POLICY_LIST, "best-effort", true, POLICY_GRANT, NULL,
 	  "may be missing where the pod does not permit it; every other limit stops the launch then" },
+	{ "audit.log", POLICY_TEXT, "audit-log", false, POLICY_NEUTRAL, NULL,
+	  "is where lines about what is done with it go: a file of the pod, or \"stderr\"" },
+	{ "audit.required", POLICY_BOOL, "audit-required", false, POLICY_LADDER, required,
+	  "is whether nothing may be done that cannot be told there: with true it stops instead" },
+	{ "audit.syscalls", POLICY_BOOL, "audit-syscalls", false, POLICY_NEUTRAL, syscalls,
+	  "is whether refused system calls are told there; with true no program inside can listen to another's" },
+	{ "audit.permissive", POLICY_BOOL, "audit-permissive", false, POLICY_LADDER, permissive,
+	  "is whether what the policy refuses is told there and let through: it shows what a policy has to allow, and holds nobody" },
+	{ "audit.size", POLICY_AMOUNT, "audit-size", false, POLICY_NEUTRAL, NULL,
+	  "is the size above which the file is renamed, and begun again" },
+	{ "metrics.listen", POLICY_TEXT, "metrics-listen", false, POLICY_NEUTRAL, NULL,
+	  "is where metrics and probes are served by HTTP: an address and a port of the pod, or \"unix:\" and a path" },
+	{ "bootstrap.script", POLICY_TEXT, "bootstrap", false, POLICY_NEUTRAL, NULL,
+	  "is a script of the pod that runs inside, as the workspace's user, once it is ready" },
+	{ "bootstrap.restart", POLICY_TEXT, "bootstrap-restart", false, POLICY_NEUTRAL, NULL,
+	  "says when that script runs again: \"no\", \"on-failure\", at most N times with \"on-failure:N\", or \"always\"" },
+	{ "idle.stop", POLICY_AMOUNT, "idle-stop", false, POLICY_NEUTRAL, NULL,
+	  "is how long nobody may use it before it is stopped, in seconds or as \"30m\"; 0: for ever" },
+	{ "idle.cpu", POLICY_NUMBER, "idle-cpu", false, POLICY_NEUTRAL, NULL,
+	  "percent of one processor are where use begins, of who is not seen otherwise" },
+	{ "idle.ports", POLICY_LIST, "idle-ports", true, POLICY_NEUTRAL, NULL,
+	  "is a port inside whose connections are use; without any all published ones are" },
+	{ "idle.warn", POLICY_TEXT, "idle-warn", false, POLICY_NEUTRAL, NULL,
+	  "is a script of the pod that runs inside, as the workspace's user, before it is stopped" },
+	{ "hooks.prestart", POLICY_LIST, "hook-prestart", false, POLICY_GRANT, NULL,
+	  "is a program of the pod, with its words, that runs outside, as the caller, when all is made and nothing inside runs yet; where it fails nothing starts" },
+	{ "hooks.poststart", POLICY_LIST, "hook-poststart", false, POLICY_GRANT, NULL,
+	  "is a program of the pod that runs outside when the command runs; where it fails the workspace ends" },
+	{ "hooks.poststop", POLICY_LIST, "hook-poststop", false, POLICY_GRANT, NULL,
+	  "is a program of the pod that runs outside when nothing of the workspace is left" },
+	{ "hooks.timeout", POLICY_NUMBER, "hook-timeout", false, POLICY_NEUTRAL, NULL,
+	  "seconds are the most that a hook may take" },
 	{ "stop.timeout", POLICY_NUMBER, "stop-timeout", false, POLICY_NEUTRAL, NULL,
 	  "seconds are between the polite signal and SIGKILL" },
+	{ "stop.signal", POLICY_TEXT, "stop-signal", false, POLICY_NEUTRAL, NULL,
+	  "is the polite signal; without it the image's, or that of its init" },
 };
 /* clang-format on */
 const size_t policy_keys_n = sizeof(policy_keys) / sizeof(policy_keys[0]);

@@ -28,6 +28,14 @@ static void put_pair(struct json *json, struct arena *arena, const char *value)
 	json_put_string(json, arena_printf(arena, "%.*s", len, value), value + len + 1);
 }
 
+const char *policy_meaning(const struct policy_setting *setting)
+{
+	for (const struct policy_choice *c = setting->key->choice; c && c->value; c++)
+		if (!strcmp(c->value, setting->value))
+			return c->means;
+	return NULL;
+}
+
 /* All settings of one key, @n of them. */
 static void put_settings(struct json *json, struct arena *arena,
                          const struct policy_setting *setting, size_t n)
@@ -47,6 +55,9 @@ static void put_settings(struct json *json, struct arena *arena,
 		for (size_t i = 0; i < n; i++)
 			put_pair(json, arena, setting[i].value);
 		json_object_end(json);
+		return;
+	case POLICY_BOOL:
+		json_bool(json, !strcmp(setting->value, "true"));
 		return;
 	case POLICY_NUMBER:
 		json_copy(json, &(struct json_value){ .type = JSON_NUMBER,
@@ -106,6 +117,9 @@ static void put_property(struct json *json, const struct policy_key *key)
 	case POLICY_TEXT:
 		put_type(json, "string");
 		break;
+	case POLICY_BOOL:
+		put_type(json, "boolean");
+		break;
 	case POLICY_NUMBER:
 		put_type(json, "number");
 		break;
@@ -129,12 +143,12 @@ static void put_property(struct json *json, const struct policy_key *key)
 	case POLICY_TYPE_MAX:
 		break;
 	}
-	if (key->choice) {
-		size_t n = 0;
-
-		while (key->choice[n])
-			n++;
-		json_put_strings(json, "enum", key->choice, n);
+	if (key->choice && key->type != POLICY_BOOL) {
+		json_key(json, "enum");
+		json_array(json);
+		for (const struct policy_choice *c = key->choice; c->value; c++)
+			json_string(json, c->value);
+		json_array_end(json);
 	}
 	json_object_end(json);
 }

@@ -5,6 +5,7 @@
 #include <linux/audit.h>
 #include <linux/net.h>
 #include <linux/personality.h>
+#include <linux/seccomp.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -295,6 +296,46 @@ static const struct seccomp_rule relay_rules[] = {
 	ALLOW("exit exit_group",
 	      "the relay's own end"),
 };
+
+static const struct seccomp_rule listener_rules[] = {
+	ALLOW("close lseek openat pread64 read",
+	      "the names of processes in /proc"),
+	WHERE("ioctl", 1, WORD, SECCOMP_IOCTL_NOTIF_RECV, SECCOMP_ALLOW,
+	      "what a filter asks"),
+	WHERE("ioctl", 1, WORD, SECCOMP_IOCTL_NOTIF_SEND, SECCOMP_ALLOW,
+	      "the answer"),
+	WHERE("ioctl", 1, WORD, SECCOMP_IOCTL_NOTIF_ID_VALID, SECCOMP_ALLOW,
+	      "whether who asked is still there"),
+	REFUSE("ioctl", EPERM,
+	       "no other request has a use here"),
+	ALLOW("poll ppoll recvmsg sendmsg sendto",
+	      "reports, and listeners of what exec starts"),
+	ALLOW("clock_gettime clock_nanosleep getpid gettid restart_syscall",
+	      "its share of a processor"),
+	ALLOW("rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack",
+	      "its signal mask and handlers"),
+	ALLOW("brk futex madvise mmap mprotect mremap munmap",
+	      "malloc and its lock"),
+	ALLOW("exit exit_group",
+	      "its own end"),
+};
+
+static const struct seccomp_rule metrics_rules[] = {
+	ALLOW("accept4 close fcntl getpeername getsockname getsockopt recvfrom recvmsg "
+	      "sendmsg sendto setsockopt shutdown",
+	      "the connections of who asks, by a socket that was made before"),
+	ALLOW("epoll_ctl epoll_pwait epoll_pwait2 epoll_wait poll ppoll read write writev",
+	      "the event loop"),
+	ALLOW("rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack",
+	      "its signal mask and handlers"),
+	ALLOW("brk futex madvise mmap mprotect mremap munmap",
+	      "malloc and its lock"),
+	ALLOW("clock_gettime clock_nanosleep getegid geteuid getgid getpid getrandom "
+	      "gettid getuid gettimeofday restart_syscall time",
+	      "time, and what the C library asks by itself"),
+	ALLOW("exit exit_group",
+	      "its own end"),
+};
 /* clang-format on */
 
 #undef ALLOW
@@ -341,6 +382,18 @@ const struct seccomp_set seccomp_sets[] = {
 		.why = "what carries the workspace's bytes to the pod's network",
 		.rules = relay_rules,
 		.n = N(relay_rules),
+	},
+	{
+		.name = "metrics",
+		.why = "what tells a workspace's numbers to strangers by HTTP",
+		.rules = metrics_rules,
+		.n = N(metrics_rules),
+	},
+	{
+		.name = "listener",
+		.why = "what hears of refused system calls",
+		.rules = listener_rules,
+		.n = N(listener_rules),
 	},
 };
 const size_t seccomp_sets_n = N(seccomp_sets);

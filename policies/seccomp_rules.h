@@ -42,6 +42,8 @@ struct seccomp_rule {
  * @n:		length of @rules
  * @compat:	also for the 32-bit ABI of the machine; else that gets ENOSYS
  * @waive:	a call whose rules with a mask are left out, or NULL
+ * @ask:	what a rule refuses is asked of whoever listens; a call without a rule gets
+ *		ENOSYS all the same
  */
 struct seccomp_set {
 	const char *name;
@@ -50,6 +52,7 @@ struct seccomp_set {
 	size_t n;
 	bool compat;
 	const char *waive;
+	bool ask;
 };
 
 /**

@@ -77,4 +77,8 @@ int yaml_parse(const char *file, const char *text, size_t size, struct arena *ar
 /* The member of a map, NULL where there is none, or where @map is NULL or no map. */
 const struct yaml_value *yaml_get(const struct yaml_value *map, const char *key);
 
+/* For yaml_parse(): what a scalar without tag and quotes is, yaml_resolve.c; @ret_boolean where it is
+ * a boolean. */
+enum yaml_type yaml_resolve(const char *text, bool *ret_boolean);
+
 #endif

@@ -1,6 +1,9 @@
 #ifndef APPLY_H
 #define APPLY_H
 
+#include <stdint.h>
+#include <sys/types.h>
+
 #include "launch.h"
 
 /*
@@ -15,19 +18,26 @@ apply_fn apply_cgroup_view, apply_cgroup_leaf, apply_cgroup_enable, apply_cgroup
 /* apply_cgroup1.c */
 apply_fn apply_cgroup1_make, apply_cgroup1_limit;
 /* apply_process.c */
-apply_fn apply_spawn, apply_map, apply_ucount, apply_rlimit, apply_handover,
+apply_fn apply_spawn, apply_map, apply_ucount, apply_rlimit, apply_ulimit, apply_handover,
 	apply_unshare, apply_hostname, apply_loopback, apply_oom, apply_capabilities,
 	apply_seccomp;
 /* apply_net.c */
-apply_fn apply_relay, apply_gateway, apply_veth, apply_shape, apply_uplink, apply_address,
-	apply_publish, apply_lookout;
+apply_fn apply_relay, apply_pasta, apply_gateway, apply_veth, apply_shape, apply_uplink,
+	apply_address, apply_publish, apply_lookout, apply_bootstrap, apply_metrics,
+	apply_idle, apply_hook, apply_own;
 /* apply_mount.c */
-apply_fn apply_private, apply_hide, apply_root, apply_mount, apply_bind, apply_device,
-	apply_overlay, apply_reroot, apply_pivot;
+apply_fn apply_private, apply_root, apply_mount, apply_bind, apply_device, apply_overlay,
+	apply_reroot, apply_pivot, apply_detach;
+/* apply_hide.c */
+apply_fn apply_hide;
+/* apply_image.c */
+apply_fn apply_upper, apply_volume;
 /* apply_file.c */
 apply_fn apply_directory, apply_file, apply_link, apply_copy;
 /* apply_inside.c */
 apply_fn apply_console, apply_notify, apply_airlock, apply_user, apply_exec;
+/* apply_seed.c */
+apply_fn apply_seed;
 /* apply_services.c */
 apply_fn apply_wrapper, apply_group, apply_service, apply_supervise;
 
@@ -37,8 +47,23 @@ int mount_attach(int tree, int target, const char *path, struct err *err);
 /* The payload's standard streams: its pty, its pipes, or /dev/null. */
 int payload_stdio(const struct launch *launch, struct err *err);
 
-/* What is in one open file to another. Return: 0 or -errno. */
-int copy_content(int from, int to);
+/**
+ * file_anew() - Make an empty file, open for writing
+ * @dir:	directory descriptor
+ * @name:	a name in @dir; what has it, but for a directory, goes
+ * @mode:	permission bits
+ *
+ * What root inside left there is neither followed, nor waited for, nor written into.
+ *
+ * Return: a descriptor, owned by the caller; or -1 with errno.
+ */
+int file_anew(int dir, const char *name, mode_t mode);
+
+/* For who copies without a bound. */
+#define COPY_ANY UINT64_MAX
+
+/* What is in one open file to another. Return: 0; -EFBIG above @max bytes; else -errno. */
+int copy_content(int from, int to, uint64_t max);
 
 /**
  * new_mount() - Make a file system and a detached mount of it
@@ -69,6 +94,14 @@ int new_mount(const char *fstype, const char *options, uint64_t flags, struct er
 int target_open(int root, const char *path, mode_t make, struct err *err);
 
 /**
+ * target_new() - Make a file that is not there yet, as a place for a mount
+ * @root, @path, @err:	as for target_open()
+ *
+ * Return: a descriptor of it, owned by the caller; of the file that is there where one is.
+ */
+int target_new(int root, const char *path, struct err *err);
+
+/**
  * target_parent() - Open the directory a new entry goes into
  * @ret_name:	the last component, borrowed from @path
  * Return: as target_open(); missing directories above are made, mode 0755.
@@ -76,17 +109,30 @@ int target_open(int root, const char *path, mode_t make, struct err *err);
 int target_parent(int root, const char *path, const char **ret_name, struct err *err);
 
 /**
+ * struct copy_bound - What copies of what somebody else made may come to
+ * @file:	bytes of one file
+ * @bytes:	of all files; what is left
+ * @entries:	files, directories, links and what is left out; what is left
+ */
+struct copy_bound {
+	uint64_t file, bytes, entries;
+};
+
+/**
  * copy_tree() - Copy a file or directory that lies on one file system
  * @from:	directory of @name
- * @to:		directory of @new_name
+ * @to:		directory of @new_name; files there are replaced, directories filled
+ * @bound:	what is copied is taken off; NULL: none
  * @err:	filled in on failure
  *
  * Modes, owners (where they are mapped), times of files and links are kept; other
  * file systems mounted below are left out, as are sockets, pipes and devices, and
  * what we may not read.
  *
- * Return: 0 or -errno.
+ * Return: 0; -EFBIG or, of @entries, -E2BIG where @bound is not enough; -ELOOP for what lies too
+ * deep; else -errno.
  */
-int copy_tree(int from, const char *name, int to, const char *new_name, struct err *err);
+int copy_tree(int from, const char *name, int to, const char *new_name,
+              struct copy_bound *bound, struct err *err);
 
 #endif

@@ -17,6 +17,7 @@
 #include "airlock.h"
 #include "apply.h"
 #include "base/fd.h"
+#include "base/memory.h"
 #include "exec.h"
 #include "pid1.h"
 #include "pty.h"
@@ -105,6 +106,7 @@ static int place_socket(struct launch *launch, struct err *err)
 static int execute(struct launch *launch, struct err *err)
 {
 	const struct plan *plan = launch->plan;
+	const char *who = plan_user(plan, launch->config);
 	struct user user = { .home = "/root" };
 	int r = payload_stdio(launch, err);
 
@@ -113,13 +115,13 @@ static int execute(struct launch *launch, struct err *err)
 	(void)setsid();
 	if (launch->pty_slave >= 0 && plan->init != INIT_SYSTEMD)
 		(void)ioctl(STDIN_FILENO, TIOCSCTTY, 0);
-	if (launch->config->user) {
-		r = user_lookup(launch->config->user, &user, err);
+	if (who) {
+		r = user_lookup(who, &user, err);
 		if (r < 0)
 			return r;
 		user_take_stdio(&user);
 	}
-	if (launch->config->user && plan->init == INIT_BERTH) {
+	if (who && plan->init == INIT_BERTH) {
 		r = user_become(&user, err);
 		if (r < 0)
 			return r;
@@ -129,8 +131,10 @@ static int execute(struct launch *launch, struct err *err)
 		r = place_socket(launch, err);
 	if (r < 0)
 		return r;
+	/* A system is in "/"; the directory of those who come later may be its own to make. */
 	return exec_command(plan->command, exec_environment(plan->env, user.home),
-	                    launch->config->workdir, launch->airlock, err);
+	                    plan->init == INIT_SYSTEMD ? NULL : launch->config->workdir,
+	                    launch->airlock, err);
 }
 
 int apply_exec(struct launch *launch, const struct step *step, struct err *err)
@@ -161,5 +165,7 @@ int apply_exec(struct launch *launch, const struct step *step, struct err *err)
 		sync_fail(launch->sync.init[1], err);
 		_exit(125);
 	}
+	if (launch->config->detach)
+		memory_settle();
 	_exit(pid1_run(child));
 }

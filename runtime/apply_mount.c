@@ -113,32 +113,6 @@ int apply_private(struct launch *launch, const struct step *step, struct err *er
 	return 0;
 }
 
-/*
- * Who writes to berth's records has berth start, execute and remove what he likes, as
- * the launcher: an empty mount lies over them in every copy of the pod's tree.
- */
-int apply_hide(struct launch *launch, const struct step *step, struct err *err)
-{
-	cleanup_close int mnt = -EBADF;
-	cleanup_close int records = open(launch->stage, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct stat st;
-
-	if (records < 0 || fstat(records, &st) < 0)
-		return err_set(err, errno, "open '%s'", launch->stage);
-	for (size_t i = 0; i < launch->config->volume_n; i++) {
-		const struct source_fact *source = &launch->facts->source[i];
-
-		if (source->dev != st.st_dev || source->ino != st.st_ino)
-			continue;
-		(void)err_set(err, EPERM, "volume '%s' is berth's runtime directory",
-		              launch->config->volume[i].source);
-		return err_hint(err, "who can write to it is no longer inside: leave "
-		                     "this volume out");
-	}
-	mnt = new_mount("tmpfs", "mode=0755", step->flags, err);
-	return mnt < 0 ? mnt : mount_attach(mnt, records, launch->stage, err);
-}
-
 /* Opens a path of the pod and checks that it is what the plan was made for. */
 static int open_known(const char *path, dev_t dev, ino_t ino, struct err *err)
 {
@@ -327,7 +301,7 @@ int apply_device(struct launch *launch, const struct step *step, struct err *err
 	tree = clone_tree(source, false, step->source, err);
 	if (tree < 0)
 		return tree;
-	target = target_open(launch->root, step->target, S_IFREG, err);
+	target = target_new(launch->root, step->target, err);
 	if (target < 0)
 		return target;
 	return mount_attach(tree, target, step->target, err);
@@ -435,11 +409,18 @@ int apply_pivot(struct launch *launch, const struct step *step, struct err *err)
 {
 	(void)step;
 	/* pivot_root(2), "pivot_root(".", ".")": the old root lands on top of the new
-	 * one and is detached with everything of the pod. */
+	 * one; whoever looks from "/" on looks below it. */
 	if (fchdir(launch->root) < 0)
 		return err_set(err, errno, "enter the root");
 	if (sys_pivot_root(".", ".") < 0)
 		return err_set(err, errno, "pivot to the root");
+	return 0;
+}
+
+int apply_detach(struct launch *launch, const struct step *step, struct err *err)
+{
+	(void)launch;
+	(void)step;
 	if (umount2(".", MNT_DETACH) < 0)
 		return err_set(err, errno, "detach the pod's tree");
 	if (chdir("/") < 0)

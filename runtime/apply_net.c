@@ -4,41 +4,65 @@
 #include <unistd.h>
 
 #include "apply.h"
+#include "apply_pasta.h"
 #include "base/fd.h"
 #include "cgroups/tree.h"
+#include "metrics_server.h"
 #include "netns/gateway.h"
 #include "netns/netlink.h"
 #include "netns/relay.h"
 #include "spawn.h"
 
-int apply_relay(struct launch *launch, const struct step *step, struct err *err)
+/*
+ * A process that stays in the pod's network when we leave it. @sock and @pid are of the launch;
+ * the child finds its own end of the pair in its copy of the former.
+ */
+static int leave_behind(struct launch *launch, int (*child)(void *), int *sock,
+                        pid_t *pid, struct err *err)
 {
 	const struct spawn spec = {
 		.cgroup = launch->relay_group,
 		.clone3 = launch->facts->clone3,
-		.child = relay_process,
+		.child = child,
 		.arg = launch,
 	};
 	cleanup_close int ours = -EBADF, its = -EBADF, pidfd = -EBADF;
 	int pair[2];
 
-	(void)step;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_set(err, errno, "make a socket pair");
 	ours = pair[0];
 	its = pair[1];
-	launch->relay = its;
-	launch->relay_pid = spawn(&spec, &pidfd, err);
-	launch->relay = -EBADF;
-	if (launch->relay_pid < 0) {
-		launch->relay_pid = 0;
-		return err_wrap(err, "start the relay");
+	*sock = its;
+	*pid = spawn(&spec, &pidfd, err);
+	*sock = -EBADF;
+	if (*pid < 0) {
+		*pid = 0;
+		return -err->code;
 	}
-	launch->relay = take_fd(&ours);
+	*sock = take_fd(&ours);
 	/* Without clone3(2) it was not born there. */
 	if (launch->relay_group >= 0 && !launch->facts->clone3)
-		return cgroup_attach(launch->relay_group, launch->relay_pid, err);
+		return cgroup_attach(launch->relay_group, *pid, err);
 	return 0;
+}
+
+int apply_relay(struct launch *launch, const struct step *step, struct err *err)
+{
+	int r = leave_behind(launch, relay_process, &launch->relay, &launch->relay_pid,
+	                     err);
+
+	(void)step;
+	return r < 0 ? err_wrap(err, "start the relay") : 0;
+}
+
+int apply_pasta(struct launch *launch, const struct step *step, struct err *err)
+{
+	int r = leave_behind(launch, pasta_process, &launch->pasta, &launch->pasta_pid,
+	                     err);
+
+	(void)step;
+	return r < 0 ? err_wrap(err, "start pasta") : 0;
 }
 
 int apply_gateway(struct launch *launch, const struct step *step, struct err *err)
@@ -81,8 +105,13 @@ static int hand_over(struct launch *launch, struct err *err)
 {
 	int socket[RELAY_SOCKETS];
 	int32_t present = 0;
-	int r = relay_open(&launch->plan->relay, socket, err);
+	int r = 0;
 
+	for (int i = 0; i < RELAY_SOCKETS; i++)
+		socket[i] = -EBADF;
+	/* With pasta it serves published ports alone. */
+	if (launch->plan->net == NET_RELAY)
+		r = relay_open(&launch->plan->relay, socket, err);
 	if (r < 0)
 		return r;
 	for (int i = 0; i < RELAY_SOCKETS; i++)
@@ -101,7 +130,9 @@ int apply_uplink(struct launch *launch, const struct step *step, struct err *err
 	if (r == 0 && launch->relay < 0)
 		r = err_set(err, ESRCH, "there is no relay");
 	if (r == 0)
-		r = relay_install(&launch->plan->relay, err);
+		r = launch->plan->net == NET_PASTA
+		            ? pasta_uplink(launch, err)
+		            : relay_install(&launch->plan->relay, err);
 	if (r == 0)
 		r = hand_over(launch, err);
 	if (r == 0)
@@ -111,8 +142,14 @@ int apply_uplink(struct launch *launch, const struct step *step, struct err *err
 	if (r < 0) {
 		launch->relay_pid = 0;
 		drop_fd(&launch->relay);
+		pasta_stop(launch);
 	}
 	return r;
+}
+
+int apply_metrics(struct launch *launch, const struct step *step, struct err *err)
+{
+	return metrics_server_open(launch->metrics, launch->config, step->source, err);
 }
 
 int apply_publish(struct launch *launch, const struct step *step, struct err *err)
@@ -123,10 +160,13 @@ int apply_publish(struct launch *launch, const struct step *step, struct err *er
 int apply_lookout(struct launch *launch, const struct step *step, struct err *err)
 {
 	(void)step;
-	launch->routes = netlink_open(NETLINK_ROUTE, err);
+	launch->routes = netlink_open_inside(NETLINK_ROUTE, err);
 	if (launch->routes < 0)
 		return -err->code;
-	launch->lookout = netlink_open(NETLINK_SOCK_DIAG, err);
+	launch->links = netlink_open_inside(NETLINK_ROUTE, err);
+	if (launch->links < 0)
+		return -err->code;
+	launch->lookout = netlink_open_inside(NETLINK_SOCK_DIAG, err);
 	return launch->lookout < 0 ? -err->code : 0;
 }
 

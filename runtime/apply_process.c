@@ -15,12 +15,15 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/number.h"
+#include "bootstrap.h"
+#include "hooks.h"
 #include "netns/loopback.h"
 #include "ns.h"
 #include "pidfd.h"
 #include "policies/caps.h"
-#include "policies/seccomp.h"
+#include "policies/seccomp_choice.h"
 #include "spawn.h"
+#include "state.h"
 
 int apply_spawn(struct launch *launch, const struct step *step, struct err *err)
 {
@@ -234,6 +237,19 @@ int apply_rlimit(struct launch *launch, const struct step *step, struct err *err
 	return 0;
 }
 
+int apply_ulimit(struct launch *launch, const struct step *step, struct err *err)
+{
+	const enum ulimit_kind kind = ulimit_find(step->target, strlen(step->target));
+	struct ulimit all[ULIMIT_N] = { 0 };
+	char text[ULIMIT_NAME_MAX + ULIMIT_TEXT_MAX];
+	int r;
+
+	(void)launch;
+	(void)snprintf(text, sizeof(text), "%s=%s", step->target, step->value);
+	r = ulimit_parse(text, all, err);
+	return r < 0 ? r : ulimit_set(kind, &all[kind], err);
+}
+
 int apply_handover(struct launch *launch, const struct step *step, struct err *err)
 {
 	(void)step;
@@ -257,14 +273,17 @@ static int enter_root(struct launch *launch, struct err *err)
 
 int apply_unshare(struct launch *launch, const struct step *step, struct err *err)
 {
-	const char *what = "cgroup";
-	int r;
+	const char *what = "ipc";
+	int r = 0;
 
 	if (step->flags & NS_BIT(NS_MOUNT)) {
 		what = "mount";
 		r = enter_root(launch, err);
-	} else {
+	} else if (step->flags & NS_BIT(NS_CGROUP)) {
+		what = "cgroup";
 		r = sync_expect(launch->sync.init[1], SYNC_JOINED, NULL, NULL, 0, err);
+	} else if (step->flags & NS_BIT(NS_NET)) {
+		what = "network or ipc";
 	}
 	if (r < 0)
 		return r;
@@ -308,10 +327,43 @@ int apply_capabilities(struct launch *launch, const struct step *step, struct er
 
 int apply_seccomp(struct launch *launch, const struct step *step, struct err *err)
 {
-	const struct seccomp_filter *filter = seccomp_find(step->value);
+	const struct seccomp_choice choice = { step->value, step->source, step->via };
+	struct seccomp_made made;
+	const enum seccomp_mode mode = step->number ? SECCOMP_ASK : SECCOMP_REFUSE;
+	cleanup_close int listener = -EBADF;
+	int r = seccomp_make(&choice, mode, &made, err);
 
-	(void)launch;
-	if (!filter)
-		return err_set(err, EINVAL, "no seccomp filter '%s'", step->value);
-	return seccomp_load(filter, err);
+	if (r < 0 || mode == SECCOMP_REFUSE)
+		return r < 0 ? r : seccomp_load(&made.filter, err);
+	listener = seccomp_load_listener(&made.filter, err);
+	if (listener < 0)
+		return listener;
+	return sync_send(launch->sync.init[1], SYNC_LISTENER, 0, &listener, 1, err);
+}
+
+/* Before anything of the workspace is there, which could take part in what its name leads to. */
+int apply_hook(struct launch *launch, const struct step *step, struct err *err)
+{
+	return hooks_open(launch->hooks, step->number, &launch->facts->hook[step->number],
+	                  err);
+}
+
+/* Before anything is made, so that a script that is not there says so. */
+static int take_script(const struct launch *launch, const char *script, const char *title,
+                       struct err *err)
+{
+	cleanup_close int entry =
+		script ? state_entry(launch->state, launch->config->name, err) : -EBADF;
+
+	return err->code ? -err->code : bootstrap_take(entry, script, title, err);
+}
+
+int apply_idle(struct launch *launch, const struct step *step, struct err *err)
+{
+	return take_script(launch, step->via, "idle-warn", err);
+}
+
+int apply_bootstrap(struct launch *launch, const struct step *step, struct err *err)
+{
+	return take_script(launch, step->source, "bootstrap", err);
 }

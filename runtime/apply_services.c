@@ -23,7 +23,7 @@ static int put_ourselves(const struct launch *launch, int dir, struct err *err)
 	copy = openat(dir, "berth", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
 	if (copy < 0)
 		return err_set(err, errno, "make a copy of berth");
-	r = copy_content(self, copy);
+	r = copy_content(self, copy, COPY_ANY);
 	if (r < 0)
 		return err_set(err, -r, "copy berth");
 	if (symlinkat("berth", dir, "runc") < 0 || symlinkat("berth", dir, "crun") < 0)

@@ -74,8 +74,16 @@ const struct check checks[CHECK_MAX] = {
 	[CHECK_SECCOMP]      = { "seccomp", "load the workspace's filter in the second level", PLACE_L2, TIER_C, "seccomp", check_seccomp },
 	[CHECK_RELAY]        = { "relay", "make a gateway's rules and sockets there", PLACE_L2, TIER_MAX, "uplink", check_relay },
 	[CHECK_SHAPING]      = { "shaping", "keep a rate in both directions there", PLACE_L2, TIER_MAX, "shape", check_shaping },
+	[CHECK_FORWARDING]   = { "forwarding", "make a gateway's rules for pasta there", PLACE_L2, TIER_MAX, "uplink", check_forwarding },
 	[CHECK_TUN]          = { "tun", "open /dev/net/tun", PLACE_HERE, TIER_MAX, NULL, check_tun },
+	[CHECK_PASTA]        = { "pasta", "the program pasta is installed, for --net pasta", PLACE_HERE, TIER_MAX, NULL, check_pasta },
 	[CHECK_FUSE]         = { "fuse", "open /dev/fuse", PLACE_HERE, TIER_MAX, NULL, check_fuse },
+	[CHECK_SKOPEO]       = { "skopeo", "the program skopeo is installed, for --image", PLACE_HERE, TIER_MAX, NULL, check_skopeo },
+	[CHECK_UMOCI]        = { "umoci", "the program umoci is installed, for --image", PLACE_HERE, TIER_MAX, NULL, check_umoci },
+	/* A network file system may hang in these. */
+	[CHECK_STATE_LAYERS] = { "state-layers", "layers of overlay can lie in --state (by statfs: nothing is written)", PLACE_HERE, TIER_MAX, NULL, check_state_layers },
+	[CHECK_STATE_ROOM]   = { "state-room", "1 GiB and 10000 inodes are free there", PLACE_HERE, TIER_MAX, NULL, check_state_room },
+	[CHECK_STATE_EXEC]   = { "state-exec", "programs can be executed there", PLACE_HERE, TIER_MAX, NULL, check_state_exec },
 };
 /* clang-format on */
 
@@ -134,6 +142,35 @@ static int here_main(void *arg)
 	return 0;
 }
 
+#define LOOK_MS 500
+
+/**
+ * struct patience - How long children may hang
+ * @result:	shared with them
+ * @decided:	rows that had a result at the last look
+ * @end:	CHECK_SECONDS after one more had
+ */
+struct patience {
+	const struct check_result *result;
+	size_t decided;
+	struct timespec end;
+};
+
+/* Slow is not hung: a row that was decided since the last look gives more time. */
+static void look(struct patience *p)
+{
+	size_t decided = 0;
+
+	for (size_t i = 0; i < CHECK_MAX; i++)
+		decided += p->result[i].outcome == OUTCOME_YES ||
+		           p->result[i].outcome == OUTCOME_NO;
+	if (p->end.tv_sec > 0 && decided == p->decided)
+		return;
+	p->decided = decided;
+	(void)clock_gettime(CLOCK_MONOTONIC, &p->end);
+	p->end.tv_sec += CHECK_SECONDS;
+}
+
 static int milliseconds_left(const struct timespec *end)
 {
 	struct timespec now;
@@ -145,16 +182,18 @@ static int milliseconds_left(const struct timespec *end)
 	return left > 0 ? (int)left : 0;
 }
 
-/* Waits until @end, then by force. */
-static void finish(pid_t pid, int pidfd, const struct timespec *end)
+/* Waits as long as rows are decided, then ends it by force. */
+static void finish(pid_t pid, int pidfd, struct patience *patience)
 {
 	struct pollfd ended = { .fd = pidfd, .events = POLLIN };
 	struct err ignored = { 0 };
-	int r;
+	int left, r;
 
-	do
-		r = poll(&ended, 1, milliseconds_left(end));
-	while (r < 0 && errno == EINTR);
+	do {
+		look(patience);
+		left = milliseconds_left(&patience->end);
+		r = poll(&ended, 1, left > LOOK_MS ? LOOK_MS : left);
+	} while ((r < 0 && errno == EINTR) || (r == 0 && left > 0));
 	if (r <= 0) {
 		(void)pidfd_kill(pidfd, SIGKILL, &ignored);
 		(void)poll(&ended, 1, 1000);
@@ -186,11 +225,10 @@ static void run_children(struct check_env *env)
 		                            here_main };
 	enum { N = sizeof(child) / sizeof(child[0]) };
 	int pidfd[N] = { -EBADF, -EBADF, -EBADF };
-	struct timespec end;
+	struct patience patience = { .result = env->result };
 	pid_t pid[N];
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += CHECK_SECONDS;
+	look(&patience);
 	for (size_t i = 0; i < N; i++) {
 		const struct spawn spec = { .cgroup = -EBADF,
 			                    .clone3 = env->facts->clone3,
@@ -210,7 +248,7 @@ static void run_children(struct check_env *env)
 	}
 	for (size_t i = 0; i < N; i++) {
 		if (pid[i] >= 0)
-			finish(pid[i], pidfd[i], &end);
+			finish(pid[i], pidfd[i], &patience);
 		drop_fd(&pidfd[i]);
 	}
 	bury(env->result);
@@ -224,8 +262,8 @@ static bool in_container(void)
 	return stat("/proc/self/ns/pid", &st) == 0 && st.st_ino != 0xEFFFFFFC;
 }
 
-int check_run(const struct facts *facts, struct arena *arena, struct report *ret,
-              struct err *err)
+int check_run(const struct facts *facts, const char *state, struct arena *arena,
+              struct report *ret, struct err *err)
 {
 	const size_t size = CHECK_MAX * sizeof(struct check_result);
 	const struct config config = { .rootfs = "/" };
@@ -240,6 +278,7 @@ int check_run(const struct facts *facts, struct arena *arena, struct report *ret
 	env.launch.config = &config;
 	env.launch.facts = facts;
 	env.launch.plan = &plan;
+	env.state = state;
 	env.pod = in_container();
 	if (getrandom(&unique, sizeof(unique), 0) != sizeof(unique))
 		return err_set(err, errno, "read random bytes");

@@ -76,8 +76,15 @@ enum check_id {
 	/* The kernel may have to load modules for these, and what hangs costs what follows. */
 	CHECK_RELAY,
 	CHECK_SHAPING,
+	CHECK_FORWARDING,
 	CHECK_TUN,
+	CHECK_PASTA,
 	CHECK_FUSE,
+	CHECK_SKOPEO,
+	CHECK_UMOCI,
+	CHECK_STATE_LAYERS,
+	CHECK_STATE_ROOM,
+	CHECK_STATE_EXEC,
 	CHECK_MAX,
 };
 
@@ -115,6 +122,7 @@ struct check_result {
  * @base:		our own group, O_PATH, -EBADF until CHECK_CGROUP_OWN opened it
  * @group:		the group made in it, likewise
  * @group_name:		its name; nobody else has it
+ * @state:		where upper layers are to lie, NULL where nobody said
  * @pod:		we are in a container: remedies speak of pod specs
  */
 struct check_env {
@@ -125,6 +133,7 @@ struct check_env {
 	struct check_result *result;
 	int base, group;
 	char group_name[48];
+	const char *state;
 	bool pod;
 };
 
@@ -190,17 +199,18 @@ struct report {
 /**
  * check_run() - Try everything, in children
  * @facts:	of this pod
+ * @state:	directory of --state, NULL where nobody said
  * @arena:	owns the strings of @ret
  * @ret:	set on success only
  * @err:	filled in on failure
  *
- * Bounded: children that do not end within CHECK_SECONDS are killed, and the row they
- * were at has failed. Leaves no process, mount or group.
+ * Bounded: where no row is decided for CHECK_SECONDS the children are killed, and the row
+ * they were at has failed. Leaves no process, mount or group.
  *
  * Return: 0; -ENOMEM. What the pod does not permit is a result, no failure.
  */
-int check_run(const struct facts *facts, struct arena *arena, struct report *ret,
-              struct err *err);
+int check_run(const struct facts *facts, const char *state, struct arena *arena,
+              struct report *ret, struct err *err);
 #define CHECK_SECONDS 5
 
 /**
@@ -249,10 +259,14 @@ bool check_has_word(const char *words, const char *word);
 /* Fill in @detail. Return: CHECK_LACKS. */
 int check_lacks(char *detail, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* The probes, in check_here.c, check_cgroup.c, check_world.c and check_inside.c. */
+/* The probes, in check_here.c, check_storage.c, check_cgroup.c, check_world.c and
+ * check_inside.c. */
 check_fn check_kernel, check_subids, check_helpers, check_pidfd, check_clone3,
 	check_openat2, check_no_new_privs, check_keyctl, check_apparmor,
-	check_overlay_root, check_manager, check_numbers, check_tun, check_fuse;
+	check_overlay_root, check_manager, check_numbers, check_tun, check_pasta,
+	check_fuse;
+check_fn check_skopeo, check_umoci, check_state_layers, check_state_room,
+	check_state_exec;
 check_fn check_cgroup_own, check_cgroup_birth, check_cgroup_kill,
 	check_cgroup_controllers;
 check_fn check_userns, check_map, check_ids, check_capabilities, check_setgroups,
@@ -260,7 +274,7 @@ check_fn check_userns, check_map, check_ids, check_capabilities, check_setgroups
 check_fn check_unshare, check_tmpfs, check_mount_api, check_proc, check_sysfs,
 	check_sysfs_rw, check_devpts, check_mqueue, check_overlay, check_pivot,
 	check_cgroup2, check_hostname, check_loopback, check_veth, check_nftables,
-	check_relay, check_shaping, check_seccomp;
+	check_relay, check_shaping, check_forwarding, check_seccomp;
 
 /* The whole life of the child of PLACE_WORLD and PLACE_CGROUP; @arg is the check_env. */
 int check_world_main(void *arg);

@@ -161,6 +161,42 @@ const char *check_controllers(const struct facts *facts, struct arena *arena)
 	return arena_dup(arena, text);
 }
 
+/* Whether limits of it are written to a hierarchy of v1, so that v2 cannot have it. */
+static bool is_of_v1(const struct facts *facts, const char *controller)
+{
+	for (enum knob knob = 0; knob < KNOB_N; knob++) {
+		const struct knob_info *info = &knob_info[knob];
+
+		if (info->controller && info->controller_v1 &&
+		    !strcmp(info->controller, controller) &&
+		    cgroup1_find(facts->cgroup1, facts->cgroup1_n, info->controller_v1))
+			return true;
+	}
+	return false;
+}
+
+/* The table's remedy names all controllers: none of v1 can be handed down. */
+static void hint_for_hybrid(const struct check_env *env, struct arena *arena,
+                            struct err *err)
+{
+	const char *wanted = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < CHECK_CONTROLLERS_N; i++) {
+		const char *name = check_controller[i];
+
+		if (!strcmp(name, "hugetlb") || is_of_v1(env->facts, name))
+			continue;
+		wanted = arena_printf(arena, "%s %s", wanted, name);
+		n++;
+	}
+	if (!env->pod && n + 1 < CHECK_CONTROLLERS_N)
+		(void)err_hint(err,
+		               "hand them down: systemctl edit user@.service, [Service] "
+		               "Delegate=%s",
+		               wanted + 1);
+}
+
 int check_cgroup_controllers(struct check_env *env, char *detail, struct err *err)
 {
 	cleanup_arena struct arena arena = { 0 };
@@ -168,15 +204,20 @@ int check_cgroup_controllers(struct check_env *env, char *detail, struct err *er
 
 	if (!env->facts->cgroup.ours && !env->facts->user_manager)
 		return CHECK_SKIP;
-	if (!*have)
-		return check_lacks(detail, "no controller is handed to our group");
-	(void)snprintf(detail, CHECK_DETAIL_MAX, "%s", have);
-	for (size_t i = 0; i < CHECK_CONTROLLERS_N; i++)
+	(void)snprintf(detail, CHECK_DETAIL_MAX, "%s",
+	               *have ? have : "all are of cgroup v1");
+	for (size_t i = 0; i < CHECK_CONTROLLERS_N; i++) {
+		const char *name = check_controller[i];
+
 		/* systemd knows no hugetlb, so nobody can be told to hand it down. */
-		if (strcmp(check_controller[i], "hugetlb") != 0 &&
-		    !check_has_word(have, check_controller[i]))
-			return err_set(err, ENOENT,
-			               "'%s' is not handed to our group, only '%s'",
-			               check_controller[i], have);
+		if (!strcmp(name, "hugetlb") || is_of_v1(env->facts, name) ||
+		    check_has_word(have, name))
+			continue;
+		(void)err_set(err, ENOENT, "'%s' is not handed to our group%s%s%s", name,
+		              *have ? ", only '" : ", nor any other", have,
+		              *have ? "'" : "");
+		hint_for_hybrid(env, &arena, err);
+		return -err->code;
+	}
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/syscall.h"
 #include "check.h"
+#include "probe.h"
 
 /* In the pod's own namespaces; the process ends afterwards. */
 
@@ -226,6 +227,17 @@ int check_tun(struct check_env *env, char *detail, struct err *err)
 	(void)env;
 	(void)detail;
 	return can_open("/dev/net/tun", err);
+}
+
+int check_pasta(struct check_env *env, char *detail, struct err *err)
+{
+	cleanup_arena struct arena arena = { 0 };
+
+	(void)env;
+	(void)detail;
+	return probe_program("pasta", &arena)
+	               ? 0
+	               : err_set(err, ENOENT, "find the program 'pasta'");
 }
 
 int check_fuse(struct check_env *env, char *detail, struct err *err)

@@ -62,6 +62,12 @@ static void put_result(const struct check *check, const struct check_result *res
 	(void)fprintf(out, "%-2s", tier ? tier : "");
 }
 
+static void put_remedy(const char *remedy, FILE *out)
+{
+	(void)fprintf(out, "%*s> ", INDENT - 2, "");
+	put_wrapped(remedy, out);
+}
+
 static void put_row(const struct report *report, size_t i, bool colour, FILE *out)
 {
 	const struct check_result *result = &report->result[i];
@@ -69,11 +75,8 @@ static void put_row(const struct report *report, size_t i, bool colour, FILE *ou
 	(void)fprintf(out, "%-16s", checks[i].name);
 	put_result(&checks[i], result, colour, out);
 	put_wrapped(*result->detail ? result->detail : checks[i].what, out);
-	if (report->remedy[i]) {
-		(void)fprintf(out, "%*s", INDENT - 2, "");
-		(void)fprintf(out, "> ");
-		put_wrapped(report->remedy[i], out);
-	}
+	if (report->remedy[i])
+		put_remedy(report->remedy[i], out);
 }
 
 /* What stands between this tier and the next better one. */
@@ -90,6 +93,20 @@ static void put_missing(const struct report *report, FILE *out)
 			                      checks[i].name);
 	(void)fprintf(out, "%*s", INDENT, "");
 	put_wrapped(text, out);
+}
+
+/* One controller has many limits: what mends them is said where it is first of use. */
+static bool is_told(const struct report *report, size_t limit)
+{
+	const char *remedy = report->limit[limit].remedy;
+
+	for (size_t i = 0; i < CHECK_MAX; i++)
+		if (report->remedy[i] && !strcmp(report->remedy[i], remedy))
+			return true;
+	for (size_t i = 0; i < limit; i++)
+		if (report->limit[i].remedy && !strcmp(report->limit[i].remedy, remedy))
+			return true;
+	return false;
 }
 
 void check_print(const struct report *report, bool colour, FILE *out)
@@ -114,6 +131,8 @@ void check_print(const struct report *report, bool colour, FILE *out)
 		              limit->enforced ? "yes" : "no", paint(colour, PLAIN),
 		              limit->enforced ? 5 : 6, "");
 		put_wrapped(limit->by, out);
+		if (limit->remedy && !is_told(report, i))
+			put_remedy(limit->remedy, out);
 	}
 }
 

@@ -12,6 +12,7 @@
 
 struct arguments {
 	enum tier required;
+	const char *state;
 	bool json;
 };
 
@@ -25,10 +26,19 @@ static int set_required(void *field, const char *value, struct err *err)
 	return err_set(err, EINVAL, "--require '%s' is none of A, B and C", value);
 }
 
+static int set_state(void *field, const char *value, struct err *err)
+{
+	if (!*value)
+		return err_set(err, EINVAL, "--state ''");
+	*(const char **)field = value;
+	return 0;
+}
+
 /* clang-format off */
 static const struct option rows[] = {
 	{ "format", 0, "text|json", "how to print it; text by default", option_format, offsetof(struct arguments, json) },
 	{ "require", 0, "A|B|C", "exit with 1 unless it is this tier, or a better one", set_required, offsetof(struct arguments, required) },
+	{ "state", 0, "DIR", "where upper layers are to lie (BERTH_STATE)", set_state, offsetof(struct arguments, state) },
 };
 /* clang-format on */
 
@@ -57,7 +67,9 @@ int cmd_check(int argc, char **argv, struct err *err)
 	struct config config = {
 		.rootfs = "/",
 	};
-	struct arguments arguments = { .required = TIER_D };
+	const char *state = getenv("BERTH_STATE");
+	struct arguments arguments = { .required = TIER_D,
+		                       .state = state && *state ? state : NULL };
 	cleanup_arena struct arena arena = { 0 };
 	struct report report;
 	struct facts facts;
@@ -67,11 +79,11 @@ int cmd_check(int argc, char **argv, struct err *err)
 		return r == OPTIONS_HELP ? 0 : r;
 	for (size_t i = 0; i < BUDGET_N; i++)
 		config.budget[i] = LIMIT_UNSET;
-	r = probe(&config, &arena, &facts, err);
+	r = probe(&config, NULL, &arena, &facts, err);
 	if (r == 0)
 		probe_cgroup1(&arena, &facts);
 	if (r == 0)
-		r = check_run(&facts, &arena, &report, err);
+		r = check_run(&facts, arguments.state, &arena, &report, err);
 	if (r == 0 && arguments.json)
 		r = check_print_json(&report, arguments.required, stdout, err);
 	else if (r == 0)

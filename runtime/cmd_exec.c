@@ -12,6 +12,7 @@
 #include "commands.h"
 #include "config.h"
 #include "control.h"
+#include "entries.h"
 #include "exec.h"
 #include "join.h"
 #include "launch.h"
@@ -30,7 +31,7 @@
 
 /* What the command line says. */
 struct words {
-	bool interactive, tty, detach;
+	bool interactive, tty, detach, unattended;
 	const char *user, *workdir;
 	const char *env[ENV_MAX];
 	size_t env_n;
@@ -67,14 +68,27 @@ static const struct option exec_options[] = {
 	{ "workdir",     'w', "DIR",  "start in this directory of the workspace (run's)", option_text, offsetof(struct words, workdir) },
 	{ "env",         'e', "K[=V]", "set a variable, beside those of run", add_env, 0 },
 	{ "detach",      'd', NULL,   "return when it runs", option_flag, offsetof(struct words, detach) },
+	{ "unattended",  0,   NULL,   "nobody is at it: it is no use that --idle-stop counts", option_flag, offsetof(struct words, unattended) },
 };
 /* clang-format on */
+
+/* A shell for who types. */
+static void login(struct words *words)
+{
+	if (words->detach)
+		return;
+	words->interactive = true;
+	words->tty |= isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+}
 
 static int parse(int argc, char **argv, struct words *words, struct err *err)
 {
 	const struct options options = {
-		.words = "NAME [--] COMMAND [ARG...]",
-		.about = "Run a command in a running workspace.",
+		.words = "[NAME] [--] [COMMAND [ARG...]]",
+		.about =
+			"Run a command in a running workspace, or the user's login "
+			"shell.\nWithout a name, or with a command behind \"--\": in the "
+			"only one.",
 		.row = exec_options,
 		.n = sizeof(exec_options) / sizeof(exec_options[0]),
 		.stop_at_word = true,
@@ -83,20 +97,24 @@ static int parse(int argc, char **argv, struct words *words, struct err *err)
 
 	if (first < 0 || first == OPTIONS_HELP)
 		return first;
-	words->name = argv[first];
-	if (first < argc && first + 1 < argc && !strcmp(argv[first + 1], "--"))
-		first++;
-	if (first + 1 >= argc)
-		return err_set(err, EINVAL,
-		               "exec needs a workspace's name and a command");
-	words->command = (const char *const *)argv + first + 1;
+	if (first < argc && strcmp(argv[first - 1], "--") != 0) {
+		words->name = argv[first++];
+		if (first < argc && !strcmp(argv[first], "--"))
+			first++;
+	}
+	if (first < argc)
+		words->command = (const char *const *)argv + first;
+	else
+		login(words);
 	if (words->workdir && words->workdir[0] != '/')
 		return err_set(err, EINVAL, "working directory '%s' is not absolute",
 		               words->workdir);
+	if (words->detach && !words->command)
+		return err_set(err, EINVAL, "-d needs a command");
 	if (words->detach && (words->interactive || words->tty))
 		return err_set(err, EINVAL, "-d leaves nobody at the other end of -%c",
 		               words->tty ? 't' : 'i');
-	return state_name_check(words->name, err);
+	return words->name ? state_name_check(words->name, err) : 0;
 }
 
 /* What run was told, for the words exec was not given: as docker has it. */
@@ -250,7 +268,7 @@ static int watch(struct client *client, struct err *err)
 	return 0;
 }
 
-static int see_through(struct client *client, struct err *err)
+static int see_through(struct client *client, const struct join *join, struct err *err)
 {
 	int r = open_signals(client, err);
 
@@ -261,7 +279,10 @@ static int see_through(struct client *client, struct err *err)
 	if (r == 0)
 		r = watch(client, err);
 	if (r == 0)
-		r = join_go(&client->joined, err);
+		r = join_go(join, &client->joined, client->signals, err);
+	/* What told of a new size meanwhile was taken. */
+	if (r == 0)
+		stdio_winch(&client->stdio);
 	if (r == 0)
 		r = loop_run(&client->loop, err);
 	if (r < 0)
@@ -271,9 +292,9 @@ static int see_through(struct client *client, struct err *err)
 }
 
 /* -d: until it is executed; then it is its workspace's. */
-static int see_off(struct client *client, struct err *err)
+static int see_off(struct client *client, const struct join *join, struct err *err)
 {
-	int r = join_go(&client->joined, err);
+	int r = join_go(join, &client->joined, -EBADF, err);
 
 	if (r == 0)
 		r = sync_expect_end(client->joined.sock, NULL, err);
@@ -305,7 +326,8 @@ static int run_in(struct join *join, const struct words *words, struct err *err)
 	for (size_t i = 0; i < NS_MAX; i++)
 		drop_fd(&join->ns[i]);
 	if (r == 0) {
-		r = words->detach ? see_off(&client, err) : see_through(&client, err);
+		r = words->detach ? see_off(&client, join, err)
+		                  : see_through(&client, join, err);
 		drop_fd(&client.joined.sock);
 		drop_fd(&client.joined.pidfd);
 		drop_fd(&client.joined.waiter);
@@ -317,16 +339,39 @@ static int run_in(struct join *join, const struct words *words, struct err *err)
 	return r;
 }
 
-static int ask_for(int entry, struct join *join, int ret_fd[CONTROL_FDS], struct err *err)
+/* For the audit log: user and words, each with its NUL, as many as fit. */
+static void tell_words(const struct join *join, struct control_request *ret)
 {
-	const struct control_request request = { .verb = CONTROL_JOIN };
-	struct control_reply reply;
-	int r = control_ask(entry, &request, &reply, ret_fd, err);
+	const char *user = join->user ? join->user : "0";
+	const char *const shell[] = { "(login shell)", NULL };
+	const char *const *word = join->command ? join->command : shell;
+	size_t n = 0;
 
+	for (const char *text = user; text && n < CONTROL_TEXT_MAX; text = *word++) {
+		const size_t size = strlen(text) + 1, room = CONTROL_TEXT_MAX - n;
+
+		memcpy(ret->text + n, text, size < room ? size : room);
+		n += size < room ? size : room;
+	}
+	ret->text[n - 1] = '\0';
+	ret->text_n = (uint32_t)n;
+}
+
+static int ask_for(int entry, struct join *join, bool unattended, int ret_fd[CONTROL_FDS],
+                   struct err *err)
+{
+	struct control_request request = { .verb = CONTROL_JOIN,
+		                           .unattended = unattended };
+	struct control_reply reply;
+	int r;
+
+	tell_words(join, &request);
+	r = control_ask(entry, &request, &reply, ret_fd, err);
 	if (r < 0)
 		return r;
 	join->init = ret_fd[CONTROL_INIT];
 	join->cgroup = ret_fd[CONTROL_CGROUP];
+	join->listener = ret_fd[CONTROL_LISTENER];
 	memcpy(join->ns, ret_fd + CONTROL_NS, sizeof(join->ns));
 	memcpy(join->cgroup1, ret_fd + CONTROL_CGROUP1, sizeof(join->cgroup1));
 	if (join->init < 0)
@@ -334,39 +379,57 @@ static int ask_for(int entry, struct join *join, int ret_fd[CONTROL_FDS], struct
 	return 0;
 }
 
-static int exec_in(const struct words *words, struct err *err)
+static int exec_in(struct words *words, struct err *err)
 {
 	cleanup_close int state = state_open(false, err);
 	cleanup_close int entry = -EBADF, init = -EBADF, cgroup = -EBADF;
+	cleanup_close int session = -EBADF; /* until we end */
+	cleanup_close int listener = -EBADF;
 	cleanup_arena struct arena arena = { 0 };
 	struct join join = { .command = words->command,
 		             .tty = words->tty,
 		             .detach = words->detach,
+		             .listener = -EBADF,
 		             .stdio = { -EBADF, -EBADF, -EBADF } };
 	int fd[CONTROL_FDS];
 	struct config config;
 	int r;
 
+	if (state == -ENOENT && !words->name) {
+		err_clear(err);
+		return err_set(err, ESRCH, "no workspace runs here");
+	}
 	if (state < 0)
 		return err_step(err, "state");
 	state_tidy(state);
+	if (!words->name && entries_only(state, &arena, &words->name, err) < 0)
+		return -err->code;
 	entry = state_entry(state, words->name, err);
+	/* Not "exec", which stands for the command inside. */
 	if (entry < 0)
-		return entry;
+		return err_step(err, "join");
 	r = read_config(entry, words->name, &arena, &config, err);
 	if (r < 0)
 		return r;
 	join.user = words->user ? words->user : config.user;
 	join.workdir = words->workdir ? words->workdir : config.workdir;
 	join.cap_drop = config.cap_drop & ~config.cap_add;
+	join.ulimit = config.ulimit;
+	join.seccomp = (struct seccomp_choice){ config.seccomp, config.seccomp_allow,
+		                                config.seccomp_deny };
 	join.env = make_env(words, &config, &arena, err);
 	if (!join.env)
 		return -err->code;
-	r = ask_for(entry, &join, fd, err);
-	if (r < 0)
+	r = ask_for(entry, &join, words->unattended, fd, err);
+	if (r < 0) {
+		(void)entries_stopped(words->name, err);
+		(void)err_step(err, "join");
 		return err_wrap(err, "join '%s'", words->name);
+	}
 	init = join.init;
 	cgroup = join.cgroup;
+	session = fd[CONTROL_SESSION];
+	listener = join.listener;
 	r = run_in(&join, words, err);
 	for (size_t i = 0; i < CGROUP1_MAX; i++)
 		drop_fd(&join.cgroup1[i]);
@@ -391,9 +454,42 @@ int cmd_exec(int argc, char **argv, struct err *err)
 	    scope_available()) {
 		why = *err;
 		err_clear(err);
-		(void)scope_enter(words.name, (const char *const *)argv, (size_t)argc,
-		                  err);
+		(void)scope_enter(words.name ? words.name : "exec",
+		                  (const char *const *)argv, (size_t)argc, err);
 		*err = why;
 	}
+	return r < 0 ? hint_for(err) : r;
+}
+
+bool exec_called(const char *argv0)
+{
+	/* What people and programs call in a pod, meaning the workspace. */
+	static const char *const names[] = { "ash",        "bash",     "dash", "docker",
+		                             "fish",       "ksh",      "sh",   "zsh",
+		                             "journalctl", "systemctl" };
+	const char *slash = argv0 ? strrchr(argv0, '/') : NULL;
+	const char *name = slash ? slash + 1 : argv0;
+
+	for (size_t i = 0; name && i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(name, names[i]))
+			return true;
+	return false;
+}
+
+int exec_as_called(int argc, char **argv, struct err *err)
+{
+	const char *slash = strrchr(argv[0], '/');
+	struct words words = { .command = (const char *const *)argv };
+	int r;
+
+	(void)argc;
+	argv[0] = slash ? (char *)slash + 1 : argv[0];
+	login(&words);
+	r = exec_in(&words, err);
+	if (r == -ESRCH && !words.name)
+		(void)err_hint(err,
+		               "this '%s' is a link to berth, which leads into the "
+		               "workspace; the pod's own one is called by its path",
+		               argv[0]);
 	return r < 0 ? hint_for(err) : r;
 }

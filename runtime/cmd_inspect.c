@@ -15,6 +15,7 @@
 #include "ns.h"
 #include "policies/json.h"
 #include "state.h"
+#include "watchers_print.h"
 
 static int set_json(void *field, const char *value, struct err *err)
 {
@@ -120,7 +121,24 @@ static void put_network(struct json *json, int entry, bool running)
 	}
 	json_put_unsigned(json, "egress_denied", reply.traffic.denied);
 	json_put_unsigned(json, "egress_limited", reply.traffic.limited);
+	json_put_unsigned(json, "egress_permitted", reply.traffic.permitted);
 	json_object_end(json);
+}
+
+/* As of now; null where nobody is to be looked at. */
+static void put_watchers(struct json *json, int entry, const struct record *record,
+                         bool running)
+{
+	uint64_t most[WATCHER_KINDS];
+	struct watchers watchers;
+	struct err ignored = { 0 };
+	pid_t init = running ? entries_init(entry, &ignored) : -ESRCH;
+
+	watchers_most(record, most);
+	if (init > 0 && watchers_count(init, &watchers, &ignored) == 0)
+		watchers_put(json, &watchers, most);
+	else
+		watchers_put(json, NULL, most);
 }
 
 /* The lines of /proc/PID/uid_map: first ID inside, first ID in our namespace, number. */
@@ -162,6 +180,8 @@ static void put_record(struct json *json, const struct record *r)
 	json_put_number(json, "finished_ms", r->finished_ms);
 	json_put_string(json, "init_mode", r->init_mode);
 	json_put_string(json, "rootfs", r->rootfs);
+	json_put_string(json, "image", r->image);
+	json_put_string(json, "image_digest", r->image_digest);
 	json_put_string(json, "net", r->net);
 	json_put_string(json, "hostname", r->hostname);
 	json_put_string(json, "command", r->command);
@@ -223,10 +243,20 @@ static void put_events(struct json *json, const struct record *r, bool alive)
 	json_object_end(json);
 }
 
+/* An array is begun where there is something to put into it, so that an error stands alone. */
+static struct json *begin(struct json **json)
+{
+	if (!*json) {
+		*json = json_open(stdout, true);
+		json_array(*json);
+	}
+	return *json;
+}
+
 static int inspect_one(void *ctx, int state, int entry, const char *name, struct err *err)
 {
 	cleanup_arena struct arena arena = { 0 };
-	struct json *json = ctx;
+	struct json *json;
 	struct record record;
 	bool alive = state_alive(entry);
 	int64_t init;
@@ -235,6 +265,7 @@ static int inspect_one(void *ctx, int state, int entry, const char *name, struct
 	(void)state;
 	if (r < 0)
 		return r;
+	json = begin(ctx);
 	/* Its number may belong to somebody else by now. */
 	init = alive && record.status == STATUS_RUNNING ? record.init : 0;
 	json_object(json);
@@ -248,6 +279,7 @@ static int inspect_one(void *ctx, int state, int entry, const char *name, struct
 	json_object_end(json);
 	put_namespaces(json, entry, &record, init > 0);
 	put_network(json, entry, init > 0);
+	put_watchers(json, entry, &record, init > 0);
 	json_key(json, "id_maps");
 	json_object(json);
 	put_map(json, "uid", init, "uid_map");
@@ -260,17 +292,17 @@ static int inspect_one(void *ctx, int state, int entry, const char *name, struct
 int cmd_inspect(int argc, char **argv, struct err *err)
 {
 	struct entries entries;
-	struct json *json;
+	struct json *json = NULL;
 	bool json_only;
 	int r = entries_options(&options, &json_only, argc, argv, 0, &entries, err);
 	int closed;
 
 	if (r != 0)
 		return r == OPTIONS_HELP ? 0 : r;
-	json = json_open(stdout, true);
-	json_array(json);
-	r = entries_walk(&entries, inspect_one, json, err);
-	json_array_end(json);
+	r = entries_walk(&entries, inspect_one, &json, err);
+	if (r < 0 && !json)
+		return r;
+	json_array_end(begin(&json));
 	closed = json_close(json);
 	if (r == 0 && closed < 0)
 		r = err_set(err, -closed, "print it");

@@ -28,8 +28,10 @@ static int kill_one(void *ctx, int state, int entry, const char *name, struct er
 	struct control_reply reply;
 
 	(void)state;
-	if (control_ask(entry, &request, &reply, NULL, err) < 0)
+	if (control_ask(entry, &request, &reply, NULL, err) < 0) {
+		(void)entries_stopped(name, err);
 		return err_wrap(err, "send a signal to '%s'", name);
+	}
 	(void)printf("%s\n", name);
 	return 0;
 }

@@ -7,9 +7,11 @@
 
 #include "base/fd.h"
 #include "base/number.h"
+#include "bootstrap.h"
 #include "commands.h"
 #include "control.h"
 #include "entries.h"
+#include "hooks.h"
 #include "logfile.h"
 #include "state.h"
 
@@ -17,7 +19,7 @@
 #define LOOK_MS 250
 
 struct logs {
-	bool follow;
+	bool follow, bootstrap, idle_warn, hooks;
 	uint64_t tail;
 };
 
@@ -35,6 +37,12 @@ static const struct option rows[] = {
 	  offsetof(struct logs, follow) },
 	{ "tail", 'n', "LINES", "begin so many lines before the end; all by default",
 	  set_tail, offsetof(struct logs, tail) },
+	{ "bootstrap", '\0', NULL, "what the script of --bootstrap wrote instead",
+	  option_flag, offsetof(struct logs, bootstrap) },
+	{ "hooks", '\0', NULL, "what hooks wrote instead", option_flag,
+	  offsetof(struct logs, hooks) },
+	{ "idle-warn", '\0', NULL, "what the script of --idle-warn wrote instead",
+	  option_flag, offsetof(struct logs, idle_warn) },
 };
 
 static const struct options options = {
@@ -89,7 +97,12 @@ static int follow(struct logreader *reader, struct err *err)
 static int print_one(void *ctx, int state, int entry, const char *name, struct err *err)
 {
 	const struct logs *logs = ctx;
-	struct logreader reader = { .entry = entry, .out = STDOUT_FILENO };
+	struct logreader reader = { .entry = entry,
+		                    .name = logs->bootstrap   ? BOOTSTRAP_LOG
+		                            : logs->idle_warn ? IDLE_WARN_LOG
+		                            : logs->hooks     ? HOOKS_LOG
+		                                              : LOGFILE_NAME,
+		                    .out = STDOUT_FILENO };
 	int r = logreader_begin(&reader, logs->tail, err);
 
 	(void)state;

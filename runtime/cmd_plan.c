@@ -10,6 +10,7 @@ int cmd_plan(int argc, char **argv, struct err *err)
 {
 	cleanup_arena struct arena arena = { 0 };
 	cleanup_plan struct plan plan = { 0 };
+	const struct image_tree *image = NULL;
 	struct config config;
 	struct facts facts;
 	bool json = false;
@@ -18,7 +19,11 @@ int cmd_plan(int argc, char **argv, struct err *err)
 	r = config_parse(argc, argv, &arena, &config, &json, err);
 	if (r != 0)
 		return r == OPTIONS_HELP ? 0 : r;
-	r = probe(&config, &arena, &facts, err);
+	r = image_prepare(&config, false, &arena, &image, err);
+	if (r == 0)
+		r = probe(&config, image, &arena, &facts, err);
+	if (r == 0)
+		r = plan_image(&config, &facts, &arena, err);
 	if (r == 0)
 		r = plan_build(&config, &facts, &plan, err);
 	if (r < 0)

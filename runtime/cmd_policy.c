@@ -2,10 +2,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
+#include "base/nearest.h"
 #include "commands.h"
 #include "options.h"
+#include "policies/caps.h"
 #include "policy_audit.h"
 #include "policy_diff.h"
+#include "policy_report.h"
+#include "policy_seccomp.h"
+#include "policy_suggest.h"
+#include "policy_verify.h"
 #include "run.h"
 
 /* What the options of the verbs fill in. */
@@ -14,15 +21,32 @@ struct request {
 };
 
 /* Reads a policy and tries its values, so that what follows deals with good ones only. */
+static int load_config(const char *name, struct arena *arena, struct policy *ret,
+                       struct config *config, struct err *err)
+{
+	int r = policy_load(name, arena, ret, err);
+
+	return r < 0 ? r : config_from_policy(ret, arena, config, err);
+}
+
 static int load(const char *name, struct arena *arena, struct policy *ret,
                 struct err *err)
 {
 	struct config ignored;
-	int r = policy_load(name, arena, ret, err);
 
-	if (r == 0)
-		r = config_from_policy(ret, arena, &ignored, err);
-	return r;
+	return load_config(name, arena, ret, &ignored, err);
+}
+
+/* What root inside can have at most. The other two sets a new user namespace empties. */
+static const char *bounding(const struct config *config, struct arena *arena)
+{
+	const uint64_t drop = config->cap_drop & ~config->cap_add;
+
+	if (!drop)
+		return "all";
+	if (config->cap_drop != CAPS_ALL)
+		return arena_printf(arena, "all but %s", caps_text(drop, arena));
+	return config->cap_add ? caps_text(config->cap_add, arena) : "none";
 }
 
 /* The comment a profile begins with, on one line. */
@@ -53,8 +77,9 @@ static int list(int argc, char **argv, const struct request *request, struct err
 static int show(int argc, char **argv, const struct request *request, struct err *err)
 {
 	cleanup_arena struct arena arena = { 0 };
+	struct config config;
 	struct policy policy;
-	int r = load(argv[0], &arena, &policy, err);
+	int r = load_config(argv[0], &arena, &policy, &config, err);
 
 	(void)argc;
 	if (r < 0)
@@ -65,6 +90,8 @@ static int show(int argc, char **argv, const struct request *request, struct err
 		(void)printf("%-24s %-20s %s\n", policy.setting[i].key->path,
 		             policy.setting[i].value,
 		             policy_origin(&arena, &policy.setting[i]));
+	(void)printf("\ncapabilities: bounding %s; inheritable none; ambient none\n",
+	             bounding(&config, &arena));
 	return 0;
 }
 
@@ -74,53 +101,92 @@ static int validate(int argc, char **argv, const struct request *request, struct
 	for (int i = 0; i < argc; i++) {
 		cleanup_arena struct arena arena = { 0 };
 		struct policy policy;
-		int r = load(argv[i], &arena, &policy, err);
+		struct err wrong = { 0 };
 
-		if (r < 0)
-			return r;
-		(void)printf("%s: good\n", argv[i]);
+		if (load(argv[i], &arena, &policy, &wrong) == 0) {
+			(void)printf("%s: good\n", argv[i]);
+			continue;
+		}
+		(void)err_step(&wrong, "policy");
+		/* The last one is told by whoever called us. */
+		if (err->code)
+			log_err(err);
+		*err = wrong;
 	}
-	return 0;
+	return -err->code;
+}
+
+/* Whether a key is @only, or below it; all are below NULL. */
+static bool is_asked(const struct policy_key *key, const char *only)
+{
+	size_t len = only ? strlen(only) : 0;
+
+	return !only || (!strncmp(key->path, only, len) &&
+	                 (key->path[len] == '\0' || key->path[len] == '.'));
+}
+
+static bool is_said(const struct policy *policy, const struct policy_key *key)
+{
+	for (size_t i = 0; i < policy->n; i++)
+		if (policy->setting[i].key == key)
+			return true;
+	return false;
+}
+
+static void explain_setting(const struct policy_setting *s, struct arena *arena)
+{
+	const char *meaning = policy_meaning(s);
+
+	(void)printf("%s: %s%s %s (%s)\n", s->key->path, s->value, meaning ? ":" : "",
+	             meaning ? meaning : s->key->about, policy_origin(arena, s));
+}
+
+/* What is not said of what was asked, or of all limits, on one line: "a.b, c; d.e". */
+static void explain_unsaid(const struct policy *policy, const char *only)
+{
+	const char *lead = "not said, so what berth or the pod sets counts: ";
+	const char *before = NULL;
+
+	for (size_t i = 0; i < policy_keys_n; i++) {
+		const char *path = policy_keys[i].path, *dot = strchr(path, '.');
+		size_t group = dot ? (size_t)(dot + 1 - path) : 0;
+		bool same = before && group > 0 && !strncmp(before, path, group);
+
+		if ((!only && policy_keys[i].sense != POLICY_CEILING) ||
+		    !is_asked(&policy_keys[i], only) || is_said(policy, &policy_keys[i]))
+			continue;
+		(void)printf("%s%s", same ? ", " : lead, same ? path + group : path);
+		lead = "; ";
+		before = path;
+	}
+	if (before)
+		(void)putchar('\n');
 }
 
 static int explain(int argc, char **argv, const struct request *request, struct err *err)
 {
 	cleanup_arena struct arena arena = { 0 };
 	const char *only = argc > 1 ? argv[1] : NULL;
-	size_t len = only ? strlen(only) : 0;
+	struct config config;
 	struct policy policy;
 	bool found = false;
-	int r = load(argv[0], &arena, &policy, err);
+	int r = load_config(argv[0], &arena, &policy, &config, err);
 
 	(void)request;
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < policy_keys_n; i++) {
-		const struct policy_key *key = &policy_keys[i];
-		bool said = false;
-
-		if (only && (strncmp(key->path, only, len) ||
-		             (key->path[len] != '\0' && key->path[len] != '.')))
-			continue;
-		found = true;
-		for (size_t j = 0; j < policy.n; j++) {
-			const struct policy_setting *s = &policy.setting[j];
-
-			if (s->key != key)
-				continue;
-			said = true;
-			(void)printf("%s: %s %s (%s)\n", key->path, s->value, key->about,
-			             policy_origin(&arena, s));
-		}
-		if (!said && key->sense == POLICY_CEILING)
-			(void)printf(
-				"%s: not said, so what berth or the pod sets counts\n",
-				key->path);
-	}
-	if (!found) {
-		(void)err_set(err, EINVAL, "no key '%s'", only);
-		return err_hint(err, "'berth policy schema' lists the keys");
-	}
+	for (size_t i = 0; i < policy_keys_n; i++)
+		found |= is_asked(&policy_keys[i], only);
+	if (!found)
+		return policy_seccomp_explain(&config, only, err);
+	for (size_t i = 0; i < policy.n; i++)
+		if (is_asked(policy.setting[i].key, only))
+			explain_setting(&policy.setting[i], &arena);
+	if (!only || !strcmp("capabilities", only))
+		(void)printf("capabilities: root inside, and whatever it executes, can "
+		             "have %s; none are inheritable, none ambient\n",
+		             bounding(&config, &arena));
+	explain_unsaid(&policy, only);
 	return 0;
 }
 
@@ -161,9 +227,13 @@ static const struct verb {
 	{ "list", list, "", 0, 0, "List the profiles that come with berth, and for whom they are.", 0, NULL },
 	{ "validate", validate, "POLICY...", 1, 1000, "Read policies and try every value; say what is wrong, and where.", 0, NULL },
 	{ "show", show, "POLICY", 1, 1, "Print a policy with all that it extends, and where each value is from.", 1, NULL },
-	{ "explain", explain, "POLICY [KEY]", 1, 2, "Tell in plain words what a policy does, or one key of it.", 0, NULL },
+	{ "explain", explain, "POLICY [KEY|CALL]", 1, 2, "Tell in plain words what a policy does, one key of it, or what a call gets.", 0, NULL },
 	{ "diff", diff, "POLICY POLICY", 2, 2, "Print what the second one allows more (+), less (-), or otherwise (~).\nThe exit status is 1 where it allows more.", 0, NULL },
 	{ "audit", NULL, "[POLICY|MANIFEST...]", 0, 0, "Audit policies, Kubernetes manifests and workspaces by rules.", 0, policy_audit_main },
+	{ "verify", NULL, "NAME", 0, 0, "Ask the kernel whether a running workspace is what it was planned to be.", 0, policy_verify_main },
+	{ "report", NULL, "NAME|POLICY", 0, 0, "Write a page of HTML about a policy, or about a running workspace.", 0, policy_report_main },
+	{ "seccomp", NULL, "[POLICY]", 0, 0, "Print the filter of system calls that a policy makes.", 0, policy_seccomp_main },
+	{ "suggest", NULL, "LOG...", 0, 0, "Make of audit logs the smallest policy that allows what they tell of, for review.", 0, policy_suggest_main },
 	{ "schema", schema, "", 0, 0, "Print the JSON Schema of a policy.", 0, NULL },
 };
 /* clang-format on */
@@ -176,7 +246,7 @@ static void usage(void)
 		"A policy is a profile, or a file with a '/' in its name or .json at "
 		"its end.\n\n");
 	for (size_t i = 0; i < VERBS_N; i++)
-		(void)printf("  %-9s %-14s %.*s\n", verbs[i].name, verbs[i].words,
+		(void)printf("  %-9s %-22s %.*s\n", verbs[i].name, verbs[i].words,
 		             (int)strcspn(verbs[i].about, "\n"), verbs[i].about);
 	(void)printf("\nberth policy VERB --help tells its options.\n");
 }
@@ -220,6 +290,24 @@ static int run_verb(const struct verb *verb, int argc, char **argv, struct err *
 	return verb->run(argc - first, argv + first, &request, err);
 }
 
+static int unknown(const char *name, struct err *err)
+{
+	struct nearest near;
+	char meant[NEAREST_TEXT_MAX];
+
+	/* What other programs call the two. */
+	if (!strcmp(name, "lint") || !strcmp(name, "check")) {
+		(void)err_set(err, EINVAL, "no verb '%s'", name);
+		return err_hint(err, "'berth policy validate' reads one and tries every "
+		                     "value, 'berth policy audit' goes by rules");
+	}
+	nearest_begin(&near, name);
+	for (size_t i = 0; i < VERBS_N; i++)
+		nearest_try(&near, verbs[i].name);
+	(void)err_set(err, EINVAL, "no verb '%s'%s", name, nearest_text(&near, meant));
+	return err_hint(err, "'berth policy --help' lists them");
+}
+
 int cmd_policy(int argc, char **argv, struct err *err)
 {
 	int r;
@@ -234,7 +322,6 @@ int cmd_policy(int argc, char **argv, struct err *err)
 		r = run_verb(&verbs[i], argc - 1, argv + 1, err);
 		return r < 0 && !err->step[0] ? err_step(err, "policy") : r;
 	}
-	(void)err_set(err, EINVAL, "no verb '%s'", argv[1]);
-	(void)err_hint(err, "'berth policy --help' lists them");
+	(void)unknown(argv[1], err);
 	return err_step(err, "policy");
 }

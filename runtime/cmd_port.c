@@ -6,8 +6,7 @@
 #include "commands.h"
 #include "control.h"
 #include "entries.h"
-#include "netns/publish.h"
-#include "policies/json.h"
+#include "ports_text.h"
 #include "state.h"
 
 #define CHANGES_MAX 64
@@ -100,32 +99,6 @@ static void print_line(const struct request *request, const struct publish *publ
 		             publish->out);
 }
 
-static void print_object(struct json *json, const struct publish *publish, bool automatic)
-{
-	char address[IP_TEXT_MAX];
-
-	json_object(json);
-	json_put_string(json, "address",
-	                publish->address.family
-	                        ? ip_text(&publish->address, false, address)
-	                        : "");
-	json_put_unsigned(json, "out", publish->out);
-	json_put_unsigned(json, "in", publish->in);
-	json_put_string(json, "protocol", publish->udp ? "udp" : "tcp");
-	json_put_bool(json, "auto", automatic);
-	json_object_end(json);
-}
-
-/* A line of the record. */
-static int read_port(const char *line, struct arena *arena, struct publish *ret,
-                     bool *ret_automatic, struct err *err)
-{
-	const size_t n = strcspn(line, " ");
-
-	*ret_automatic = line[n] != '\0';
-	return publish_parse(arena_printf(arena, "%.*s", (int)n, line), ret, err);
-}
-
 static int list(const struct request *request, int entry, const char *name,
                 struct err *err)
 {
@@ -145,13 +118,13 @@ static int list(const struct request *request, int entry, const char *name,
 		struct publish publish;
 		bool automatic;
 
-		r = read_port(record.ports[i], &arena, &publish, &automatic, err);
+		r = ports_read(record.ports[i], &arena, &publish, &automatic, err);
 		if (r < 0 || (request->only && (request->only != publish.in ||
 		                                request->only_udp != publish.udp)))
 			continue;
 		found = true;
 		if (json)
-			print_object(json, &publish, automatic);
+			ports_put_json(json, &publish, automatic);
 		else
 			print_line(request, &publish);
 	}

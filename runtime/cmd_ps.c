@@ -7,7 +7,9 @@
 #include "base/fd.h"
 #include "commands.h"
 #include "entries.h"
+#include "idle.h"
 #include "policies/json.h"
+#include "ports_text.h"
 #include "state.h"
 
 #define ROOTFS_WIDTH 30
@@ -35,10 +37,11 @@ static const struct options options = {
 /**
  * struct line - One workspace in the list
  * @unreadable:	why its record cannot be read, or NULL; then only @name is set
+ * @ports:	published ones, as text
  */
 struct line {
 	struct record record;
-	const char *unreadable;
+	const char *unreadable, *ports;
 };
 
 /* "5 minutes", as docker(1) tells a time. */
@@ -64,6 +67,12 @@ static void put_duration(char *out, size_t size, int64_t ms)
 	               n == 1 ? "" : "s");
 }
 
+/* Ended by --idle-stop. */
+static bool is_idle(const struct record *r)
+{
+	return r->reason && !strncmp(r->reason, IDLE_REASON, strlen(IDLE_REASON));
+}
+
 static void put_status(char *out, size_t size, const struct line *line, int64_t now)
 {
 	const struct record *r = &line->record;
@@ -85,7 +94,8 @@ static void put_status(char *out, size_t size, const struct line *line, int64_t 
 			return;
 		}
 		put_duration(duration, sizeof(duration), now - r->finished_ms);
-		(void)snprintf(out, size, "Exited (%d) %s ago", r->exit_code, duration);
+		(void)snprintf(out, size, "Exited (%d) %s ago%s", r->exit_code, duration,
+		               is_idle(r) ? ", idle" : "");
 		return;
 	case STATUS_CREATED:
 	case STATUS_MAX:
@@ -127,20 +137,26 @@ static void print_column(const char *text, size_t width)
 
 static void print_table(const struct line *line, size_t n, int64_t now)
 {
-	size_t name_width = strlen("NAME");
+	size_t name_width = strlen("NAME"), status_width = strlen("STATUS");
+	char status[96];
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		put_status(status, sizeof(status), &line[i], now);
+		if (strlen(status) > status_width)
+			status_width = strlen(status);
 		if (strlen(line[i].record.name) > name_width)
 			name_width = strlen(line[i].record.name);
+	}
 
 	print_column("NAME", name_width);
 	print_column("ROOTFS", ROOTFS_WIDTH);
 	print_column("COMMAND", COMMAND_WIDTH);
 	print_column("CREATED", 14);
-	(void)printf("STATUS\n");
+	print_column("STATUS", status_width);
+	(void)printf("PORTS\n");
 	for (size_t i = 0; i < n; i++) {
 		const struct record *r = &line[i].record;
-		char created[48] = "", status[96];
+		char created[48] = "";
 
 		if (!line[i].unreadable) {
 			put_duration(created, sizeof(created) - 4, now - r->created_ms);
@@ -148,11 +164,33 @@ static void print_table(const struct line *line, size_t n, int64_t now)
 		}
 		put_status(status, sizeof(status), &line[i], now);
 		print_column(r->name, name_width);
-		print_column(r->rootfs ? r->rootfs : "", ROOTFS_WIDTH);
+		print_column(r->image && *r->image ? r->image
+		             : r->rootfs           ? r->rootfs
+		                                   : "",
+		             ROOTFS_WIDTH);
 		print_column(r->command ? r->command : "", COMMAND_WIDTH);
 		print_column(created, 14);
-		(void)printf("%s\n", status);
+		print_column(status, status_width);
+		(void)printf("%s\n", line[i].ports ? line[i].ports : "");
 	}
+}
+
+static void put_ports(struct json *json, const struct record *record)
+{
+	cleanup_arena struct arena arena = { 0 };
+
+	json_key(json, "ports");
+	json_array(json);
+	for (size_t i = 0; i < record->ports_n; i++) {
+		struct err ignored = { 0 };
+		struct publish publish;
+		bool automatic;
+
+		if (ports_read(record->ports[i], &arena, &publish, &automatic,
+		               &ignored) == 0)
+			ports_put_json(json, &publish, automatic);
+	}
+	json_array_end(json);
 }
 
 static void put_line(struct json *json, const struct line *line)
@@ -173,10 +211,12 @@ static void put_line(struct json *json, const struct line *line)
 		json_put_number(json, "started_ms", r->started_ms);
 		json_put_number(json, "finished_ms", r->finished_ms);
 		json_put_string(json, "rootfs", r->rootfs);
+		json_put_string(json, "image", r->image);
 		json_put_string(json, "command", r->command);
 		json_put_string(json, "init_mode", r->init_mode);
 		json_put_string(json, "net", r->net);
 		json_put_number(json, "init", r->init);
+		put_ports(json, r);
 	}
 	json_object_end(json);
 }
@@ -213,7 +253,12 @@ static bool read_line(int state, const char *name, const struct ps *ps,
 			line->unreadable = arena_printf(arena, "%s: %s", err.text,
 			                                strerror(err.code));
 	}
-	return ps->all || (!line->unreadable && line->record.status != STATUS_EXITED);
+	if (line->record.status != STATUS_RUNNING)
+		line->record.ports_n = 0;
+	line->ports = ports_column(line->record.ports, line->record.ports_n, arena);
+	/* While hooks of its end run, and between two lives, it still is. */
+	return ps->all || (!line->unreadable &&
+	                   (line->record.status != STATUS_EXITED || state_alive(entry)));
 }
 
 /* Return: number of lines, or -errno. */

@@ -11,5 +11,5 @@ int cmd_run(int argc, char **argv, struct err *err)
 	r = config_parse(argc, argv, &arena, &config, NULL, err);
 	if (r != 0)
 		return r == OPTIONS_HELP ? 0 : r;
-	return run(&config, false, err);
+	return run(&config, false, &arena, err);
 }

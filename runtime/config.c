@@ -3,47 +3,34 @@
 #include <assert.h>
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "auditlog.h"
+#include "base/nearest.h"
 #include "base/number.h"
-#include "config_complete.h"
-#include "netns/egress.h"
+#include "bootstrap.h"
+#include "config_internal.h"
+#include "kernel_files.h"
+#include "metrics_address.h"
 #include "netns/rate.h"
-#include "options.h"
 #include "plan.h"
 #include "policies/caps.h"
-#include "policies/policy.h"
+#include "policies/seccomp_choice.h"
 #include "run.h"
+#include "signals.h"
 
-#define LIST_MAX 256
-#define ORIGINS_MAX 1024
-#define LIMITS_MAX 48
-static_assert(LIMITS_MAX + BUDGET_N <= PLAN_LIMITS_MAX,
+/* Of a name; the longest one has 32 bytes. */
+#define ZONE_MAX 64
+
+/* A year; as many processors as --cpus takes. */
+#define IDLE_STOP_MAX_S UINT64_C(31536000)
+#define IDLE_CPU_MAX 102400
+
+static_assert(LIMITS_MAX + BUDGET_N + ULIMIT_N <= PLAN_LIMITS_MAX,
               "the plan has room for all of them");
-
-/* What the setters fill in; config_parse() makes the config of it. */
-struct words {
-	struct config config;
-	const char *volume[LIST_MAX], *env[LIST_MAX];
-	size_t volume_n, env_n;
-	struct publish publish[LIST_MAX];
-	size_t publish_n;
-	const char *egress[EGRESS_RULES];
-	size_t egress_n;
-	size_t egress_below; /* of them, what a policy says: options come before */
-	struct limit limit[LIMITS_MAX];
-	size_t limit_n;
-	struct slot {
-		enum knob knob;
-		struct words *words;
-	} slot[KNOB_N];
-	struct origin *origin; /* NULL while nobody asks for it */
-	size_t origin_n;
-	struct arena *arena;
-	bool json;
-};
 
 /* An empty one is somebody's unset variable; taken as a path it would be ".". */
 static int set_text(void *field, const char *value, struct err *err)
@@ -77,6 +64,23 @@ static int set_net(void *field, const char *value, struct err *err)
 	return err_set(err, EINVAL, "'%s' is not auto, relay, host or none", value);
 }
 
+static int set_image(void *field, const char *value, struct err *err)
+{
+	cleanup_arena struct arena arena = { 0 };
+	struct image_ref ref;
+	int r = image_ref_parse(value, &arena, &ref, err);
+
+	return r < 0 ? r : set_text(field, value, err);
+}
+
+static int set_signal(void *field, const char *value, struct err *err)
+{
+	int ignored;
+	int r = signal_parse(value, &ignored, err);
+
+	return r < 0 ? r : option_text(field, value, err);
+}
+
 static int set_rate(void *field, const char *value, struct err *err)
 {
 	uint64_t ignored;
@@ -85,21 +89,6 @@ static int set_rate(void *field, const char *value, struct err *err)
 	if (r == 0)
 		*(const char **)field = value;
 	return r;
-}
-
-static int add_egress(void *field, const char *value, struct err *err)
-{
-	struct words *words = field;
-	struct egress_rule rule;
-	int r = egress_parse(value, &rule, err);
-
-	if (r < 0)
-		return r;
-	if (words->egress_n == EGRESS_RULES)
-		return err_set(err, E2BIG, "'%s': more than %d rules", value,
-		               EGRESS_RULES);
-	words->egress[words->egress_n++] = value;
-	return 0;
 }
 
 static int set_egress_default(void *field, const char *value, struct err *err)
@@ -130,9 +119,23 @@ static int set_bytes(void *field, const char *value, struct err *err)
 	return size_parse(value, 0, INT64_MAX, field, err);
 }
 
-static int add_caps(void *field, const char *value, struct err *err)
+static int set_seccomp(void *field, const char *value, struct err *err)
 {
-	return caps_parse(value, field, err);
+	if (!seccomp_is_profile(value))
+		return err_set(err, EINVAL, "'%s' is not workspace or workspace-i386",
+		               value);
+	*(const char **)field = value;
+	return 0;
+}
+
+static int set_idle_stop(void *field, const char *value, struct err *err)
+{
+	return duration_parse(value, 0, IDLE_STOP_MAX_S, field, err);
+}
+
+static int set_percent(void *field, const char *value, struct err *err)
+{
+	return number_parse(value, 1, IDLE_CPU_MAX, field, err);
 }
 
 static int set_seconds(void *field, const char *value, struct err *err)
@@ -140,30 +143,74 @@ static int set_seconds(void *field, const char *value, struct err *err)
 	return number_parse(value, 0, 86400, field, err);
 }
 
-static int add(const char **list, size_t *n, const char *value, struct err *err)
+/* A flag, which a policy can say no to. */
+static int set_switch(void *field, const char *value, struct err *err)
 {
-	if (*n == LIST_MAX)
-		return err_set(err, E2BIG, "more than %d of them", LIST_MAX);
-	list[(*n)++] = value;
+	(void)err;
+	*(bool *)field = !value || !strcmp(value, "true");
 	return 0;
 }
 
-static int add_volume(void *field, const char *value, struct err *err)
+/* A path below /usr/share/zoneinfo, whatever zones there are. */
+static int set_tz(void *field, const char *value, struct err *err)
 {
-	struct words *words = field;
+	const size_t len = strlen(value);
 
-	return add(words->volume, &words->volume_n, value, err);
+	if (len == 0 || len > ZONE_MAX || strstr(value, "..") || strstr(value, "//") ||
+	    value[0] == '/' || value[len - 1] == '/' ||
+	    strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	                  "0123456789_+-/") != len) {
+		(void)err_set(err, EINVAL, "'%.80s' is no time zone", value);
+		return err_hint(err, "as Europe/Berlin or UTC; local is the pod's");
+	}
+	return option_text(field, value, err);
 }
 
-static int add_publish(void *field, const char *value, struct err *err)
+static int add_unmasked(void *field, const char *value, struct err *err)
 {
-	struct words *words = field;
+	return kernel_files_parse(value, field, err);
+}
 
-	if (words->publish_n == LIST_MAX)
-		return err_set(err, E2BIG, "more than %d of them", LIST_MAX);
-	return publish_parse(value, &words->publish[words->publish_n], err) < 0
-	               ? -err->code
-	               : (words->publish_n++, 0);
+static int add_ulimit(void *field, const char *value, struct err *err)
+{
+	return ulimit_parse(value, field, err);
+}
+
+static int set_nested(void *field, const char *value, struct err *err)
+{
+	if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
+		return err_set(err, EINVAL, "'%s' is not true or false", value);
+	*(bool *)field = !strcmp(value, "false");
+	return 0;
+}
+
+static int set_audit_size(void *field, const char *value, struct err *err)
+{
+	return size_parse(value, AUDITLOG_SIZE_MIN, UINT64_C(1) << 40, field, err);
+}
+
+static int set_metrics_listen(void *field, const char *value, struct err *err)
+{
+	struct metrics_address ignored;
+	int r = metrics_address_parse(value, &ignored, err);
+
+	if (r == 0)
+		*(const char **)field = value;
+	return r;
+}
+
+static int set_bootstrap_restart(void *field, const char *value, struct err *err)
+{
+	int r = bootstrap_policy_check(value, err);
+
+	if (r == 0)
+		*(const char **)field = value;
+	return r;
+}
+
+static int set_hook_timeout(void *field, const char *value, struct err *err)
+{
+	return number_parse(value, 1, HOOK_TIMEOUT_MAX_S, field, err);
 }
 
 static int set_ports(void *field, const char *value, struct err *err)
@@ -173,44 +220,6 @@ static int set_ports(void *field, const char *value, struct err *err)
 	if (r == 0)
 		*(const char **)field = value;
 	return r;
-}
-
-/* As podman: "LC_*" is each of the caller's own that begins so. */
-static int add_own(struct words *words, const char *prefix, size_t len, struct err *err)
-{
-	int r = 0;
-
-	if (len == 0) {
-		(void)err_set(err, EINVAL, "'%s' takes whatever there is", prefix);
-		return err_hint(err,
-		                "a pod's environment has secrets in it: name what is "
-		                "needed, as LANG, or 'LC_*'");
-	}
-	for (char **own = environ; *own && r == 0; own++)
-		if (!strncmp(*own, prefix, len) && strchr(*own, '='))
-			r = add(words->env, &words->env_n, arena_dup(words->arena, *own),
-			        err);
-	return r;
-}
-
-static int add_env(void *field, const char *value, struct err *err)
-{
-	struct words *words = field;
-	const size_t len = strlen(value);
-
-	if (len > 0 && value[len - 1] == '*' && !strchr(value, '='))
-		return add_own(words, value, len - 1, err);
-	if (*value && !strchr(value, '=')) {
-		/* As docker: the caller's own value, and nothing where it has none. */
-		const char *own = getenv(value);
-
-		if (!own)
-			return 0;
-		value = arena_printf(words->arena, "%s=%s", value, own);
-	}
-	if (value[0] == '=' || value[0] == '\0')
-		return err_set(err, EINVAL, "'%s' has no name", value);
-	return add(words->env, &words->env_n, value, err);
 }
 
 static int set_knob(void *field, const char *value, struct err *err)
@@ -236,15 +245,47 @@ static int set_knob(void *field, const char *value, struct err *err)
 	return 0;
 }
 
+/* What else may be gone without, beside limits. */
+static const char *const dispensable[] = { "device", "seed", "storage", "stores",
+	                                   "ulimit" };
+#define DISPENSABLE_N (sizeof(dispensable) / sizeof(dispensable[0]))
+
+static bool is_dispensable(const char *name, size_t len)
+{
+	for (size_t i = 0; i < DISPENSABLE_N; i++)
+		if (strlen(dispensable[i]) == len && !strncmp(dispensable[i], name, len))
+			return true;
+	return knob_find(name, len) != KNOB_N || budget_known(name, len);
+}
+
+static int no_limit(const char *name, size_t len, struct err *err)
+{
+	char word[40];
+	struct nearest near;
+	char meant[NEAREST_TEXT_MAX];
+
+	(void)snprintf(word, sizeof(word), "%.*s", (int)len, name);
+	nearest_begin(&near, word);
+	for (enum knob knob = 0; knob < KNOB_N; knob++)
+		nearest_try(&near, knob_info[knob].name);
+	for (enum budget i = 0; i < BUDGET_N; i++)
+		nearest_try(&near, budget_info[i].name);
+	for (size_t i = 0; i < DISPENSABLE_N; i++)
+		nearest_try(&near, dispensable[i]);
+	(void)err_set(err, EINVAL, "'%.*s' is no limit%s", (int)len, name,
+	              nearest_text(&near, meant));
+	return err_hint(err, "limits are named as their options, without dashes: "
+	                     "cpus,memory; device, seed, storage, stores and ulimit "
+	                     "count as such");
+}
+
 static int set_best_effort(void *field, const char *value, struct err *err)
 {
 	for (const char *p = value;; p++) {
 		size_t len = strcspn(p, ",");
-		if (knob_find(p, len) == KNOB_N && !budget_known(p, len)) {
-			(void)err_set(err, EINVAL, "'%.*s' is no limit", (int)len, p);
-			return err_hint(err, "limits are named as their options, "
-			                     "without dashes: cpus,memory");
-		}
+
+		if (!is_dispensable(p, len))
+			return no_limit(p, len, err);
 		p += len;
 		if (*p == '\0')
 			break;
@@ -259,40 +300,76 @@ static const struct option run_options[] = {
 	{ "name",              0,   "NAME",     "name of the workspace", set_text, FIELD(name) },
 	{ "policy",            0,   "FILE|PROFILE", "what is allowed and limited; options come on top", set_text, FIELD(policy) },
 	{ "rootfs",            0,   "host|DIR", "root file system; DIR:O keeps DIR as it is (host)", set_text, FIELD(rootfs) },
+	{ "image",             0,   "REF",      "an image as root: debian:12, oci:DIR, docker-archive:FILE", set_image, FIELD(image) },
+	{ "pull",              0,   "WHEN",     "fetch the image: missing, always or never (missing)", image_when_option, FIELD(pull) },
+	{ "store",             0,   "DIR",      "where images are kept (BERTH_STORE)", set_text, FIELD(store) },
+	{ "progress",          0,   "MODE",     "of a pull: auto, bar, json or none (auto)", progress_option, FIELD(progress) },
+	{ "image-entrypoint",  0,   "COMMAND",  "in place of the image's ENTRYPOINT; '' for none", option_text, FIELD(image_entrypoint) },
 	{ "init",              0,   "MODE",     "auto, systemd, berth or none (auto)", set_init, FIELD(init) },
-	{ "net",               0,   "MODE",     "auto, relay, host or none (auto)", set_net, FIELD(net) },
+	{ "net",               0,   "MODE",     "auto, relay, pasta, host or none (auto)", set_net, FIELD(net) },
 	{ "rate-down",         0,   "RATE",     "download rate: 100mbit, 2gbit, 10MB (bytes a second)", set_rate, FIELD(rate_down) },
 	{ "rate-up",           0,   "RATE",     "upload rate", set_rate, FIELD(rate_up) },
-	{ "publish",           'p', "[IP:]OUT:IN[/udp]|auto", "lead a port of the pod, or all that listens, inside", add_publish, 0 },
+	{ "publish",           'p', "[IP:]OUT:IN[/udp]|auto", "lead a port of the pod, or all that listens, inside", config_add_publish, 0 },
 	{ "publish-allow",     0,   "PORTS",    "what -p auto may open: 8000-8999,53/udp (all of TCP)", set_ports, FIELD(publish_allow) },
 	{ "publish-deny",      0,   "PORTS",    "what -p auto may not open", set_ports, FIELD(publish_deny) },
-	{ "egress",            0,   "RULE",     "allow:TARGET or deny:TARGET: allow:10.0.0.0/8,443/tcp", add_egress, 0 },
+	{ "egress",            0,   "RULE",     "allow:TARGET or deny:TARGET: allow:10.0.0.0/8,443/tcp", config_add_egress, 0 },
 	{ "egress-default",    0,   "allow|deny", "what becomes of what no rule meets (allow)", set_egress_default, FIELD(egress_default) },
 	{ "connections-per-minute", 0, "N",     "connections and flows begun in any minute", set_per_minute, FIELD(connections_per_minute) },
-	{ "volume",            'v', "SRC:DST[:ro]", "attach a directory or file of the pod", add_volume, 0 },
-	{ "env",               'e', "K[=V]|K*", "set a variable inside, or pass our own", add_env, 0 },
+	{ "volume",            'v', "SRC:DST[:ro|:U|:seed]", "attach a directory or file of the pod; U makes it the user's", config_add_volume, 0 },
+	{ "device",            0,   "PATH[:INSIDE]", "give a device node of the pod: /dev/fuse", config_add_device, 0 },
+	{ "gpus",              0,   "all|DIR[:INSIDE]", "give the pod's GPUs, and their drivers' libraries, of DIR", set_text, FIELD(gpus) },
+	{ "env",               'e', "K[=V]|K*", "set a variable inside, or pass our own", config_add_env, 0 },
 	{ "user",              'u', "USER[:GROUP]", "run as this user, looked up inside", set_text, FIELD(user) },
-	{ "cap-drop",          0,   "CAP",      "a capability that root inside is not to have, or all", add_caps, FIELD(cap_drop) },
-	{ "cap-add",           0,   "CAP",      "one to keep of those that --cap-drop takes", add_caps, FIELD(cap_add) },
+	{ "cap-drop",          0,   "CAP",      "a capability that root inside is not to have, or all", config_add_caps, FIELD(cap_drop) },
+	{ "cap-add",           0,   "CAP",      "one to keep of those that --cap-drop takes", config_add_caps, FIELD(cap_add) },
+	{ "seccomp",           0,   "FILTER",   "filter of system calls: workspace or workspace-i386", set_seccomp, FIELD(seccomp) },
+	{ "seccomp-allow",     0,   "CALL",     "a system call to allow, or a family: socket:AF_ALG", config_add_allowed, 0 },
+	{ "seccomp-deny",      0,   "CALL",     "a system call, or a family of sockets, to refuse", config_add_denied, 0 },
+	{ "nested",            0,   "true|false", "whether sandboxes with user namespaces may be nested (true)", set_nested, FIELD(flat) },
+	{ "unmask",            0,   "PATH|all", "leave a file of /proc or /sys uncovered: /proc/interrupts", add_unmasked, FIELD(unmask) },
 	{ "workdir",           'w', "DIR",      "start in this directory (/)", set_text, FIELD(workdir) },
+	{ "tz",                0,   "ZONE",     "time zone inside: Europe/Berlin, UTC, or local for ours", set_tz, FIELD(tz) },
+	{ "add-host",          0,   "NAME:IP",  "a name more in /etc/hosts; IP may be host-gateway, the pod's", config_add_host, 0 },
 	{ "hostname",          0,   "NAME",     "host name inside (the workspace's name)", set_text, FIELD(hostname) },
 };
 /* Here come the knobs, cgroups/knobs.c, and the budgets, budget.c. */
 static const struct option more_options[] = {
-	{ "best-effort",       0,   "LIST",   "limits that may be missing: cpus,memory", set_best_effort, FIELD(best_effort) },
+	{ "ulimit",            0,   "NAME=SOFT[:HARD]", "a limit of each process inside: nofile=1024:4096, core=0", add_ulimit, FIELD(ulimit) },
+	{ "best-effort",       0,   "LIST",   "what may be missing: limits, as cpus,memory,ulimit; device, seed, storage, stores", set_best_effort, FIELD(best_effort) },
 	{ "state",             0,   "DIR",      "keep upper layers in DIR/NAME instead of memory", set_text, FIELD(state) },
+	{ "bootstrap",         0,   "FILE",     "a script of ours that runs inside once it is ready; - for standard input", set_text, FIELD(bootstrap) },
+	{ "bootstrap-restart", 0,   "POLICY",   "no, on-failure[:N] or always (no)", set_bootstrap_restart, FIELD(bootstrap_restart) },
+	{ "idle-stop",         0,   "TIME",     "stop it when nobody has used it for that long: 30m, 1h30m", set_idle_stop, FIELD(idle_stop_s) },
+	{ "idle-cpu",          0,   "PERCENT",  "of a processor, below which it is not used (5)", set_percent, FIELD(idle_cpu) },
+	{ "idle-ports",        0,   "PORTS",    "published ones, inside, whose connections are use: 22,8000-8999 (all)", set_ports, FIELD(idle_ports) },
+	{ "idle-warn",         0,   "FILE",     "a script of ours that runs inside before that", set_text, FIELD(idle_warn) },
+	{ "hook-prestart",     0,   "PROGRAM [WORD...]", "run a program outside when all is made, and nothing inside runs yet", config_add_prestart, 0 },
+	{ "hook-poststart",    0,   "PROGRAM [WORD...]", "run one outside when the command runs", config_add_poststart, 0 },
+	{ "hook-poststop",     0,   "PROGRAM [WORD...]", "run one outside when all is over", config_add_poststop, 0 },
+	{ "hook-timeout",      0,   "SECONDS",  "how long each of those may take (30)", set_hook_timeout, FIELD(hook_timeout_s) },
 	{ "stop-timeout",      0,   "SECONDS",  "from the polite signal to SIGKILL (10; systemd 90)", set_seconds, FIELD(stop_timeout_s) },
+	{ "stop-signal",       0,   "SIGNAL",   "the polite signal (the image's; TERM; systemd RTMIN+3)", set_signal, FIELD(stop_signal) },
+	{ "audit-log",         0,   "FILE|stderr", "tell there, in lines of JSON, what is done with it", set_text, FIELD(audit_log) },
+	{ "audit-required",    0,   NULL,       "what cannot be told there is not done", set_switch, FIELD(audit_required) },
+	{ "audit-syscalls",    0,   NULL,       "tell there of refused system calls; nobody inside can listen to any then", set_switch, FIELD(audit_syscalls) },
+	{ "audit-permissive",  0,   NULL,       "tell there what the policy refuses, and let it through", set_switch, FIELD(audit_permissive) },
+	{ "audit-size",        0,   "SIZE",     "rename the file when it is that large (16m)", set_audit_size, FIELD(audit_size) },
+	{ "metrics-listen",    0,   "ADDRESS",  "serve metrics and probes: 127.0.0.1:9090, :9090, unix:/PATH", set_metrics_listen, FIELD(metrics_listen) },
 	{ "detach",            'd', NULL,       "return when it runs, print its name", option_flag, FIELD(detach) },
 	{ "rm",                0,   NULL,       "keep nothing when it ends", option_flag, FIELD(remove) },
 	{ "interactive",       'i', NULL,       "pass standard input on", option_flag, FIELD(interactive) },
 	{ "tty",               't', NULL,       "give the command a terminal of its own", option_flag, FIELD(tty) },
+	{ "entrypoint",        0,   NULL,       "plan what entrypoint would do, by its policy and variables", option_flag, offsetof(struct words, entrypoint) },
 	{ "format",            0,   "text|json", "how plan prints (text)", option_format, offsetof(struct words, json) },
+	{ "variables",         0,   NULL,       "list the variables that say the same as options, and exit", option_flag, offsetof(struct words, variables) },
 };
 /* clang-format on */
 #define RUN_OPTIONS_N (sizeof(run_options) / sizeof(run_options[0]))
 #define MORE_OPTIONS_N (sizeof(more_options) / sizeof(more_options[0]))
 #define BUDGETS_AT (RUN_OPTIONS_N + KNOB_N)
 #define OPTIONS_N (BUDGETS_AT + BUDGET_N + MORE_OPTIONS_N)
+
+static_assert(OPTIONS_N <= CONFIG_OPTIONS_MAX, "there is room for all of them");
 
 static void all_options(struct option row[OPTIONS_N])
 {
@@ -318,208 +395,26 @@ static void all_options(struct option row[OPTIONS_N])
 	memcpy(row + BUDGETS_AT + BUDGET_N, more_options, sizeof(more_options));
 }
 
-/* A list that a setter collected, as long as it has to be. */
-static const void *kept(struct arena *arena, const void *list, size_t size)
+static bool belongs(const char *name, enum config_of of)
 {
-	void *ret = size > 0 ? arena_alloc(arena, size) : NULL;
-
-	return ret ? memcpy(ret, list, size) : NULL;
+	if (!strcmp(name, "entrypoint") || !strcmp(name, "format"))
+		return of == CONFIG_PLAN;
+	if (!strcmp(name, "variables"))
+		return of == CONFIG_ENTRYPOINT;
+	/* The container ends with its first process. */
+	if (!strcmp(name, "detach"))
+		return of == CONFIG_RUN || of == CONFIG_PLAN;
+	return true;
 }
 
-/* The first rule that meets decides, and an option is above what a policy says. */
-static const char *const *options_first(struct words *words)
+size_t config_options(enum config_of of, struct option row[CONFIG_OPTIONS_MAX])
 {
-	const size_t below = words->egress_below, n = words->egress_n - below;
-	const char **ret =
-		arena_alloc(words->arena, (words->egress_n + 1) * sizeof(*ret));
+	struct option all[OPTIONS_N];
+	size_t n = 0;
 
-	if (!ret)
-		return NULL;
-	memcpy(ret, words->egress + below, n * sizeof(*ret));
-	memcpy(ret + n, words->egress, below * sizeof(*ret));
-	return ret;
-}
-
-/* From what the setters filled in to a config. */
-static int complete(struct words *words, struct err *err)
-{
-	struct config *c = &words->config;
-	struct arena *arena = words->arena;
-
-	c->egress = options_first(words);
-	c->egress_n = c->egress ? words->egress_n : 0;
-
-	c->env = kept(arena, words->env, words->env_n * sizeof(*words->env));
-	c->env_n = words->env_n;
-	c->publish =
-		kept(arena, words->publish, words->publish_n * sizeof(*words->publish));
-	c->publish_n = words->publish_n;
-	c->limit = kept(arena, words->limit, words->limit_n * sizeof(*words->limit));
-	c->limit_n = words->limit_n;
-	c->origin = words->origin;
-	c->origin_n = words->origin_n;
-	return config_complete(c, words->volume, words->volume_n, arena, err);
-}
-
-const struct limit *config_limit(const struct config *config, enum knob knob)
-{
-	for (size_t i = config->limit_n; i > 0; i--)
-		if (config->limit[i - 1].knob == knob)
-			return &config->limit[i - 1];
-	return NULL;
-}
-
-bool config_best_effort(const struct config *config, const char *name)
-{
-	size_t len = strlen(name);
-
-	for (const char *p = config->best_effort; p; p = strchr(p, ',')) {
-		p += *p == ',';
-		if (!strncmp(p, name, len) && (p[len] == ',' || p[len] == '\0'))
-			return true;
-	}
-	return false;
-}
-
-static void remember(struct words *words, const char *key, const char *value,
-                     const char *where)
-{
-	if (words->origin && words->origin_n < ORIGINS_MAX)
-		words->origin[words->origin_n++] = (struct origin){ key, value, where };
-}
-
-/* An option that has a key is a policy of one line. */
-static void option_given(void *into, const struct option *row, const char *value)
-{
-	struct words *words = into;
-
-	for (size_t i = 0; words->origin && i < policy_keys_n; i++)
-		if (!strcmp(policy_keys[i].option, row->name))
-			remember(words, policy_keys[i].path, value,
-			         arena_printf(words->arena, "--%s", row->name));
-}
-
-static const struct option *option_of(const struct option *row,
-                                      const struct policy_key *key)
-{
-	while (strcmp(row->name, key->option) != 0)
-		row++; /* each key has one: tests/unit/test_policy.c */
-	return row;
-}
-
-/* The items of a joined list as the option takes them. */
-static const char *joined(struct arena *arena, const struct policy_setting *s, size_t n)
-{
-	const char *text = s->value;
-
-	for (size_t i = 1; i < n; i++)
-		text = arena_printf(arena, "%s,%s", text, s[i].value);
-	return text;
-}
-
-/* What a policy says, by the setters of the options that mean the same. */
-static int apply_policy(struct words *words, const struct option *row,
-                        const struct policy *policy, struct err *err)
-{
-	for (size_t i = 0, n = 1; i < policy->n; i += n) {
-		const struct policy_setting *s = &policy->setting[i];
-		const struct option *option = option_of(row, s->key);
-		const char *value = s->value;
-
-		for (n = 1; s->key->joined && i + n < policy->n && s[n].key == s->key;)
-			n++;
-		if (n > 1)
-			value = joined(words->arena, s, n);
-		if (option->set((char *)words + option->offset, value, err) < 0)
-			return err_wrap(err, "%s:%u:%u: %s", s->file, s->line, s->column,
-			                s->key->path);
-		remember(words, s->key->path, value, policy_origin(words->arena, s));
-	}
-	return 0;
-}
-
-static void words_init(struct words *words, struct arena *arena)
-{
-	*words = (struct words){ .arena = arena,
-		                 .config = {
-					 .connections_per_minute = LIMIT_UNSET,
-					 .net = NET_AUTO,
-					 .stop_timeout_s = LIMIT_UNSET,
-				 } };
-	for (size_t i = 0; i < BUDGET_N; i++)
-		words->config.budget[i] = LIMIT_UNSET;
-	for (size_t i = 0; i < KNOB_N; i++)
-		words->slot[i] = (struct slot){ .knob = (enum knob)i, .words = words };
-}
-
-/* The options once more, above what the policy says. */
-static int parse_above(const struct options *options, struct words *words, int argc,
-                       char **argv, struct err *err)
-{
-	const char *name = words->config.policy;
-	struct arena *arena = words->arena;
-	struct policy policy;
-	int r = policy_load(name, arena, &policy, err);
-
-	if (r < 0)
-		return r;
-	words_init(words, arena);
-	words->origin = arena_alloc(arena, ORIGINS_MAX * sizeof(*words->origin));
-	r = apply_policy(words, options->row, &policy, err);
-	words->egress_below = words->egress_n;
-	return r < 0 ? r : options_parse(options, words, argc, argv, err);
-}
-
-int config_parse(int argc, char **argv, struct arena *arena, struct config *ret,
-                 bool *json, struct err *err)
-{
-	struct option row[OPTIONS_N];
-	const struct options options = {
-		.words = "[--] [COMMAND [ARG...]]",
-		.about =
-			json ? "Print what run would do, step by step, and touch nothing."
-			     : "Start a workspace: a command, or a whole system.",
-		.row = row,
-		.n = OPTIONS_N - (json ? 0 : 1), /* --format is the last one */
-		.stop_at_word = true,
-		.given = option_given,
-	};
-	struct words words;
-	int first, r;
-
-	words_init(&words, arena);
-	all_options(row);
-	first = options_parse(&options, &words, argc, argv, err);
-	if (first >= 0 && first != OPTIONS_HELP && words.config.policy)
-		first = parse_above(&options, &words, argc, argv, err);
-	if (first == OPTIONS_HELP)
-		return first;
-	if (first < 0)
-		return err_step(err, "options");
-	if (first < argc)
-		words.config.command = (const char *const *)argv + first;
-	r = complete(&words, err);
-	if (r < 0)
-		return err_step(err, "options");
-	*ret = words.config;
-	if (json)
-		*json = words.json;
-	return 0;
-}
-
-int config_from_policy(const struct policy *policy, struct arena *arena,
-                       struct config *ret, struct err *err)
-{
-	struct option row[OPTIONS_N];
-	struct words words;
-	int r;
-
-	words_init(&words, arena);
-	all_options(row);
-	r = apply_policy(&words, row, policy, err);
-	if (r == 0)
-		r = complete(&words, err);
-	if (r == 0)
-		*ret = words.config;
-	return r;
+	all_options(all);
+	for (size_t i = 0; i < OPTIONS_N; i++)
+		if (belongs(all[i].name, of))
+			row[n++] = all[i];
+	return n;
 }

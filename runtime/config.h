@@ -7,7 +7,12 @@
 
 #include "budget.h"
 #include "cgroups/knobs.h"
+#include "hook.h"
+#include "hosts.h"
+#include "image_progress.h"
+#include "image_ref.h"
 #include "netns/publish.h"
+#include "ulimit.h"
 
 /* A limit the user did not give. */
 #define LIMIT_UNSET UINT64_MAX
@@ -24,6 +29,7 @@ enum net_mode {
 	NET_NONE,  /* loopback only */
 	NET_HOST,  /* the pod's network */
 	NET_RELAY, /* one of its own, and our relay to the pod's */
+	NET_PASTA, /* one of its own, and pasta(1) to the pod's */
 	NET_AUTO,  /* the best of them that works here */
 	NET_MODE_MAX,
 };
@@ -35,11 +41,25 @@ extern const char *const net_mode_name[NET_MODE_MAX];
  * struct volume - One -v
  * @source:	absolute path in the pod, without "." or ".."
  * @target:	absolute path in the workspace, without "." or ".."
- * @read_only:	":ro"
+ * @read_only:	":ro", and ":seed"
+ * @own:	":U": made the workspace's user's, with all that is in it
+ * @seed:	":seed": a Docker directory whose images the workspace's begins with
+ * @gpu:	found by --gpus
  */
 struct volume {
 	const char *source, *target;
-	bool read_only;
+	bool read_only, own, seed, gpu;
+};
+
+/**
+ * struct device - One --device
+ * @source:	absolute path in the pod, without "." or ".."
+ * @target:	path below /dev in the workspace
+ * @gpu:	found by --gpus
+ */
+struct device {
+	const char *source, *target;
+	bool gpu;
 };
 
 /**
@@ -57,6 +77,15 @@ struct origin {
  * @name:		of the workspace; [a-zA-Z0-9][a-zA-Z0-9_.-]*, never NULL
  * @rootfs:		"host", or an absolute directory
  * @overlay:		":O" behind the directory: changes go to an upper layer
+ * @image:		text of an image_ref, NULL for none; then @rootfs is NULL until the
+ *			image was found in the store, and then what lies there
+ * @image_digest:	of the image, once it was found; before that, the one that it has to
+ *			be, or NULL
+ * @store:		directory of the images' store, absolute; NULL where none is to be had
+ * @pull:		when the image is looked for in its registry
+ * @progress:		how a pull is shown
+ * @image_entrypoint:	in place of the image's, "" for none at all; NULL: the image's
+ * @stop_signal:	the polite one, as signal_parse() reads it; NULL: init's own
  * @init:		as asked; plan_build() resolves INIT_AUTO
  * @net:			as asked; plan_build() resolves NET_AUTO
  * @rate_down, @rate_up: "100mbit", checked; NULL: as fast as it goes
@@ -73,13 +102,41 @@ struct origin {
  * @env:		"K=V" each
  * @command:		NULL-terminated, or NULL where none was given
  * @limit:		what the workspace's group is to hold, in the order given
+ * @unmask:		bits 1 << i of kernel_files[i]: not covered
  * @cap_drop, @cap_add: bits 1 << CAP_*; root inside has none of @cap_drop that is not in
  *			@cap_add
+ * @seccomp:		a filter's name; NULL: SECCOMP_DEFAULT
+ * @seccomp_allow, @seccomp_deny: "bpf,socket:AF_ALG", checked; NULL: nothing
+ * @flat:		no sandbox is nested in it
  * @budget:		LIMIT_UNSET or a number
+ * @ulimit:		of each process, by enum ulimit_kind
  * @policy:		as given to --policy, NULL for none
- * @origin:		of each value that was given, in the order given; with @policy only
+ * @origin:		of each value that was given, in the order given; with @policy or @entrypoint only
  * @best_effort:	names of limits, "cpus,memory", that may be missing; NULL: none
+ * @audit_log:		"stderr", or an absolute path; NULL: none
+ * @audit_required:	what cannot be told there is not done
+ * @audit_syscalls: refused system calls are told there
+ * @audit_permissive: what is refused is told there, and let through
+ * @audit_size:		LIMIT_UNSET or bytes
+ * @metrics_listen:	"127.0.0.1:9090", "unix:/PATH", checked; NULL: nowhere
+ * @gpus:		"all", "DIR" or "DIR:INSIDE" of their drivers' libraries; NULL: none
+ * @gpu_libraries:	directory of the pod that they are looked for in; NULL: nowhere
+ * @tz:			"Area/City", or "local" for the pod's; NULL: the root's own
+ * @host:		names beside those that /etc/hosts has anyway
  * @stop_timeout_s:	seconds between the polite signal and SIGKILL
+ * @idle_stop_s:	seconds without use after which it is stopped; 0: never; LIMIT_UNSET
+ * @idle_cpu:		percent of one processor that are no use yet; LIMIT_UNSET without @idle_stop_s
+ * @idle_ports:		published ports inside that count, "22,8000-8999"; NULL: all
+ * @idle_warn:		absolute path of a script of the pod, which runs inside before that;
+ *			NULL for none
+ * @bootstrap:		absolute path of a script of the pod, which runs inside once it is ready,
+ *			or "-" for one from standard input; NULL for none
+ * @script, @script_n:	what standard input had then, until it is kept; else NULL
+ * @bootstrap_restart:	"no", "always", "on-failure[:N]"; NULL without @bootstrap
+ * @hook:		of all kinds, those of one in their order
+ * @hook_timeout_s:	how long each may take; LIMIT_UNSET without any
+ * @entrypoint:		it is what a pod is there for: SIGTERM is the pod's end, and standard
+ *			error tells how it goes
  *
  * All pointers are borrowed from argv, the environment or the caller's arena.
  */
@@ -87,6 +144,10 @@ struct config {
 	const char *name;
 	const char *rootfs;
 	bool overlay;
+	const char *image, *image_digest, *store;
+	enum image_when pull;
+	enum progress_mode progress;
+	const char *image_entrypoint, *stop_signal;
 	enum init_mode init;
 	enum net_mode net;
 	const char *rate_down, *rate_up;
@@ -97,9 +158,16 @@ struct config {
 	size_t egress_n;
 	const char *egress_default;
 	uint64_t connections_per_minute;
-	const char *user, *workdir, *hostname, *state;
+	const char *user, *workdir, *hostname, *state, *tz, *gpus, *gpu_libraries;
+	const char *bootstrap, *bootstrap_restart;
+	const char *script;
+	size_t script_n;
 	const struct volume *volume;
 	size_t volume_n;
+	const struct device *device;
+	size_t device_n;
+	const struct extra_host *host;
+	size_t host_n;
 	const char *const *env;
 	size_t env_n;
 	const char *const *command;
@@ -109,14 +177,36 @@ struct config {
 	const char *policy;
 	const struct origin *origin;
 	size_t origin_n;
+	uint64_t unmask;
 	uint64_t cap_drop, cap_add;
+	const char *seccomp, *seccomp_allow, *seccomp_deny;
+	bool flat;
 	uint64_t budget[BUDGET_N];
+	struct ulimit ulimit[ULIMIT_N];
+	const char *audit_log;
+	bool audit_required, audit_syscalls, audit_permissive;
+	uint64_t audit_size;
+	const char *metrics_listen;
 	uint64_t stop_timeout_s;
-	bool detach, remove, interactive, tty;
+	uint64_t idle_stop_s, idle_cpu;
+	const char *idle_ports, *idle_warn;
+	const struct hook *hook;
+	size_t hook_n;
+	uint64_t hook_timeout_s;
+	bool detach, remove, interactive, tty, entrypoint;
 };
 
 /* The limit that was asked for by a knob, NULL where there is none; the last one. */
 const struct limit *config_limit(const struct config *config, enum knob knob);
+
+/* Whether it is stopped when nobody uses it. */
+bool config_stops_idle(const struct config *config);
+
+/* Whether refused system calls are told, by who listens to them. */
+static inline bool config_listens(const struct config *config)
+{
+	return config->audit_syscalls || config->audit_permissive;
+}
 
 /* Whether a limit, "memory", may be missing. */
 bool config_best_effort(const struct config *config, const char *name);

@@ -8,10 +8,15 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "bootstrap.h"
+#include "config_internal.h"
+#include "idle.h"
+#include "image_store.h"
+#include "metrics_address.h"
+#include "policies/seccomp_choice.h"
 #include "state.h"
 
-/* An absolute path without "." and ".." components, or what is wrong with it. */
-static int check_path(const char *what, const char *path, struct err *err)
+int config_check_path(const char *what, const char *path, struct err *err)
 {
 	if (path[0] != '/')
 		return err_set(err, EINVAL, "%s '%s' is not absolute", what, path);
@@ -29,8 +34,7 @@ static int check_path(const char *what, const char *path, struct err *err)
 	return 0;
 }
 
-/* A path of the pod as the caller means it: relative to the working directory. */
-static const char *absolute(struct arena *arena, const char *path)
+const char *config_absolute(struct arena *arena, const char *path)
 {
 	char cwd[PATH_MAX];
 	const char *full;
@@ -53,36 +57,12 @@ static const char *absolute(struct arena *arena, const char *path)
 	return out;
 }
 
-static int parse_volume(struct arena *arena, const char *text, struct volume *ret,
-                        struct err *err)
-{
-	const char *colon = strchr(text, ':');
-	const char *second = colon ? strchr(colon + 1, ':') : NULL;
-	int r;
-
-	if (!colon || colon == text)
-		return err_set(err, EINVAL, "-v '%s' is not SRC:DST or SRC:DST:ro", text);
-	if (second && strcmp(second, ":ro") != 0 && strcmp(second, ":rw") != 0)
-		return err_set(err, EINVAL, "-v '%s': '%s' is not ro or rw", text,
-		               second + 1);
-	ret->source =
-		absolute(arena, arena_printf(arena, "%.*s", (int)(colon - text), text));
-	ret->target = arena_printf(
-		arena, "%.*s", second ? (int)(second - colon - 1) : INT_MAX, colon + 1);
-	ret->read_only = second && !strcmp(second, ":ro");
-	r = check_path("volume source", ret->source, err);
-	if (r == 0)
-		r = check_path("volume target", ret->target, err);
-	ret->target = absolute(arena, ret->target);
-	if (r == 0 && !strcmp(ret->target, "/"))
-		r = err_set(err, EINVAL, "-v '%s': the root is --rootfs", text);
-	return r;
-}
-
 static int parse_rootfs(struct arena *arena, struct config *config, struct err *err)
 {
 	size_t len;
 
+	if (!config->rootfs && config->image)
+		return 0;
 	if (!config->rootfs)
 		config->rootfs = "host";
 	if (!strcmp(config->rootfs, "host"))
@@ -95,8 +75,8 @@ static int parse_rootfs(struct arena *arena, struct config *config, struct err *
 		config->rootfs =
 			arena_printf(arena, "%.*s", (int)len - 2, config->rootfs);
 	}
-	config->rootfs = absolute(arena, config->rootfs);
-	if (check_path("--rootfs", config->rootfs, err) < 0)
+	config->rootfs = config_absolute(arena, config->rootfs);
+	if (config_check_path("--rootfs", config->rootfs, err) < 0)
 		return -err->code;
 	if (!strcmp(config->rootfs, "/")) {
 		(void)err_set(err, EINVAL, "--rootfs '/'");
@@ -104,6 +84,41 @@ static int parse_rootfs(struct arena *arena, struct config *config, struct err *
 			err, "--rootfs host makes a workspace of the host's own files");
 	}
 	return 0;
+}
+
+static int parse_image(struct arena *arena, struct config *config, struct err *err)
+{
+	struct image_ref ref;
+	int r;
+
+	if (!config->store)
+		config->store = image_store_default(arena);
+	if (config->store) {
+		config->store = config_absolute(arena, config->store);
+		if (config_check_path("--store", config->store, err) < 0)
+			return -err->code;
+	}
+	if (!config->image) {
+		if (!config->image_entrypoint)
+			return 0;
+		(void)err_set(err, EINVAL, "--image-entrypoint '%s' without --image",
+		              config->image_entrypoint);
+		return err_hint(err, "it stands in place of the image's: write the whole "
+		                     "command at the end instead");
+	}
+	if (config->rootfs) {
+		(void)err_set(err, EINVAL, "--image '%s' and --rootfs '%s'",
+		              config->image, config->rootfs);
+		return err_hint(err, "a workspace has one root: leave one of them out");
+	}
+	r = image_ref_parse(config->image, arena, &ref, err);
+	if (r < 0)
+		return r;
+	config->image = ref.text;
+	if (config->store)
+		return 0;
+	(void)err_set(err, ENOENT, "there is no place for images: HOME is not set");
+	return err_hint(err, "--store, or BERTH_STORE, takes a directory");
 }
 
 static const char *random_name(struct arena *arena)
@@ -161,10 +176,161 @@ static int check_publish(const struct config *c, struct err *err)
 	return err_hint(err, "it says which ports -p auto may open: add that");
 }
 
-int config_complete(struct config *c, const char *const *texts, size_t n,
-                    struct arena *arena, struct err *err)
+/* The same as --user-namespaces 0, and more: see plan_kernel_mounts(). */
+static int check_flat(struct config *c, struct err *err)
 {
-	struct volume *volume;
+	uint64_t *most = &c->budget[BUDGET_USER_NS];
+
+	if (!c->flat)
+		return 0;
+	if (*most != LIMIT_UNSET && *most != 0) {
+		(void)err_set(err, EINVAL,
+		              "--nested false with --user-namespaces %" PRIu64, *most);
+		return err_hint(err, "a sandbox inside is a user namespace: leave one of "
+		                     "them out");
+	}
+	*most = 0;
+	return 0;
+}
+
+static int check_audit(struct config *c, struct arena *arena, struct err *err)
+{
+	const char *what = c->audit_required              ? "required"
+	                   : c->audit_syscalls            ? "syscalls"
+	                   : c->audit_permissive          ? "permissive"
+	                   : c->audit_size != LIMIT_UNSET ? "size"
+	                                                  : NULL;
+
+	if (!c->audit_log && what) {
+		(void)err_set(err, EINVAL, "--audit-%s without --audit-log", what);
+		return err_hint(err,
+		                "it says where lines go: --audit-log FILE or stderr");
+	}
+	if (c->audit_log && !strcmp(c->audit_log, "stderr")) {
+		if (!c->detach)
+			return 0;
+		(void)err_set(err, EINVAL, "--audit-log stderr with -d");
+		return err_hint(err, "nobody is left at its standard error: name a file");
+	}
+	if (!c->audit_log)
+		return 0;
+	c->audit_log = config_absolute(arena, c->audit_log);
+	return config_check_path("--audit-log", c->audit_log, err);
+}
+
+static int check_metrics(struct config *c, struct arena *arena, struct err *err)
+{
+	struct metrics_address at;
+
+	if (!c->metrics_listen || metrics_address_parse(c->metrics_listen, &at, err) < 0)
+		return -err->code;
+	if (!at.path)
+		return 0;
+	c->metrics_listen =
+		arena_printf(arena, METRICS_UNIX "%s", config_absolute(arena, at.path));
+	return config_check_path("--metrics-listen",
+	                         c->metrics_listen + strlen(METRICS_UNIX), err);
+}
+
+/* Init sets them behind the filter, and so does exec. */
+static int check_ulimits(const struct config *c, struct err *err)
+{
+	static const char call[] = "prlimit64";
+	bool given = false;
+
+	for (enum ulimit_kind i = 0; i < ULIMIT_N; i++)
+		given |= c->ulimit[i].given;
+	for (const char *p = c->seccomp_deny; given && p && *p;) {
+		const size_t len = strcspn(p, ",");
+
+		if (len == strlen(call) && !strncmp(p, call, len)) {
+			(void)err_set(err, EINVAL, "--ulimit with --seccomp-deny %s",
+			              call);
+			return err_hint(err, "limits are set by that call: leave one of "
+			                     "them out");
+		}
+		p += len + (p[len] == ',');
+	}
+	return 0;
+}
+
+/* Whether a filter comes of what was said; each name was looked at by itself. */
+static int check_seccomp(const struct config *c, struct arena *arena, struct err *err)
+{
+	const struct seccomp_choice choice = { c->seccomp, c->seccomp_allow,
+		                               c->seccomp_deny };
+	struct seccomp_made *made;
+
+	if (!choice.allow && !choice.deny)
+		return 0;
+	made = arena_alloc(arena, sizeof(*made));
+	return made ? seccomp_make(&choice, SECCOMP_REFUSE, made, err)
+	            : err_set(err, ENOMEM, "make the seccomp filter");
+}
+
+static int check_bootstrap(struct config *c, struct arena *arena, struct err *err)
+{
+	if (c->bootstrap && !c->bootstrap_restart)
+		c->bootstrap_restart = "no";
+	if (c->bootstrap && !strcmp(c->bootstrap, BOOTSTRAP_STDIN)) {
+		if (!c->interactive)
+			return 0;
+		(void)err_set(err, EINVAL, "--bootstrap - with -i");
+		return err_hint(err, "standard input has the script, or is the "
+		                     "command's: give a file, or leave -i out");
+	}
+	if (c->bootstrap) {
+		c->bootstrap = config_absolute(arena, c->bootstrap);
+		return config_check_path("--bootstrap", c->bootstrap, err);
+	}
+	if (!c->bootstrap_restart)
+		return 0;
+	(void)err_set(err, EINVAL, "--bootstrap-restart '%s' without --bootstrap",
+	              c->bootstrap_restart);
+	return err_hint(err, "it says when the script of --bootstrap runs again: add "
+	                     "that");
+}
+
+static int check_idle(struct config *c, struct arena *arena, struct err *err)
+{
+	const char *what = c->idle_cpu != LIMIT_UNSET ? "cpu"
+	                   : c->idle_ports            ? "ports"
+	                   : c->idle_warn             ? "warn"
+	                                              : NULL;
+
+	if (c->idle_stop_s == LIMIT_UNSET && what) {
+		(void)err_set(err, EINVAL, "--idle-%s without --idle-stop", what);
+		return err_hint(err, "it says more of that: add --idle-stop TIME");
+	}
+	if (config_stops_idle(c) && c->idle_cpu == LIMIT_UNSET)
+		c->idle_cpu = IDLE_CPU;
+	if (c->idle_warn) {
+		c->idle_warn = config_absolute(arena, c->idle_warn);
+		if (config_check_path("--idle-warn", c->idle_warn, err) < 0)
+			return -err->code;
+	}
+	if (!c->idle_ports || c->publish_n > 0)
+		return 0;
+	(void)err_set(err, EINVAL, "--idle-ports '%s' without -p", c->idle_ports);
+	return err_hint(err, "only who comes by a published port is seen: add -p for "
+	                     "those ports, or -p auto");
+}
+
+static int check_hooks(struct config *c, struct err *err)
+{
+	if (c->hook_n > 0 && c->hook_timeout_s == LIMIT_UNSET)
+		c->hook_timeout_s = HOOK_TIMEOUT_S;
+	if (c->hook_n > 0 || c->hook_timeout_s == LIMIT_UNSET)
+		return 0;
+	(void)err_set(err, EINVAL, "--hook-timeout %" PRIu64 " without a hook",
+	              c->hook_timeout_s);
+	return err_hint(err, "it says how long one may take: add --hook-prestart, "
+	                     "--hook-poststart or --hook-poststop");
+}
+
+int config_complete(struct config *c, const struct words *words, struct arena *arena,
+                    struct err *err)
+{
 	int r = 0;
 
 	if (!c->name)
@@ -175,21 +341,40 @@ int config_complete(struct config *c, const char *const *texts, size_t n,
 	if (r == 0)
 		r = check_hostname(c->hostname, err);
 	if (r == 0)
+		r = parse_image(arena, c, err);
+	if (r == 0)
 		r = parse_rootfs(arena, c, err);
 	if (r == 0 && c->state) {
-		c->state = absolute(arena, c->state);
-		r = check_path("--state", c->state, err);
+		c->state = config_absolute(arena, c->state);
+		r = config_check_path("--state", c->state, err);
 	}
+	if (r == 0)
+		r = check_bootstrap(c, arena, err);
 	if (r == 0 && c->workdir)
-		r = check_path("--workdir", c->workdir, err);
+		r = config_check_path("--workdir", c->workdir, err);
 	if (r == 0)
 		r = check_publish(c, err);
-	if (r == 0 && c->init == INIT_NONE && !c->command)
+	if (r == 0)
+		r = check_audit(c, arena, err);
+	if (r == 0)
+		r = check_metrics(c, arena, err);
+	if (r == 0)
+		r = check_idle(c, arena, err);
+	if (r == 0)
+		r = check_hooks(c, err);
+	if (r == 0)
+		r = check_flat(c, err);
+	if (r == 0)
+		r = check_ulimits(c, err);
+	if (r == 0)
+		r = check_seccomp(c, arena, err);
+	if (r == 0 && c->init == INIT_NONE && !c->command && !c->image)
 		r = err_set(err, EINVAL, "--init none needs a command");
 	if (r == 0 && c->init == INIT_SYSTEMD && c->command)
 		r = err_set(err, EINVAL, "--init systemd takes no command, and got '%s'",
 		            c->command[0]);
-	if (r == 0 && c->state && !c->overlay && strcmp(c->rootfs, "host") != 0)
+	if (r == 0 && c->state && !c->overlay && c->rootfs &&
+	    strcmp(c->rootfs, "host") != 0)
 		r = err_set(err, EINVAL,
 		            "--state '%s' without an upper layer: the directory is "
 		            "used in place",
@@ -197,11 +382,7 @@ int config_complete(struct config *c, const char *const *texts, size_t n,
 	if (r < 0)
 		return r;
 
-	volume = arena_alloc(arena, (n + 1) * sizeof(*volume));
-	for (size_t i = 0; volume && r == 0 && i < n; i++)
-		r = parse_volume(arena, texts[i], &volume[i], err);
-	c->volume = volume;
-	c->volume_n = n;
+	r = config_volumes(c, words, arena, err);
 	if (r == 0 && arena->failed)
 		r = err_set(err, ENOMEM, "read the options");
 	return r;

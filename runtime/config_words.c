@@ -1,5 +1,6 @@
 #include <inttypes.h>
 
+#include "kernel_files.h"
 #include "policies/caps.h"
 #include "run.h"
 
@@ -10,8 +11,12 @@ const char *const *config_words(const struct config *c, struct arena *arena,
 		const char *option, *value;
 	} texts[] = {
 		{ "--name", c->name },
-		{ "--rootfs",
-		  c->overlay ? arena_printf(arena, "%s:O", c->rootfs) : c->rootfs },
+		{ "--rootfs", c->image     ? NULL
+		              : c->overlay ? arena_printf(arena, "%s:O", c->rootfs)
+		                           : c->rootfs },
+		{ "--image", c->image },
+		{ "--store", c->image ? c->store : NULL },
+		{ "--image-entrypoint", c->image_entrypoint },
 		{ "--init", init_mode_name[c->init] },
 		{ "--net", net_mode_name[c->net] },
 		{ "--rate-down", c->rate_down },
@@ -24,8 +29,21 @@ const char *const *config_words(const struct config *c, struct arena *arena,
 		{ "--hostname", c->hostname },
 		{ "--cap-drop", c->cap_drop ? caps_text(c->cap_drop, arena) : NULL },
 		{ "--cap-add", c->cap_add ? caps_text(c->cap_add, arena) : NULL },
+		{ "--seccomp", c->seccomp },
+		{ "--seccomp-allow", c->seccomp_allow },
+		{ "--seccomp-deny", c->seccomp_deny },
 		{ "--best-effort", c->best_effort },
+		{ "--nested", c->flat ? "false" : NULL },
+		{ "--tz", c->tz },
+		{ "--gpus", c->gpus },
 		{ "--state", c->state },
+		{ "--stop-signal", c->stop_signal },
+		{ "--audit-log", c->audit_log },
+		{ "--metrics-listen", c->metrics_listen },
+		{ "--idle-ports", c->idle_ports },
+		{ "--idle-warn", c->idle_warn },
+		{ "--bootstrap", c->bootstrap },
+		{ "--bootstrap-restart", c->bootstrap_restart },
 	};
 	const struct {
 		const char *option;
@@ -33,11 +51,18 @@ const char *const *config_words(const struct config *c, struct arena *arena,
 	} numbers[] = {
 		{ "--connections-per-minute", c->connections_per_minute },
 		{ "--stop-timeout", c->stop_timeout_s },
+		{ "--audit-size", c->audit_size },
+		{ "--idle-stop", c->idle_stop_s },
+		{ "--idle-cpu", c->idle_cpu },
+		{ "--hook-timeout", c->hook_timeout_s },
 	};
 	const struct {
 		const char *option;
 		bool value;
 	} flags[] = {
+		{ "--audit-required", c->audit_required },
+		{ "--audit-syscalls", c->audit_syscalls },
+		{ "--audit-permissive", c->audit_permissive },
 		{ "--rm", c->remove },
 		{ "--interactive", c->interactive },
 		{ "--tty", c->tty },
@@ -50,11 +75,12 @@ const char *const *config_words(const struct config *c, struct arena *arena,
 
 	while (c->command && c->command[command_n])
 		command_n++;
-	word = arena_alloc(arena,
-	                   (2 * (texts_n + numbers_n + BUDGET_N + c->limit_n +
-	                         c->volume_n + c->env_n + c->publish_n + c->egress_n) +
-	                    flags_n + command_n + 3) *
-	                           sizeof(*word));
+	word = arena_alloc(
+		arena, (2 * (texts_n + numbers_n + BUDGET_N + ULIMIT_N + KERNEL_FILES_N +
+	                     c->limit_n + c->volume_n + c->device_n + c->env_n +
+	                     c->host_n + c->publish_n + c->egress_n + c->hook_n) +
+	                flags_n + command_n + 3) *
+			       sizeof(*word));
 	if (!word)
 		return NULL;
 	word[n++] = "run";
@@ -77,6 +103,15 @@ const char *const *config_words(const struct config *c, struct arena *arena,
 			word[n++] = arena_printf(arena, "--%s", budget_info[i].name);
 			word[n++] = arena_printf(arena, "%" PRIu64, c->budget[i]);
 		}
+	for (size_t i = 0; i < ULIMIT_N; i++) {
+		char text[ULIMIT_TEXT_MAX];
+
+		if (!c->ulimit[i].given)
+			continue;
+		word[n++] = "--ulimit";
+		word[n++] = arena_printf(arena, "%s=%s", ulimit_info[i].name,
+		                         ulimit_text(&c->ulimit[i], text));
+	}
 	for (size_t i = 0; i < c->limit_n; i++) {
 		word[n++] = arena_printf(arena, "--%s", knob_info[c->limit[i].knob].name);
 		word[n++] = c->limit[i].text;
@@ -85,16 +120,44 @@ const char *const *config_words(const struct config *c, struct arena *arena,
 		if (flags[i].value)
 			word[n++] = flags[i].option;
 	for (size_t i = 0; i < c->volume_n; i++) {
+		if (c->volume[i].gpu)
+			continue;
 		word[n++] = "--volume";
 		word[n++] = arena_printf(arena, "%s:%s%s", c->volume[i].source,
 		                         c->volume[i].target,
-		                         c->volume[i].read_only ? ":ro" : "");
+		                         c->volume[i].seed        ? ":seed"
+		                         : c->volume[i].read_only ? ":ro"
+		                         : c->volume[i].own       ? ":U"
+		                                                  : "");
+	}
+	for (size_t i = 0; i < c->device_n; i++) {
+		if (c->device[i].gpu)
+			continue;
+		word[n++] = "--device";
+		word[n++] = arena_printf(arena, "%s:%s", c->device[i].source,
+		                         c->device[i].target);
+	}
+	for (size_t i = 0; i < KERNEL_FILES_N; i++)
+		if (c->unmask & UINT64_C(1) << i) {
+			word[n++] = "--unmask";
+			word[n++] = kernel_files[i].path;
+		}
+	for (size_t i = 0; i < c->host_n; i++) {
+		char text[EXTRA_HOST_TEXT_MAX];
+
+		word[n++] = "--add-host";
+		word[n++] = arena_dup(arena, extra_host_text(&c->host[i], text));
 	}
 	for (size_t i = 0; i < c->publish_n; i++) {
 		char text[PUBLISH_TEXT_MAX];
 
 		word[n++] = "--publish";
 		word[n++] = arena_dup(arena, publish_text(&c->publish[i], text));
+	}
+	for (size_t i = 0; i < c->hook_n; i++) {
+		word[n++] =
+			arena_printf(arena, "--hook-%s", hook_kind_name[c->hook[i].kind]);
+		word[n++] = c->hook[i].text;
 	}
 	for (size_t i = 0; i < c->env_n; i++) {
 		word[n++] = "--env";

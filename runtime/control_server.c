@@ -68,15 +68,30 @@ static void answer_result(struct control *control, struct control_peer *peer,
 	answer(control, peer, &reply, NULL);
 }
 
-static void answer_join(struct control *control, struct control_peer *peer)
+static int join(struct control *control, const struct control_request *request,
+                int fd[CONTROL_FDS], struct err *err)
+{
+	if (request->verb == CONTROL_PLAN)
+		return control->exited ? err_set(err, ESRCH, "it has ended")
+		                       : control->plan(control->ctx, fd, err);
+	if (request->text_n > sizeof(request->text) ||
+	    (request->text_n > 0 && request->text[request->text_n - 1] != '\0'))
+		return err_set(err, EPROTO, "words without an end");
+	return control->join(control->ctx, request->text, request->text_n, fd, err);
+}
+
+static void answer_join(struct control *control, struct control_peer *peer,
+                        const struct control_request *request)
 {
 	struct control_reply reply = { .version = CONTROL_VERSION };
 	int fd[CONTROL_FDS];
 
 	for (size_t i = 0; i < CONTROL_FDS; i++)
 		fd[i] = -EBADF;
-	reply.result = control->join(control->ctx, fd, &reply.err);
+	reply.result = join(control, request, fd, &reply.err);
 	answer(control, peer, &reply, reply.result < 0 ? NULL : fd);
+	drop_fd(&fd[CONTROL_STEPS]);
+	drop_fd(&fd[CONTROL_SESSION]);
 }
 
 static void answer_traffic(struct control *control, struct control_peer *peer)
@@ -111,6 +126,8 @@ static bool is_due(const struct control *control, uint32_t verb, struct err *err
 		return false;
 	if (verb == CONTROL_READY)
 		(void)err_set(err, ECANCELED, "it ended before it was ready");
+	if (verb == CONTROL_PORT_ADD || verb == CONTROL_PORT_REMOVE)
+		(void)err_set(err, ESRCH, "it has ended");
 	return true;
 }
 
@@ -125,11 +142,48 @@ static void answer_due(struct control *control)
 	}
 }
 
+static struct control_who who_is(int fd)
+{
+	struct ucred cred;
+	socklen_t size = sizeof(cred);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
+		return (struct control_who){ .pid = -1, .uid = -1 };
+	return (struct control_who){ .pid = cred.pid, .uid = (int64_t)cred.uid };
+}
+
+/* Return: whether it is answered later. */
+static bool change_port(struct control *control, const struct control_peer *peer,
+                        const struct control_request *request, struct err *err)
+{
+	if (control->exited)
+		(void)err_set(err, ESRCH, "it has ended");
+	else if (!memchr(request->text, '\0', sizeof(request->text)))
+		(void)err_set(err, EPROTO, "a port without an end");
+	else
+		return control->port(control->ctx, request->verb == CONTROL_PORT_ADD,
+		                     request->text, peer->order, err) == 1;
+	return false;
+}
+
+void control_port_done(struct control *control, uint64_t who, const struct err *err)
+{
+	for (size_t i = 0; control->listener >= 0 && i < PEERS_MAX; i++) {
+		struct control_peer *peer = &control->peer[i];
+
+		if (peer->fd >= 0 && peer->waiting && peer->order == who &&
+		    (peer->verb == CONTROL_PORT_ADD || peer->verb == CONTROL_PORT_REMOVE))
+			answer_result(control, peer, err);
+	}
+}
+
 static void obey(struct control *control, struct control_peer *peer,
                  const struct control_request *request)
 {
 	struct err err = { 0 };
 
+	control->who = who_is(peer->fd);
+	control->who.unattended = request->unattended != 0;
 	switch ((enum control_verb)request->verb) {
 	case CONTROL_KILL:
 		if (control->exited)
@@ -140,24 +194,22 @@ static void obey(struct control *control, struct control_peer *peer,
 		return;
 	case CONTROL_PORT_ADD:
 	case CONTROL_PORT_REMOVE:
-		if (control->exited)
-			(void)err_set(&err, ESRCH, "it has ended");
-		else if (!memchr(request->text, '\0', sizeof(request->text)))
-			(void)err_set(&err, EPROTO, "a port without an end");
-		else
-			(void)control->port(control->ctx,
-			                    request->verb == CONTROL_PORT_ADD,
-			                    request->text, &err);
+		if (change_port(control, peer, request, &err))
+			break;
 		answer_result(control, peer, &err);
 		return;
 	case CONTROL_JOIN:
-		answer_join(control, peer);
+	case CONTROL_PLAN:
+		answer_join(control, peer, request);
 		return;
 	case CONTROL_TRAFFIC:
 		answer_traffic(control, peer);
 		return;
 	case CONTROL_UPDATE:
 		(void)update(control, request, &err);
+		answer_result(control, peer, &err);
+		return;
+	case CONTROL_PING:
 		answer_result(control, peer, &err);
 		return;
 	case CONTROL_STOP:

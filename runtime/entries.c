@@ -1,12 +1,14 @@
 #include "entries.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/number.h"
+#include "pidfd.h"
 #include "state.h"
 
 #define PAUSE_MS 5
@@ -27,7 +29,7 @@ int entries_options(const struct options *options, void *into, int argc, char **
 		return first;
 	if (first < 0)
 		return err_step(err, "options");
-	if (first == argc) {
+	if (first == argc && options->words[0] != '[') {
 		(void)err_set(err, EINVAL, "%s: the name of a workspace is missing",
 		              argv[0]);
 		(void)err_hint(err, "'berth ps -a' lists them");
@@ -53,6 +55,42 @@ int entries_open(struct err *err)
 	return state;
 }
 
+int entries_only(int state, struct arena *arena, const char **ret, struct err *err)
+{
+	const char **name = NULL, *alive = "", *only = NULL;
+	int n = state_each(state, arena, &name, err), running = 0;
+
+	for (int i = 0; i < n; i++) {
+		struct err ignored = { 0 };
+		cleanup_close int entry = state_entry(state, name[i], &ignored);
+
+		if (entry < 0 || !state_alive(entry))
+			continue;
+		running++;
+		only = name[i];
+		alive = arena_printf(arena, "%s%s%s", alive, *alive ? ", " : "", only);
+	}
+	if (n < 0)
+		return n;
+	if (running == 0) {
+		(void)err_set(err, ESRCH, "no workspace runs here");
+		return err_hint(err, "'berth ps -a' lists those there were");
+	}
+	if (running > 1) {
+		(void)err_set(err, EINVAL, "no name was given, and several run: %s",
+		              alive);
+		return err_hint(err, "name one of them");
+	}
+	*ret = only;
+	return 0;
+}
+
+int entries_stopped(const char *name, struct err *err)
+{
+	return err->code == ESRCH ? err_hint(err, "'berth start %s' starts it", name)
+	                          : -err->code;
+}
+
 /* Opens the state directory; where there is none, no workspace has ever been. */
 static int open_for(const struct entries *entries, struct err *err)
 {
@@ -61,7 +99,7 @@ static int open_for(const struct entries *entries, struct err *err)
 	if (state != -ENOENT)
 		return state < 0 ? err_step(err, entries->command) : state;
 	err_clear(err);
-	if (entries->missing_ok)
+	if (entries->missing_ok || entries->n == 0)
 		return -ENOENT;
 	(void)err_set(err, ENOENT, "no workspace '%s'", entries->name[0]);
 	(void)err_hint(err, "'berth ps -a' lists them");
@@ -82,19 +120,43 @@ static int walk_one(const struct entries *entries, int state, const char *name,
 	return r < 0 ? err_step(err, entries->command) : r;
 }
 
-int entries_walk(const struct entries *entries, entries_fn *fn, void *ctx,
-                 struct err *err)
+/* Those that run. Return: 0 or -errno. */
+static int list_running(int state, struct arena *arena, struct entries *ret,
+                        struct err *err)
 {
-	cleanup_close int state = open_for(entries, err);
+	const char **name = NULL;
+	int n = state_each(state, arena, &name, err), running = 0;
+
+	for (int i = 0; i < n; i++) {
+		struct err ignored = { 0 };
+		cleanup_close int entry = state_entry(state, name[i], &ignored);
+
+		if (entry >= 0 && state_alive(entry))
+			name[running++] = name[i];
+	}
+	ret->name = (char *const *)name;
+	ret->n = running;
+	/* Any of them may end before its turn comes. */
+	ret->missing_ok = true;
+	return n < 0 ? err_step(err, ret->command) : 0;
+}
+
+int entries_walk(const struct entries *wanted, entries_fn *fn, void *ctx, struct err *err)
+{
+	cleanup_close int state = open_for(wanted, err);
+	cleanup_arena struct arena arena = { 0 };
+	struct entries entries = *wanted;
 	int ret = 0;
 
 	if (state == -ENOENT && err->code == 0)
 		return 0;
 	if (state < 0)
 		return state;
-	for (int i = 0; i < entries->n; i++) {
+	if (entries.n == 0 && list_running(state, &arena, &entries, err) < 0)
+		return -err->code;
+	for (int i = 0; i < entries.n; i++) {
 		struct err mine = { 0 };
-		int r = walk_one(entries, state, entries->name[i], fn, ctx, &mine);
+		int r = walk_one(&entries, state, entries.name[i], fn, ctx, &mine);
 
 		if (r < 0) {
 			if (err->code > 0)
@@ -131,6 +193,20 @@ int entries_ask(int entry, const struct control_request *request, struct err *er
 		r = control_ask(entry, request, &reply, NULL, err);
 	}
 	return r;
+}
+
+pid_t entries_init(int entry, struct err *err)
+{
+	const struct control_request request = { .verb = CONTROL_JOIN, .unattended = 1 };
+	struct control_reply reply;
+	int fd[CONTROL_FDS];
+	pid_t pid = control_ask(entry, &request, &reply, fd, err);
+
+	if (pid == 0)
+		pid = pidfd_pid(AT_FDCWD, fd[CONTROL_INIT], err);
+	for (size_t i = 0; i < CONTROL_FDS; i++)
+		drop_fd(&fd[i]);
+	return pid;
 }
 
 int option_seconds(void *field, const char *value, struct err *err)

@@ -3,7 +3,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "control.h"
 #include "options.h"
@@ -27,7 +29,7 @@ typedef int entries_fn(void *ctx, int state, int entry, const char *name,
  * struct entries - The workspaces named on a command line
  * @command:	for messages
  * @name:	the names
- * @n:		their number
+ * @n:		their number; 0 for all that run
  * @missing_ok:	one that does not exist is no failure
  */
 struct entries {
@@ -42,7 +44,8 @@ struct entries {
  * @options:	its syntax
  * @into:	for the setters
  * @argc, @argv: of the command
- * @max:	names it takes, 0 for any number; at least one is needed
+ * @max:	names it takes, 0 for any number; at least one is needed, unless the syntax
+ *		says "[NAME...]"
  * @ret:	set on success only, borrows from @argv
  * @err:	filled in on failure
  *
@@ -53,7 +56,7 @@ int entries_options(const struct options *options, void *into, int argc, char **
 
 /**
  * entries_walk() - Do something with each of the workspaces named
- * @entries:	which
+ * @wanted:	which
  * @fn:		what, called with @ctx
  * @err:	the last failure
  *
@@ -63,8 +66,19 @@ int entries_options(const struct options *options, void *into, int argc, char **
  * Return: the first status that is not 0, if nothing failed; else -errno of the last
  * failure.
  */
-int entries_walk(const struct entries *entries, entries_fn *fn, void *ctx,
+int entries_walk(const struct entries *wanted, entries_fn *fn, void *ctx,
                  struct err *err);
+
+/**
+ * entries_only() - The workspace that runs, where there is exactly one
+ * @state:	directory of all entries
+ * @arena:	owns the result
+ * @ret:	its name
+ * @err:	filled in on failure; names those there are
+ *
+ * Return: 0; -ESRCH where none runs; -EINVAL where several do; else -errno.
+ */
+int entries_only(int state, struct arena *arena, const char **ret, struct err *err);
 
 /* The state directory, tidied up, or -ENOENT where there is none. */
 int entries_open(struct err *err);
@@ -95,10 +109,16 @@ bool entries_wait_dead(int entry, unsigned int timeout_ms);
  */
 int entries_ask(int entry, const struct control_request *request, struct err *err);
 
+/* PID 1 of a workspace that runs, by its number in our /proc; -errno. */
+pid_t entries_init(int entry, struct err *err);
+
 /* Setter for a number of seconds: @field is a uint64_t. */
 int option_seconds(void *field, const char *value, struct err *err);
 
 /* Setter for "--format": @field is a bool, true for "json", false for "table". */
 int option_table_or_json(void *field, const char *value, struct err *err);
+
+/* Of what failed since the workspace @name does not run: what mends it. Return: -err->code. */
+int entries_stopped(const char *name, struct err *err);
 
 #endif

@@ -15,6 +15,13 @@
 	"nested too "                                                              \
 	"deep (32)"
 
+#define FOREIGN                                                                         \
+	"the directory above it belongs to a user whom this one was not lent, so that " \
+	"nothing can be made in it: unpack the tree with 'berth unshare', which makes " \
+	"it yours; or AppArmor refuses it: set appArmorProfile: Unconfined"
+
+const char *const hint_foreign = FOREIGN;
+
 static const struct {
 	const char *step; /* NULL: any */
 	int code;
@@ -69,6 +76,11 @@ static const struct {
 	  "false) in the pod; or a seccomp profile refuses mounts: set seccompProfile to "
 	  "one that allows them" },
 	{ "mount", EACCES, "AppArmor denies mount: set appArmorProfile: Unconfined" },
+	{ "file", EACCES, FOREIGN },
+	{ "own", EPERM,
+	  "what is there belongs to a user whom this one was not lent: leave U out, or "
+	  "attach a directory of your own; or a seccomp profile refuses chown: set "
+	  "seccompProfile to one that allows it" },
 	{ "private", EACCES, "AppArmor denies mount: set appArmorProfile: Unconfined" },
 	{ "private", EPERM,
 	  "user namespaces here come without capabilities: "
@@ -108,6 +120,11 @@ static const struct {
 	  "ask for what the group above has to give, or say --best-effort" },
 	{ "hostname", EPERM,
 	  "set seccompProfile to one that allows sethostname, or go without --hostname" },
+	{ "hook", ECANCELED,
+	  "a hook that fails before the start, or at it, ends the workspace: its output "
+	  "tells why" },
+	{ "hook", ETIME, "give it more time with --hook-timeout, or have it do less" },
+	{ "hook", ESTALE, "somebody changed the program meanwhile: try again" },
 	{ "exec", ENOENT, "the command is looked up in the workspace, with its PATH" },
 	{ "exec", EACCES,
 	  "a command is a file with the execute bit, on a mount without noexec" },

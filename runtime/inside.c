@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/syscall.h"
 #include "launch.h"
+#include "pid1.h"
 
 /* Should: hold what the steps need and nothing of the pod beside it. */
 static int shed(struct launch *launch, struct err *err)
@@ -39,7 +40,7 @@ static int prepare(struct launch *launch, struct err *err)
 		return r;
 	/* Where keyctl(2) is refused to us, it is to the workspace, too. */
 	(void)sys_join_session_keyring();
-	r = apply_until(launch, ACTOR_INIT, STEP_SECCOMP, err);
+	r = apply_until(launch, ACTOR_INIT, STEP_DETACH, err);
 	if (r < 0)
 		return r;
 	drop_fd(&launch->sync.birth[1]);
@@ -49,6 +50,7 @@ static int prepare(struct launch *launch, struct err *err)
 	fds[SYNC_READY_NOTIFY] = launch->notify;
 	fds[SYNC_READY_ROUTES] = launch->routes;
 	fds[SYNC_READY_LOOKOUT] = launch->lookout;
+	fds[SYNC_READY_LINKS] = launch->links;
 	for (int i = 0; i < SYNC_READY_FDS; i++)
 		present |= fds[i] >= 0 ? 1 << i : 0;
 	r = sync_send(launch->sync.init[1], SYNC_READY, present, fds, SYNC_READY_FDS,
@@ -59,12 +61,17 @@ static int prepare(struct launch *launch, struct err *err)
 	drop_fd(&launch->notify);
 	drop_fd(&launch->routes);
 	drop_fd(&launch->lookout);
-	/* While the supervisor gets ready itself: the kernel compiles the filter, which takes
-	 * as long. Not the change of user, after which our files in /proc are not ours. */
+	drop_fd(&launch->links);
+	/* What our command line says of outside is nobody's business inside. The words of the
+	 * configuration are copies. */
+	if (launch->plan->init == INIT_BERTH)
+		pid1_disguise();
+	/* While the supervisor gets ready itself: to detach a tree takes the kernel a grace
+	 * period, and then it compiles the filter. Not the change of user, after which our files in /proc are not ours. */
 	r = apply_until(launch, ACTOR_INIT,
-	                launch->plan->service_n > 0 ? STEP_SUPERVISE
-	                : launch->config->user      ? STEP_USER
-	                                            : STEP_EXEC,
+	                launch->plan->service_n > 0               ? STEP_SUPERVISE
+	                : plan_user(launch->plan, launch->config) ? STEP_USER
+	                                                          : STEP_EXEC,
 	                err);
 	if (r < 0)
 		return r;
@@ -82,7 +89,7 @@ static int prepare(struct launch *launch, struct err *err)
  *
  * Where we are: own user, PID, IPC, UTS and usually network and cgroup namespaces; PID
  * 1; beside the warden in its mount namespace until STEP_UNSHARE, with the pod's tree
- * in sight until STEP_PIVOT; IDs not mapped before SYNC_MAPPED.
+ * in sight until STEP_DETACH; IDs not mapped before SYNC_MAPPED.
  *
  * Should: mount what is only convenience (proc, sysfs, devpts), pivot, execute.
  * Mustn't: open anything by a path of the pod, except below @proc; allocate what it

@@ -5,326 +5,23 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/file.h"
-#include "base/syscall.h"
-#include "exec.h"
-#include "pid1.h"
+#include "join_internal.h"
 #include "pidfd.h"
-#include "policies/caps.h"
-#include "policies/seccomp.h"
-#include "pty.h"
 #include "spawn.h"
 #include "sync.h"
-#include "user.h"
-
-/* What the processes of a start know. */
-struct joining {
-	const struct join *join;
-	char oom[16];            /* init's oom_score_adj */
-	int group;               /* cgroup.procs of init's group, or -EBADF */
-	int group1[CGROUP1_MAX]; /* those of the payload's on cgroup v1 */
-	struct words_area words; /* of our command line */
-	sigset_t mask;           /* of whoever starts us */
-	/* To whoever starts us, one each: of who waits for the command, and of the command.
-	 * Neither speaks for the other. */
-	int waiter_sock, sock;
-};
 
 /* User first: the capabilities for all the others come with it. */
 static const enum ns join_order[NS_MAX] = {
 	NS_USER, NS_MOUNT, NS_PID, NS_NET, NS_IPC, NS_UTS, NS_CGROUP,
 };
-
-static void drop_all(int fd[NS_MAX])
-{
-	for (int i = 0; i < NS_MAX; i++)
-		drop_fd(&fd[i]);
-}
-
-static int open_namespace(pid_t init, enum ns ns, struct err *err)
-{
-	cleanup_close int fd = -EBADF;
-	struct stat own, its;
-	char path[64];
-
-	(void)snprintf(path, sizeof(path), "/proc/self/ns/%s", ns_info[ns].name);
-	if (stat(path, &own) < 0)
-		return errno == ENOENT ? -EBADF
-		                       : err_set(err, errno, "look at '%s'", path);
-	(void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", init, ns_info[ns].name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &its) < 0)
-		return err_set(err, errno, "open '%s'", path);
-	if (own.st_dev == its.st_dev && own.st_ino == its.st_ino)
-		return -EBADF;
-	return take_fd(&fd);
-}
-
-int join_namespaces(int init, int ret[NS_MAX], struct err *err)
-{
-	pid_t pid = pidfd_pid(AT_FDCWD, init, err);
-	int fd[NS_MAX];
-
-	if (pid < 0)
-		return pid;
-	for (int i = 0; i < NS_MAX; i++)
-		fd[i] = -EBADF;
-	for (int i = 0; i < NS_MAX && err->code == 0; i++)
-		fd[i] = open_namespace(pid, (enum ns)i, err);
-	/* Only while it lives was the number its own. */
-	if (err->code == 0 && sys_pidfd_send_signal(init, 0) < 0)
-		(void)err_set(err, errno, "find the workspace's init");
-	if (err->code) {
-		drop_all(fd);
-		return err_wrap(err, "open the workspace's namespaces");
-	}
-	memcpy(ret, fd, sizeof(fd));
-	return 0;
-}
-
-/*
- * The part of init's group that lies below the payload's. Both are known by paths that
- * start elsewhere: @payload at whatever is mounted where it was opened, @init at our
- * cgroup namespace. So: the longest beginning of @init that @payload ends with, or,
- * where the mount begins deeper than our namespace, the first place where @init goes
- * through @payload.
- */
-static const char *below_payload(const char *payload, const char *init)
-{
-	size_t len = strlen(payload);
-
-	for (size_t n = strlen(init); n > 0; n--) {
-		if (init[n] != '/' && init[n] != '\0')
-			continue;
-		if (n <= len && strncmp(payload + len - n, init, n) == 0)
-			return init[n] == '/' ? init + n + 1 : "";
-	}
-	for (const char *p = init; p; p = strchr(p + 1, '/'))
-		if (!strncmp(p, payload, len) && (p[len] == '/' || p[len] == '\0'))
-			return p[len] ? p + len + 1 : "";
-	return init + 1; /* the payload's is the root of what both see */
-}
-
-/* The line of cgroup2 in /proc/PID/cgroup, cgroups(7). */
-static int group_of(pid_t pid, char *ret, size_t size, struct err *err)
-{
-	char path[64], text[8192];
-	char *line, *rest = text;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
-	if (file_read(AT_FDCWD, path, text, sizeof(text), err) < 0)
-		return -err->code;
-	while ((line = strsep(&rest, "\n"))) {
-		if (strncmp(line, "0::/", 4) != 0)
-			continue;
-		if (strlen(line + 3) >= size)
-			return err_set(err, ENAMETOOLONG, "the group of process %d", pid);
-		(void)snprintf(ret, size, "%s", line + 3);
-		return 0;
-	}
-	return err_set(err, ENOENT, "find process %d in cgroup2", pid);
-}
-
-/*
- * Init's own group, not the payload's: once systemd enabled controllers there, no
- * process may sit in it (cgroup-v2.rst, "No Internal Process Constraint"). Below the
- * payload's by descriptor: where root inside moved init to is its own affair, but
- * never a group outside.
- */
-static int open_group(const struct join *join, pid_t init, struct err *err)
-{
-	const struct open_how how = {
-		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
-	};
-	cleanup_close int dir = -EBADF;
-	char link[64], payload[4096], group[4096];
-	const char *below;
-	ssize_t n;
-	int fd;
-
-	if (group_of(init, group, sizeof(group), err) < 0)
-		return -err->code;
-	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", join->cgroup);
-	n = readlink(link, payload, sizeof(payload) - 1);
-	if (n < 0)
-		return err_set(err, errno, "name the workspace's group");
-	payload[n] = '\0';
-	below = below_payload(payload, group);
-	dir = sys_openat2(join->cgroup, *below ? below : ".", &how);
-	if (dir < 0)
-		return err_set(err, errno, "open init's group '%s'", group);
-	fd = openat(dir, "cgroup.procs", O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return err_set(err, errno, "open 'cgroup.procs' of init's group");
-	return fd;
-}
-
-static int prepare(struct joining *j, struct err *err)
-{
-	pid_t init = pidfd_pid(AT_FDCWD, j->join->init, err);
-	char path[64];
-
-	if (init < 0)
-		return init;
-	(void)snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", init);
-	if (file_read(AT_FDCWD, path, j->oom, sizeof(j->oom), err) < 0)
-		return -err->code;
-	j->oom[strcspn(j->oom, "\n")] = '\0';
-	for (size_t i = 0; i < CGROUP1_MAX; i++) {
-		if (j->join->cgroup1[i] < 0)
-			continue;
-		j->group1[i] =
-			openat(j->join->cgroup1[i], "cgroup.procs", O_WRONLY | O_CLOEXEC);
-		if (j->group1[i] < 0) {
-			(void)err_set(err, errno, "open 'cgroup.procs' of cgroup v1");
-			return err_step(err, "cgroup");
-		}
-	}
-	if (j->join->cgroup < 0)
-		return 0;
-	j->group = open_group(j->join, init, err);
-	return j->group < 0 ? err_step(err, "cgroup") : 0;
-}
-
-/*
- * Tied to whoever starts us: its death is ours, unless the command is to outlive it.
- * Said again after each change of credentials, which ends it (prctl(2)).
- */
-static int tie(const struct joining *j, struct err *err)
-{
-	struct pollfd pfd = { .fd = j->sock, .events = POLLIN };
-
-	if (prctl(PR_SET_PDEATHSIG, j->join->detach ? 0 : SIGKILL) < 0)
-		return err_set(err, errno, "ask for a signal at the client's death");
-	/* It may have died before; getppid() tells nothing in another PID namespace. */
-	if (poll(&pfd, 1, 0) > 0 && (pfd.revents & POLLHUP))
-		return err_set(err, ECONNRESET, "the client is gone");
-	return 0;
-}
-
-/*
- * Not to be looked into. The memory is our caller's, and mm->user_ns is where it was
- * executed: no capability inside reaches it (__ptrace_may_access()). Set again after
- * each change of credentials: commit_creds() takes fs.suid_dumpable instead.
- */
-static int hide(struct err *err)
-{
-	if (prctl(PR_SET_DUMPABLE, 0) < 0)
-		return err_set(err, errno, "hide our memory");
-	return 0;
-}
-
-static int joiner_stdio(const struct joining *j, struct err *err)
-{
-	cleanup_close int master = -EBADF, slave = -EBADF, null = -EBADF;
-	const int *fd = j->join->stdio;
-	int r;
-
-	if (setsid() < 0)
-		return err_set(err, errno, "begin a session");
-	if (!j->join->tty) {
-		null = open("/dev/null", O_RDWR | O_NOCTTY | O_CLOEXEC);
-		r = fd_replace_stdio(fd[0] >= 0 ? fd[0] : null, fd[1] >= 0 ? fd[1] : null,
-		                     fd[2] >= 0 ? fd[2] : null, err);
-		return r < 0 ? r : sync_send(j->sock, SYNC_READY, 0, NULL, 0, err);
-	}
-	r = pty_open(&master, &slave, err);
-	if (r < 0)
-		return r;
-	if (j->join->size.ws_row > 0)
-		(void)ioctl(slave, TIOCSWINSZ, &j->join->size);
-	r = fd_replace_stdio(slave, slave, slave, err);
-	if (r < 0)
-		return r;
-	if (ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0)
-		return err_set(err, errno, "take the pty as controlling terminal");
-	return sync_send(j->sock, SYNC_READY, 0, &master, 1, err);
-}
-
-static int change_user(const struct joining *j, struct err *err)
-{
-	const struct seccomp_filter *filter = seccomp_find("workspace");
-	struct user user;
-	char *const *envp;
-	int r;
-
-	r = user_lookup(j->join->user ? j->join->user : "0", &user, err);
-	if (r < 0)
-		return r;
-	envp = exec_environment(j->join->env, user.home);
-	user_take_stdio(&user);
-	/* Where keyctl(2) is refused to us, it is to the workspace, too. */
-	(void)sys_join_session_keyring();
-	r = j->join->cap_drop ? caps_unbind(j->join->cap_drop, err) : 0;
-	if (r < 0)
-		return err_step(err, "capabilities");
-	/* Before the user: it takes CAP_SYS_ADMIN, or no_new_privs, which breaks sudo. */
-	r = filter ? seccomp_load(filter, err) : err_set(err, ENOENT, "find the filter");
-	if (r < 0)
-		return err_step(err, "seccomp");
-	r = user_become(&user, err);
-	if (r == 0)
-		r = hide(err);
-	if (r == 0)
-		r = tie(j, err);
-	if (r < 0)
-		return r;
-	return exec_command(j->join->command, envp, j->join->workdir, -EBADF, err);
-}
-
-static int become_command(const struct joining *j, struct err *err)
-{
-	const int keep[] = { j->sock, j->join->stdio[0], j->join->stdio[1],
-		             j->join->stdio[2] };
-	const int sock[] = { j->sock };
-	int r = hide(err);
-
-	if (r == 0)
-		r = tie(j, err);
-	if (r == 0)
-		r = fd_keep_only(keep, sizeof(keep) / sizeof(keep[0]), err);
-	if (r == 0)
-		r = joiner_stdio(j, err);
-	if (r == 0)
-		r = fd_keep_only(sock, 1, err);
-	if (r == 0)
-		r = sync_expect(j->sock, SYNC_GO, NULL, NULL, 0, err);
-	if (r == 0)
-		r = fd_cloexec_all(err);
-	return r < 0 ? r : change_user(j, err);
-}
-
-/*
- * joiner() - From our last look outside to the command
- *
- * Where we are: every namespace of the workspace; root of it, with all capabilities
- * there. Root inside sees us in its /proc.
- *
- * Should: hold no descriptor but 0 to 2 and one close-on-exec socket; run from a sealed
- * memfd (seal_self()), since "#!/proc/self/exe" makes whatever we execute lead to our
- * binary; resolve every path here, where it can only lead to what root inside has.
- * Mustn't: be dumpable; load a library (NSS, iconv) of the workspace's.
- */
-static int joiner(void *arg)
-{
-	const struct joining *j = arg;
-	struct err err = { 0 };
-
-	(void)become_command(j, &err);
-	sync_fail(j->sock, &err);
-	return EXEC_FAILED;
-}
 
 /* The command's status, as a shell has it. */
 static int reap(pid_t pid)
@@ -381,7 +78,7 @@ static int join_groups(const struct joining *j, struct err *err)
 /*
  * waiter() - Has the command for a child, and tells the client how it ended
  *
- * Where we are: as the joiner; a child of the workspace's init, which reaps us. The
+ * Where we are: as the command will be; a child of the workspace's init, which reaps us. The
  * kernel ends no PID namespace before each process of it was reaped
  * (zap_pid_ns_processes()): were the command a child of somebody outside, one that is
  * stopped, frozen or gone would hold the workspace.
@@ -392,7 +89,9 @@ static int join_groups(const struct joining *j, struct err *err)
  */
 static int waiter(const struct joining *j)
 {
-	const struct spawn spec = { .cgroup = -EBADF, .child = joiner, .arg = (void *)j };
+	const struct spawn spec = { .cgroup = -EBADF,
+		                    .child = join_command,
+		                    .arg = (void *)j };
 	struct err err = { 0 };
 	int pidfd = -EBADF;
 	pid_t pid = spawn(&spec, &pidfd, &err);
@@ -420,7 +119,7 @@ static int detached(const struct joining *j)
 
 	if (sync_send(j->waiter_sock, SYNC_BORN, 0, NULL, 0, &err) < 0)
 		return EXEC_FAILED;
-	return joiner((void *)j);
+	return join_command((void *)j);
 }
 
 /* The first one inside: leaves its child, by its own end, to the workspace's init. */
@@ -473,17 +172,39 @@ static int cross(const struct joining *j, struct err *err)
 	int r = take_oom_score(j, err);
 
 	if (r == 0)
-		r = hide(err);
+		r = join_hide(err);
 	if (r == 0)
 		r = enter(j->join, err);
 	if (r == 0)
-		r = hide(err);
+		r = join_hide(err);
 	if (r < 0)
 		return r;
 	pid = spawn(&spec, &pidfd, err);
 	if (pid < 0)
 		return pid;
 	(void)see_to_end(j->waiter_sock, pid, pidfd);
+	return 0;
+}
+
+/*
+ * What the caller has as 0, 1 and 2 stays outside: root inside can stop who holds it, for as long as
+ * he likes, and whoever waits for the end of that pipe would, too. Ours may be those that are
+ * kept, where the caller had closed his.
+ */
+static int leave_stdio(const int *keep, size_t n, struct err *err)
+{
+	cleanup_close int null = open("/dev/null", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	if (null < 0)
+		return err_set(err, errno, "open '/dev/null'");
+	for (int fd = 0; fd < 3; fd++) {
+		bool kept = false;
+
+		for (size_t i = 0; i < n; i++)
+			kept |= keep[i] == fd;
+		if (!kept && fd_hand_down(null, fd, err) < 0)
+			return -err->code;
+	}
 	return 0;
 }
 
@@ -511,7 +232,8 @@ static int crosser(void *arg)
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_BLOCK, &all, &j->mask);
 	words_find(&j->words);
-	if (fd_keep_only(keep, sizeof(keep) / sizeof(keep[0]), &err) < 0 ||
+	if (leave_stdio(keep, sizeof(keep) / sizeof(keep[0]), &err) < 0 ||
+	    fd_keep_only(keep, sizeof(keep) / sizeof(keep[0]), &err) < 0 ||
 	    cross(j, &err) < 0) {
 		sync_fail(j->waiter_sock, &err);
 		return EXEC_FAILED;
@@ -569,7 +291,7 @@ int join_start(const struct join *join, struct joined *ret, struct err *err)
 	for (size_t i = 0; i < CGROUP1_MAX; i++)
 		j.group1[i] = -EBADF;
 	int sock[2] = { -EBADF, -EBADF }, pidfd = -EBADF, master = -EBADF;
-	int r = prepare(&j, err);
+	int r = join_find(&j, err);
 
 	if (r == 0)
 		r = open_pairs(&j, sock, err);
@@ -594,9 +316,44 @@ int join_start(const struct join *join, struct joined *ret, struct err *err)
 	return r;
 }
 
-int join_go(const struct joined *joined, struct err *err)
+int join_patience(int sock, int signals, struct err *err)
 {
-	return sync_send(joined->sock, SYNC_GO, 0, NULL, 0, err);
+	struct pollfd source[] = {
+		{ .fd = sock, .events = POLLIN },
+		{ .fd = signals, .events = POLLIN },
+	};
+
+	for (;;) {
+		struct signalfd_siginfo info;
+
+		if (poll(source, 2, -1) < 0 && errno != EINTR)
+			return err_set(err, errno, "wait for the workspace");
+		if (source[0].revents)
+			return 0;
+		if (!source[1].revents ||
+		    read(signals, &info, sizeof(info)) != sizeof(info))
+			continue;
+		if (info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM ||
+		    info.ssi_signo == SIGHUP || info.ssi_signo == SIGQUIT)
+			return err_set(err, EINTR, "signal %u before the command began",
+			               info.ssi_signo);
+	}
+}
+
+int join_go(const struct join *join, const struct joined *joined, int signals,
+            struct err *err)
+{
+	cleanup_close int listener = -EBADF;
+	int r = sync_send(joined->sock, SYNC_GO, 0, NULL, 0, err);
+
+	if (r < 0 || join->listener < 0)
+		return r;
+	if (signals >= 0)
+		r = join_patience(joined->sock, signals, err);
+	if (r < 0)
+		return r;
+	r = sync_expect(joined->sock, SYNC_LISTENER, NULL, &listener, 1, err);
+	return r < 0 ? r : sync_send(join->listener, SYNC_LISTENER, 0, &listener, 1, err);
 }
 
 int join_status(const struct joined *joined)

@@ -1,5 +1,10 @@
 #include "kernel_files.h"
 
+#include <errno.h>
+#include <string.h>
+
+#include "base/nearest.h"
+
 /* clang-format off */
 const struct kernel_file kernel_files[KERNEL_FILES_N] = {
 	{ "/proc/kcore",         COVER_FILE,      "the node's memory" },
@@ -23,3 +28,25 @@ const struct kernel_file kernel_files[KERNEL_FILES_N] = {
 	{ "/sys/kernel/config",  COVER_DIRECTORY, "sys-kernel-config.mount would fail" },
 };
 /* clang-format on */
+
+int kernel_files_parse(const char *text, uint64_t *ret, struct err *err)
+{
+	struct nearest near;
+
+	if (!strcmp(text, "all")) {
+		*ret |= KERNEL_FILES_ALL;
+		return 0;
+	}
+	nearest_begin(&near, text);
+	for (size_t i = 0; i < KERNEL_FILES_N; i++) {
+		if (!strcmp(kernel_files[i].path, text)) {
+			*ret |= UINT64_C(1) << i;
+			return 0;
+		}
+		nearest_try(&near, kernel_files[i].path);
+	}
+	(void)err_set(err, EINVAL, "'%s' is no file that is covered%s%s%s", text,
+	              near.ret ? ", did you mean '" : "", near.ret ? near.ret : "",
+	              near.ret ? "'?" : "");
+	return err_hint(err, "'berth plan' shows those that are; all is all of them");
+}

@@ -2,6 +2,9 @@
 #define KERNEL_FILES_H
 
 #include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
 
 enum cover {
 	COVER_FILE,      /* /dev/null in its place */
@@ -23,5 +26,18 @@ struct kernel_file {
 
 #define KERNEL_FILES_N 18
 extern const struct kernel_file kernel_files[KERNEL_FILES_N];
+
+/* All of them, as bits. */
+#define KERNEL_FILES_ALL ((UINT64_C(1) << KERNEL_FILES_N) - 1)
+
+/**
+ * kernel_files_parse() - Read which of them is meant
+ * @text:	a path, or "all"
+ * @ret:	its bit, 1 << i, is added
+ * @err:	quotes @text on failure, with the nearest path
+ *
+ * Return: 0; -EINVAL.
+ */
+int kernel_files_parse(const char *text, uint64_t *ret, struct err *err);
 
 #endif

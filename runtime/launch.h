@@ -10,6 +10,9 @@
 #include "ports.h"
 #include "sync.h"
 
+struct hooks;
+struct metrics_server;
+
 /**
  * struct launch - A launch under way, as one of its processes sees it
  * @config, @facts, @plan: what is wanted, what is, what is done; never changed
@@ -30,6 +33,7 @@
  * @warden, @warden_pidfd: the process itself
  * @init_pidfd:	from SYNC_BORN
  * @ports:	borrowed; in the warden and the relay, only the latter's end of its link
+ * @metrics, @hooks: borrowed
  *
  * warden and init, each in its own mount namespace:
  * @proc:	the pod's /proc, O_PATH
@@ -37,15 +41,17 @@
  * @store:	where upper layers and volumes lie
  * @rlimit:	those that are lowered, as they were
  * @init:	the warden's child
- * @relay_pid:	likewise, once it serves; 0 without one
+ * @relay_pid, @pasta_pid: likewise, once they serve; 0 without one
  * @relay:	the warden's end of the pair with the relay, by which it asks for sockets
  *		(netns/maker.h); in the relay, its own
+ * @pasta:	the same of pasta, until it serves
  * @report:	what the relay denied, from it to the supervisor ([0])
  * @counters:	a socket of NETLINK_ROUTE of the gateway's, from the warden to the supervisor
+ * @denials, @rules: with pasta, likewise: what it denies, and its counters (netns/denied.h)
  * @gateway:	the warden is in the gateway's network namespace
  * @stdin_to_stderr: what the payload gets as 0, 1 and 2 when it has no pty
  * @airlock:	what init becomes before the payload, -EBADF where it need not
- * @pty_master, @pty_slave, @notify, @routes, @lookout: made by init, handed to the
+ * @pty_master, @pty_slave, @notify, @routes, @lookout, @links: made by init, handed to the
  *		supervisor, but for the slave
  * @service:	sockets at which services say READY=1, init's own
  *
@@ -67,16 +73,18 @@ struct launch {
 	pid_t warden;
 	int warden_pidfd, init_pidfd;
 	struct ports *ports;
+	struct metrics_server *metrics;
+	struct hooks *hooks;
 
 	int proc, root, store;
 	struct rlimit rlimit[RLIM_NLIMITS];
-	pid_t init, relay_pid;
-	int relay;
-	int report[2], counters;
+	pid_t init, relay_pid, pasta_pid;
+	int relay, pasta;
+	int report[2], counters, denials, rules;
 	bool gateway;
 	int stdin_to_stderr[3];
 	int pty_master, pty_slave, notify, airlock;
-	int routes, lookout;
+	int routes, lookout, links;
 	int service[SERVICES_MAX];
 };
 
@@ -103,6 +111,9 @@ int init_main(void *arg);
 
 /* The relay's; relay_process.c. */
 int relay_process(void *arg);
+
+/* Of a directory that nothing can be made in, whoever is root inside. */
+extern const char *const hint_foreign;
 
 /**
  * hint_for() - Give a failure its remedy

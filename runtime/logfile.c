@@ -10,9 +10,16 @@
 #include "base/fd.h"
 #include "base/file.h"
 
-void logfile_init(struct logfile *log, int entry)
+/* The file behind one. */
+static const char *older_name(const char *name, char buf[LOGFILE_NAME_MAX])
 {
-	*log = (struct logfile){ .entry = entry, .fd = -EBADF };
+	(void)snprintf(buf, LOGFILE_NAME_MAX, "%s.1", name);
+	return buf;
+}
+
+void logfile_init(struct logfile *log, int entry, const char *name)
+{
+	*log = (struct logfile){ .entry = entry, .name = name, .fd = -EBADF };
 }
 
 /* Goes on with the log of an earlier run, which start does not forget. */
@@ -20,7 +27,7 @@ static void open_log(struct logfile *log)
 {
 	struct stat st;
 
-	log->fd = openat(log->entry, "log",
+	log->fd = openat(log->entry, log->name,
 	                 O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK |
 	                         O_CLOEXEC,
 	                 0600);
@@ -32,8 +39,10 @@ static void open_log(struct logfile *log)
 
 static void rotate(struct logfile *log)
 {
+	char older[LOGFILE_NAME_MAX];
+
 	drop_fd(&log->fd);
-	(void)renameat(log->entry, "log", log->entry, "log.1");
+	(void)renameat(log->entry, log->name, log->entry, older_name(log->name, older));
 	open_log(log);
 }
 
@@ -172,9 +181,10 @@ static int copy_both(struct logreader *reader, int older, uint64_t tail, struct 
 int logreader_begin(struct logreader *reader, uint64_t tail, struct err *err)
 {
 	cleanup_close int older = -EBADF;
+	char name[LOGFILE_NAME_MAX];
 
-	reader->fd = open_for_reading(reader->entry, "log");
-	older = open_for_reading(reader->entry, "log.1");
+	reader->fd = open_for_reading(reader->entry, reader->name);
+	older = open_for_reading(reader->entry, older_name(reader->name, name));
 	if (reader->fd == -ENOENT) {
 		/* None yet, or between the two calls of a rotation: then it is
 		 * the older one that we are in. */
@@ -193,8 +203,9 @@ int logreader_begin(struct logreader *reader, uint64_t tail, struct err *err)
 /* The next file, if the one we are in has been rotated away. Return: 1, 0 or -errno. */
 static int advance(struct logreader *reader, struct err *err)
 {
-	cleanup_close int newest = open_for_reading(reader->entry, "log");
+	cleanup_close int newest = open_for_reading(reader->entry, reader->name);
 	cleanup_close int older = -EBADF;
+	char name[LOGFILE_NAME_MAX];
 	int r;
 
 	/* -ENOENT: between the two calls of a rotation, or the entry is gone. */
@@ -205,7 +216,7 @@ static int advance(struct logreader *reader, struct err *err)
 		r = copy(reader->fd, reader->out, err);
 		if (r < 0)
 			return r;
-		older = open_for_reading(reader->entry, "log.1");
+		older = open_for_reading(reader->entry, older_name(reader->name, name));
 		if (older >= 0 && !same_file(older, reader->fd) &&
 		    !same_file(older, newest)) {
 			r = copy(older, reader->out, err);

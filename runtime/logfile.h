@@ -14,19 +14,24 @@
  */
 #define LOGFILE_MAX ((uint64_t)1 << 20)
 
+#define LOGFILE_NAME "log"
+#define LOGFILE_NAME_MAX 32
+
 /**
  * struct logfile - The writing side
  * @entry:	borrowed
+ * @name:	of the file, LOGFILE_NAME or another; the one behind it has ".1" at its end
  * @fd:		owned, -EBADF until the first byte
  * @size:	of the file, bytes
  */
 struct logfile {
 	int entry;
+	const char *name;
 	int fd;
 	uint64_t size;
 };
 
-void logfile_init(struct logfile *log, int entry);
+void logfile_init(struct logfile *log, int entry, const char *name);
 
 /**
  * logfile_write() - Append, a stdio_tee_fn
@@ -45,11 +50,13 @@ void logfile_close(struct logfile *log);
 /**
  * struct logreader - The reading side
  * @entry:	borrowed
+ * @name:	as of struct logfile
  * @out:	where to, borrowed
  * @fd:		the file we are in, -EBADF before there is one
  */
 struct logreader {
 	int entry, out;
+	const char *name;
 	int fd;
 };
 

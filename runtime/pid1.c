@@ -66,14 +66,46 @@ void pid1_disguise(void)
 	words_forget(&area, "berth-init");
 }
 
+/* What a terminal sends goes to all in its foreground, so the child has it already. */
+static bool of_terminal(const siginfo_t *info)
+{
+	return info->si_code == SI_KERNEL &&
+	       (info->si_signo == SIGINT || info->si_signo == SIGQUIT ||
+	        info->si_signo == SIGHUP || info->si_signo == SIGWINCH);
+}
+
+int pid1_serve(pid_t child, bool terminal)
+{
+	siginfo_t info;
+	sigset_t all;
+	int status = 0;
+
+	(void)sigfillset(&all);
+	/* Look before the first wait: of a command that ended before its signals were
+	 * blocked nothing is pending. */
+	while (!reap(child, &status)) {
+		if (sigwaitinfo(&all, &info) < 0) {
+			if (errno != EINTR)
+				return -errno;
+		} else if (info.si_signo != SIGCHLD &&
+		           !(terminal && of_terminal(&info))) {
+			(void)kill(child, info.si_signo);
+		}
+	}
+	return status;
+}
+
+int pid1_code(int status)
+{
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
 int pid1_run(pid_t child)
 {
 	struct err ignored = { 0 };
-	siginfo_t info;
 	sigset_t all;
-	int status = 0, null;
+	int null, status;
 
-	pid1_disguise();
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_BLOCK, &all, NULL);
 
@@ -82,15 +114,6 @@ int pid1_run(pid_t child)
 		(void)fd_replace_stdio(null, null, null, &ignored);
 	(void)fd_keep_only(NULL, 0, &ignored);
 
-	/* Look before the first wait: of a command that ended before its signals were
-	 * blocked nothing is pending. */
-	while (!reap(child, &status)) {
-		if (sigwaitinfo(&all, &info) < 0) {
-			if (errno != EINTR)
-				return 125;
-		} else if (info.si_signo != SIGCHLD) {
-			(void)kill(child, info.si_signo);
-		}
-	}
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	status = pid1_serve(child, false);
+	return status < 0 ? 125 : pid1_code(status);
 }

@@ -1,6 +1,7 @@
 #ifndef PID1_H
 #define PID1_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -15,6 +16,21 @@
  * Return: the command's exit status, or 128 + n when signal n killed it.
  */
 int pid1_run(pid_t child);
+
+/**
+ * pid1_serve() - The loop of a first process: reap, hand signals on
+ * @child:	our child
+ * @terminal:	@child is in our process group: what the kernel sends to all of that because
+ *		of a terminal is not handed on a second time
+ *
+ * Every signal is blocked by the caller, before @child is born.
+ *
+ * Return: the child's wait status; -errno of sigwaitinfo(2).
+ */
+int pid1_serve(pid_t child, bool terminal);
+
+/* The exit status of a wait status: 128 + n where signal n killed it. */
+int pid1_code(int status);
 
 /* Where the words of our command line lie. */
 struct words_area {
@@ -34,7 +50,7 @@ void words_find(struct words_area *ret);
 /* Nothing of the caller's words, which may be paths of the pod or secrets; @name instead. */
 void words_forget(const struct words_area *area, const char *name);
 
-/* What PID 1 of ours does first: neither its words nor its name tell of the caller. */
+/* Before anything of the image runs: neither the words of our PID 1 nor its name tell of the caller. */
 void pid1_disguise(void);
 
 #endif

@@ -7,6 +7,7 @@
 #include "exec.h"
 #include "ns.h"
 #include "policies/caps.h"
+#include "policies/seccomp_choice.h"
 
 const char *const init_mode_name[INIT_MODE_MAX] = {
 	[INIT_AUTO] = "auto",
@@ -16,10 +17,8 @@ const char *const init_mode_name[INIT_MODE_MAX] = {
 };
 
 const char *const net_mode_name[NET_MODE_MAX] = {
-	[NET_NONE] = "none",
-	[NET_HOST] = "host",
-	[NET_RELAY] = "relay",
-	[NET_AUTO] = "auto",
+	[NET_NONE] = "none",   [NET_HOST] = "host", [NET_RELAY] = "relay",
+	[NET_PASTA] = "pasta", [NET_AUTO] = "auto",
 };
 
 struct step *plan_add(struct plan *plan, enum actor actor, enum step_kind kind,
@@ -72,113 +71,8 @@ static void plan_warden_birth(struct plan *plan)
 	s->via = plan->by_helper ? "newuidmap" : "write";
 }
 
-/*
- * What L1 counts of the launch's own namespaces, which the workspace gets on top: all
- * of L2's, and those of L1 itself where the user who made them is its root.
- */
-static uint64_t own_namespaces(const struct plan *plan, enum budget budget)
-{
-	const struct budget_info *info = &budget_info[budget];
-
-	if (budget == BUDGET_NET_NS && plan->net != NET_RELAY)
-		return plan->net == NET_NONE;
-	return info->own + (info->above && !plan->become_root);
-}
-
-static int plan_budget(struct plan *plan, const struct config *config,
-                       const struct facts *facts, enum budget budget, struct err *err)
-{
-	const struct budget_info *info = &budget_info[budget];
-	const uint64_t want = config->budget[budget];
-	const char *text = arena_printf(&plan->arena, "%" PRIu64, want), *value;
-	struct step *s;
-
-	if (want > facts->node_budget[budget]) {
-		(void)err_set(err, ERANGE, "--%s %" PRIu64 ": this node allows %" PRIu64,
-		              info->name, want, facts->node_budget[budget]);
-		return err_hint(err, "ask for at most that, or raise it: %s%s",
-		                info->file ? "/proc/sys/user/" : "prlimit --",
-		                info->file ? info->file : info->limit);
-	}
-	if (!info->file) /* plan_init_birth() lowers it */
-		return 0;
-	if (facts->ucounts_read_only)
-		return plan_unenforced(plan, config, info->name, text,
-		                       "/proc/sys/user is read-only here",
-		                       "set procMount: Unmasked (with hostUsers: "
-		                       "false) in the pod",
-		                       err);
-	value = arena_printf(&plan->arena, "%" PRIu64,
-	                     want + own_namespaces(plan, budget));
-	s = plan_add(plan, ACTOR_WARDEN, STEP_UCOUNT, info->why);
-	s->target = info->file;
-	s->value = value;
-	plan_enforced(plan, info->name, text,
-	              arena_printf(&plan->arena, "%s = %s", info->file, value));
-	return 0;
-}
-
-static int plan_budgets(struct plan *plan, const struct config *config,
-                        const struct facts *facts, struct err *err)
-{
-	const struct limit *pids = config_limit(config, KNOB_PIDS);
-
-	if (pids && pids->number > facts->nproc_hard) {
-		(void)err_set(err, ERANGE,
-		              "--pids %" PRIu64 ": our own hard limit is %" PRIu64,
-		              pids->number, facts->nproc_hard);
-		(void)err_hint(
-			err, "ask for at most that, or raise RLIMIT_NPROC (ulimit -Hu)");
-		return err_step(err, "rlimit");
-	}
-	for (enum budget i = 0; i < BUDGET_N; i++)
-		if (config->budget[i] != LIMIT_UNSET &&
-		    plan_budget(plan, config, facts, i, err) < 0)
-			return err_step(err, budget_info[i].file ? "ucount" : "rlimit");
-	return 0;
-}
-
-static int plan_root(struct plan *plan, const struct config *config,
-                     const struct facts *facts, struct err *err)
-{
-	struct step *s;
-
-	(void)plan_add(
-		plan, ACTOR_WARDEN, STEP_PRIVATE,
-		"the workspace's tree is its own: no mount of the pod appears later");
-
-	/* Before anything is bound, so that each copy of the pod's tree has it. */
-	if (config->volume_n > 0 ||
-	    (!config->overlay && strcmp(config->rootfs, "host") != 0)) {
-		s = plan_add(
-			plan, ACTOR_WARDEN, STEP_HIDE,
-			"what start, exec and rm go by is not for a workspace to change, "
-			"even where a volume holds it");
-		s->flags = PLAN_READ_ONLY | PLAN_NOSUID | PLAN_NODEV | PLAN_NOEXEC;
-	}
-	if (!strcmp(config->rootfs, "host"))
-		return plan_host_root(plan, config, facts, err);
-
-	if (config->overlay) {
-		plan_layered_root(plan, config);
-		s = plan_add(
-			plan, ACTOR_WARDEN, STEP_OVERLAY,
-			"the directory stays as it is, changes go to the upper layer");
-		s->target = "/";
-		s->source = config->rootfs;
-		s->value = "upper";
-		s->via = "work";
-		return 0;
-	}
-	s = plan_add(plan, ACTOR_WARDEN, STEP_ROOT,
-	             "the workspace's root, used in place; device nodes in it are dead");
-	s->source = config->rootfs;
-	s->flags = PLAN_NODEV;
-	return 0;
-}
-
 /* init mounts these anew: what lay below them would be out of sight without a word. */
-static bool hidden(const char *target)
+bool plan_hidden(const char *target)
 {
 	static const char *const anew[] = { "/proc",    "/sys",        "/dev/pts",
 		                            "/dev/shm", "/dev/mqueue", "/dev/.berth" };
@@ -193,12 +87,15 @@ static bool hidden(const char *target)
 	return !strcmp(target, "/dev");
 }
 
-static int plan_volumes(struct plan *plan, const struct config *config, struct err *err)
+static int plan_volumes(struct plan *plan, const struct config *config,
+                        const struct facts *facts, struct err *err)
 {
 	for (size_t i = 0; i < config->volume_n; i++) {
 		const struct volume *v = &config->volume[i];
 
-		if (hidden(v->target)) {
+		if (plan_left_out(plan, config, facts, i))
+			continue;
+		if (plan_hidden(v->target)) {
 			(void)err_set(err, EINVAL,
 			              "volume target '%s' is mounted anew inside",
 			              v->target);
@@ -208,79 +105,18 @@ static int plan_volumes(struct plan *plan, const struct config *config, struct e
 			return err_step(err, "volume");
 		}
 		struct step *s = plan_add(plan, ACTOR_WARDEN, STEP_BIND,
-		                          "asked for with -v; attached a level above the "
-		                          "workspace, which cannot remount it");
+		                          v->gpu ? "of the GPUs asked for with --gpus"
+		                                 : "asked for with -v; attached a level "
+		                                   "above the workspace, which cannot "
+		                                   "remount it");
 
 		s->source = v->source;
 		s->target = v->target;
 		s->flags = PLAN_NOSUID | PLAN_NODEV | (v->read_only ? PLAN_READ_ONLY : 0);
 		s->number = 1;
+		s->value = plan_owner(plan, &facts->source[i]);
 	}
 	return 0;
-}
-
-/*
- * RLIMIT_NPROC of the workspace. Behind pids.max it is a second fence a little further
- * out, so that the one that counts its refusals is met first.
- */
-static uint64_t nproc(const struct plan *plan, const struct facts *facts,
-                      const struct limit *pids)
-{
-	const uint64_t further = pids->number + 8;
-
-	if (plan_has_limit(plan, KNOB_PIDS))
-		return further < facts->nproc_hard ? further : facts->nproc_hard;
-	return pids->number;
-}
-
-/* What holds all of L2 is the soft limit that it is made under. */
-static void plan_lower_limits(struct plan *plan, const struct config *config,
-                              const struct facts *facts)
-{
-	const struct limit *pids = config_limit(config, KNOB_PIDS);
-	struct step *s;
-
-	if (pids) {
-		s = plan_add(
-			plan, ACTOR_WARDEN, STEP_RLIMIT,
-			facts->node_root
-				? "all processes inside share this number (not enforced: "
-				  "this is the node's root)"
-				: "all processes inside share this number, whatever "
-				  "their "
-				  "user");
-		s->target = "nproc";
-		s->value =
-			arena_printf(&plan->arena, "%" PRIu64, nproc(plan, facts, pids));
-	}
-	for (size_t i = 0; i < BUDGET_N; i++) {
-		const struct budget_info *info = &budget_info[i];
-		const char *text;
-
-		if (info->file || config->budget[i] == LIMIT_UNSET)
-			continue;
-		text = arena_printf(&plan->arena, "%" PRIu64, config->budget[i]);
-		s = plan_add(plan, ACTOR_WARDEN, STEP_RLIMIT, info->why);
-		s->target = info->limit;
-		s->value = text;
-		plan_enforced(plan, info->name, text,
-		              arena_printf(&plan->arena, "%s = %s", info->limit, text));
-	}
-}
-
-static void plan_restore_limits(struct plan *plan)
-{
-	for (size_t i = 0, n = plan->n; i < n; i++) {
-		const char *limit = plan->step[i].target;
-		struct step *s;
-
-		if (plan->step[i].kind != STEP_RLIMIT)
-			continue;
-		s = plan_add(plan, ACTOR_WARDEN, STEP_RLIMIT,
-		             "the warden itself is not meant");
-		s->target = limit;
-		s->value = "restore";
-	}
 }
 
 static void plan_init_birth(struct plan *plan, const struct config *config,
@@ -294,8 +130,8 @@ static void plan_init_birth(struct plan *plan, const struct config *config,
 	s = plan_add(plan, ACTOR_WARDEN, STEP_SPAWN,
 	             "the workspace; the kernel takes its time for it while we mount");
 	s->target = actor_name[ACTOR_INIT];
-	s->flags = NS_BIT(NS_USER) | NS_BIT(NS_PID) | NS_BIT(NS_IPC) | NS_BIT(NS_UTS);
-	if (config->net != NET_HOST)
+	s->flags = NS_BIT(NS_USER) | NS_BIT(NS_PID) | NS_BIT(NS_UTS);
+	if (config->net != NET_HOST && config->net != NET_NONE)
 		s->flags |= NS_BIT(NS_NET);
 	if (!joins)
 		s->flags |= NS_BIT(NS_CGROUP);
@@ -326,6 +162,10 @@ static void plan_init_birth(struct plan *plan, const struct config *config,
 		s = plan_add(plan, ACTOR_INIT, STEP_UNSHARE, ns_info[NS_CGROUP].why);
 		s->flags = NS_BIT(NS_CGROUP);
 	}
+	s = plan_add(
+		plan, ACTOR_INIT, STEP_UNSHARE,
+		"nobody outside waits for them: init makes them while the warden mounts");
+	s->flags = NS_BIT(NS_IPC) | (config->net == NET_NONE ? NS_BIT(NS_NET) : 0);
 }
 
 static void plan_capabilities(struct plan *plan, const struct config *config)
@@ -381,8 +221,11 @@ static void plan_inside(struct plan *plan, const struct config *config,
 		plan, ACTOR_INIT, STEP_REROOT,
 		"the kernel refuses to pivot to a locked mount, but not to its copy");
 	plan_kernel_mounts(plan, config, facts);
-	(void)plan_add(plan, ACTOR_INIT, STEP_PIVOT, "nothing of the pod stays in sight");
+	(void)plan_add(plan, ACTOR_INIT, STEP_PIVOT,
+	               "the workspace's root is '/' from here");
 
+	plan_own_volumes(plan, config);
+	plan_seed(plan, config);
 	if (plan->pty) {
 		s = plan_add(
 			plan, ACTOR_INIT, STEP_CONSOLE,
@@ -404,23 +247,28 @@ static void plan_inside(struct plan *plan, const struct config *config,
 		               "'#!/proc/self/exe' leads to our own binary");
 	plan_services(plan);
 	plan_capabilities(plan, config);
+	(void)plan_add(plan, ACTOR_INIT, STEP_DETACH,
+	               "nothing of the pod stays in sight");
 	s = plan_add(plan, ACTOR_INIT, STEP_SECCOMP,
 	             "system calls that reach the node, and unknown ones, are refused");
-	s->value = "workspace";
-	if (config->user) {
-		s = plan_add(plan, ACTOR_INIT, STEP_USER,
-		             "asked for with -u, looked up inside");
+	s->value = config->seccomp ? config->seccomp : SECCOMP_DEFAULT;
+	s->source = config->seccomp_allow;
+	s->via = config->seccomp_deny;
+	s->number = config_listens(config);
+	if (s->number)
+		plan_note(plan, "refused system calls are told, so no program inside can "
+		                "listen to another's: the kernel answers EBUSY");
+	if (config->audit_permissive)
+		plan_note(plan, "--audit-permissive: what the policy refuses is told, "
+		                "and let through; take it for what you trust");
+	if (plan_user(plan, config)) {
+		s = plan_add(
+			plan, ACTOR_INIT, STEP_USER,
+			config->image
+				? "asked for with -u or by the image, looked up inside"
+				: "asked for with -u, looked up inside");
 		s->value = config->user;
 	}
-}
-
-static const char *words(struct arena *arena, const char *const *argv)
-{
-	const char *text = "";
-
-	for (; *argv; argv++)
-		text = arena_printf(arena, "%s%s%s", text, *text ? " " : "", *argv);
-	return text;
 }
 
 /* Which PID 1, and whether this pod can carry it. */
@@ -451,13 +299,6 @@ static int choose_init(struct plan *plan, const struct config *config,
 			plan,
 			"parts of /proc are covered here, so the workspace has none: set "
 			"procMount: Unmasked (with hostUsers: false) in the pod");
-	if (plan->service_n > 0 && config->user) {
-		(void)err_set(err, EINVAL,
-		              "-u '%s' without a command: the services run as root",
-		              config->user);
-		(void)err_hint(err, "leave -u out, and give it to berth exec");
-		return err_step(err, "init");
-	}
 	if (init != INIT_SYSTEMD)
 		return 0;
 
@@ -496,76 +337,6 @@ static int choose_init(struct plan *plan, const struct config *config,
 	return err_step(err, "init");
 }
 
-/* What ps and inspect show in place of a command. */
-static const char *const *service_names(struct plan *plan)
-{
-	const char **names =
-		arena_alloc(&plan->arena, (plan->service_n + 1) * sizeof(*names));
-
-	for (size_t i = 0; names && i < plan->service_n; i++)
-		names[i] = plan->service[i].name;
-	return names;
-}
-
-/* The PATH there is, with the wrapper's directory first. */
-static const char *wrapped_path(struct arena *arena, const char *const *env)
-{
-	const char *path = EXEC_PATH;
-
-	for (; *env; env++)
-		if (!strncmp(*env, "PATH=", 5))
-			path = *env + 5;
-	return arena_printf(arena, "PATH=" PLAN_WRAPPER ":%s", path);
-}
-
-/* What runs, and with which environment. */
-static void plan_command(struct plan *plan, const struct config *config,
-                         const struct facts *facts)
-{
-	struct arena *arena = &plan->arena;
-	const char **env = arena_alloc(arena, (config->env_n + 8) * sizeof(*env));
-	const char **command = arena_alloc(arena, 2 * sizeof(*command));
-	struct step *s;
-	size_t n = 0;
-
-	if (!env || !command)
-		return;
-	env[n++] = "PATH=" EXEC_PATH;
-	env[n++] = "container=berth";
-	env[n++] = arena_printf(arena, "HOSTNAME=%s", config->hostname);
-	if (plan->init == INIT_SYSTEMD)
-		env[n++] = "NOTIFY_SOCKET=" PLAN_NOTIFY;
-	if (plan->pty)
-		env[n++] = "TERM=xterm";
-	/* Last, so that the user's word counts: exec_environment() lets later ones win. */
-	for (size_t i = 0; i < config->env_n; i++)
-		env[n++] = config->env[i];
-	plan->env = env;
-	if (plan->service_n > 0) {
-		env[n] = wrapped_path(arena, env);
-		plan->command = service_names(plan);
-		(void)plan_add(plan, ACTOR_INIT, STEP_SUPERVISE,
-		               "as PID 1: started in order, and again when one ends; "
-		               "stopped in the reverse order");
-		return;
-	}
-
-	if (plan->init == INIT_SYSTEMD)
-		command[0] = facts->root.init;
-	else
-		command[0] = "/bin/sh";
-	plan->command =
-		config->command && plan->init != INIT_SYSTEMD ? config->command : command;
-
-	s = plan_add(plan, ACTOR_INIT, STEP_EXEC,
-	             plan->init == INIT_SYSTEMD ? "the image's own init"
-	             : plan->init == INIT_BERTH
-	                     ? "under berth's own small init, which reaps "
-	                       "orphans and forwards signals"
-	                     : "as PID 1 itself");
-	s->value = words(arena, plan->command);
-}
-
 int plan_build(const struct config *config, const struct facts *facts, struct plan *ret,
                struct err *err)
 {
@@ -579,9 +350,23 @@ int plan_build(const struct config *config, const struct facts *facts, struct pl
 	if (r == 0)
 		r = plan_net(&plan, config, facts, err);
 	if (r == 0)
+		r = plan_check_hosts(&plan, config, facts, err);
+	if (r == 0)
+		r = plan_storage(&plan, config, facts, err);
+	if (r == 0)
 		r = plan_cgroup(&plan, config, facts, err);
 	if (r == 0) {
 		plan_publish(&plan, config);
+		r = plan_metrics(&plan, config, facts, err);
+	}
+	if (r == 0) {
+		plan_upper(&plan, config, facts);
+		plan_bootstrap(&plan, config);
+		r = plan_idle(&plan, config, err);
+	}
+	if (r == 0)
+		r = plan_hooks(&plan, config, facts, err);
+	if (r == 0) {
 		plan_warden_birth(&plan);
 		r = plan_budgets(&plan, config, facts, err);
 	}
@@ -591,15 +376,25 @@ int plan_build(const struct config *config, const struct facts *facts, struct pl
 	}
 	if (r == 0) {
 		plan_docker_dirs(&plan, config);
+		plan_image_steps(&plan, config, facts);
 		plan_dev(&plan);
-		plan_pod_files(&plan, config, facts);
-		plan_names(&plan, config, facts);
-		plan_wrapper(&plan, config, facts);
-		r = plan_volumes(&plan, config, err);
+		r = plan_devices(&plan, config, facts, err);
 	}
 	if (r == 0) {
-		plan_gateway(&plan);
+		plan_pod_files(&plan, config, facts);
+		plan_names(&plan, config, facts);
+		r = plan_zone(&plan, config, facts, err);
+	}
+	if (r == 0) {
+		plan_wrapper(&plan, config, facts);
+		r = plan_volumes(&plan, config, facts, err);
+	}
+	if (r == 0) {
+		plan_gateway(&plan, facts);
 		plan_inside(&plan, config, facts);
+		r = plan_ulimits(&plan, config, facts, err);
+	}
+	if (r == 0) {
 		plan_command(&plan, config, facts);
 		plan.tier = plan_tier(&plan, facts);
 		if (plan.arena.failed)

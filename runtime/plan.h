@@ -8,6 +8,7 @@
 #include "config.h"
 #include "facts.h"
 #include "netns/gateway.h"
+#include "netns/pasta.h"
 #include "netns/relay.h"
 #include "services.h"
 #include "step.h"
@@ -47,7 +48,9 @@ struct plan_limit {
  * @env:	its environment, "K=V", NULL-terminated
  * @net:	NET_AUTO resolved
  * @net_optional: the workspace starts without one, too
- * @gateway, @relay: what the steps of NET_RELAY set up
+ * @gateway, @relay: what the steps of NET_RELAY set up, and of NET_PASTA, where the relay serves
+ *		published ports alone
+ * @pasta:	likewise, of NET_PASTA
  * @pty:	the workspace gets a pty: /dev/console, and stdin to stderr
  * @limit:	what becomes of the limits
  * @notes:	what this pod does not permit, one sentence each
@@ -71,6 +74,7 @@ struct plan {
 	bool net_optional;
 	struct gateway gateway;
 	struct relay_config relay;
+	struct pasta pasta;
 	bool pty;
 	struct plan_limit limit[PLAN_LIMITS_MAX];
 	size_t limit_n;
@@ -93,8 +97,20 @@ struct plan {
 int plan_build(const struct config *config, const struct facts *facts, struct plan *ret,
                struct err *err);
 
+/* Whether the workspace has a gateway of its own. */
+static inline bool plan_has_gateway(const struct plan *plan)
+{
+	return plan->net == NET_RELAY || plan->net == NET_PASTA;
+}
+
 void plan_done(struct plan *plan);
 #define cleanup_plan __attribute__((cleanup(plan_done)))
+
+/*
+ * Who init is to become, or NULL for root: a whole system is root's, and --user then says who
+ * exec and a script of --bootstrap run as.
+ */
+const char *plan_user(const struct plan *plan, const struct config *config);
 
 /* One line a step and one for its why, and with --policy the origin of each value. The
  * golden tests hold this text. */
@@ -152,6 +168,19 @@ const char *plan_tier(const struct plan *plan, const struct facts *facts);
 /* What to do about a setuid newuidmap that the pod's bounding set makes useless. */
 extern const char plan_helper_weak[];
 
+/**
+ * plan_image() - Put into a config what its image says, where the user said nothing
+ * @config:	as the options say; afterwards as if they had said it all, so that start and
+ *		exec go by the same
+ * @facts:	as probe() found them, and the image
+ * @arena:	owns what had to be made
+ * @err:	filled in on failure
+ *
+ * Pure; does nothing without an image. Return: 0; -E2BIG for too many variables; -ENOMEM.
+ */
+int plan_image(struct config *config, const struct facts *facts, struct arena *arena,
+               struct err *err);
+
 /* The parts. */
 int plan_ids(struct plan *plan, const struct config *config, const struct facts *facts,
              struct err *err);
@@ -194,13 +223,73 @@ void plan_docker_dirs(struct plan *plan, const struct config *config);
 void plan_wrapper(struct plan *plan, const struct config *config,
                   const struct facts *facts);
 void plan_services(struct plan *plan);
+/* plan_ulimits.c: what init takes upon itself before it executes anything of the image */
+int plan_ulimits(struct plan *plan, const struct config *config,
+                 const struct facts *facts, struct err *err);
+
+/* plan_budgets.c: what the kernel counts for each user, and RLIMIT_NPROC */
+int plan_budgets(struct plan *plan, const struct config *config,
+                 const struct facts *facts, struct err *err);
+/* The limits that L2 is made under, and back: what holds all of it is their soft value. */
+void plan_lower_limits(struct plan *plan, const struct config *config,
+                       const struct facts *facts);
+void plan_restore_limits(struct plan *plan);
+/* plan_command.c: what runs, and with which environment */
+void plan_command(struct plan *plan, const struct config *config,
+                  const struct facts *facts);
+void plan_bootstrap(struct plan *plan, const struct config *config);
+/* Return: 0; -ENOENT where the program is not installed. */
+int plan_metrics(struct plan *plan, const struct config *config,
+                 const struct facts *facts, struct err *err);
+int plan_idle(struct plan *plan, const struct config *config, struct err *err);
+/* plan_hooks.c. Return: 0; -EPERM where others may change one; as the fact says. */
+int plan_hooks(struct plan *plan, const struct config *config, const struct facts *facts,
+               struct err *err);
 void plan_dev(struct plan *plan);
+/* plan_image.c: what an image asks for beside its root */
+void plan_upper(struct plan *plan, const struct config *config,
+                const struct facts *facts);
+/* Whether init mounts something anew at @target or above it. */
+bool plan_hidden(const char *target);
+void plan_image_steps(struct plan *plan, const struct config *config,
+                      const struct facts *facts);
+
+/* The nodes that --device names. Return: 0; -ENOENT, -ENODEV, -EEXIST with a remedy. */
+int plan_devices(struct plan *plan, const struct config *config,
+                 const struct facts *facts, struct err *err);
+
 /* plan_net.c: chooses, then the steps of each place in the order. */
 int plan_net(struct plan *plan, const struct config *config, const struct facts *facts,
              struct err *err);
+/* plan_root.c: the workspace's root. Return: 0; -EPERM where it would show berth's own; else
+ * -errno. */
+int plan_root(struct plan *plan, const struct config *config, const struct facts *facts,
+              struct err *err);
+/* plan_storage.c: what volumes lie on, and what they show. Return: 0; -EINVAL, -EPERM with a
+ * remedy. */
+int plan_storage(struct plan *plan, const struct config *config,
+                 const struct facts *facts, struct err *err);
+/*
+ * Why a volume that --gpus found is left out, or NULL: what nobody named is no reason to refuse a
+ * launch. @at: which of @config.
+ */
+const char *plan_left_out(struct plan *plan, const struct config *config,
+                          const struct facts *facts, size_t at);
+/* Whose it is, "0:0", in the workspace's numbers. */
+const char *plan_owner(struct plan *plan, const struct source_fact *fact);
+void plan_own_volumes(struct plan *plan, const struct config *config);
+void plan_seed(struct plan *plan, const struct config *config);
+/* plan_zone.c. Return: 0; -ENOENT, -EINVAL with a remedy. */
+int plan_zone(struct plan *plan, const struct config *config, const struct facts *facts,
+              struct err *err);
+/* plan_hosts.c: /etc/hosts. Return: 0; -EADDRNOTAVAIL, -ENOENT with a remedy. */
+int plan_check_hosts(const struct plan *plan, const struct config *config,
+                     const struct facts *facts, struct err *err);
+const char *plan_hosts_text(struct plan *plan, const struct config *config,
+                            const struct facts *facts);
 void plan_names(struct plan *plan, const struct config *config,
                 const struct facts *facts);
-void plan_gateway(struct plan *plan);
+void plan_gateway(struct plan *plan, const struct facts *facts);
 void plan_uplink(struct plan *plan, const struct config *config);
 void plan_net_inside(struct plan *plan);
 void plan_publish(struct plan *plan, const struct config *config);

@@ -119,10 +119,14 @@ int plan_cgroup(struct plan *plan, const struct config *config, const struct fac
 		s->target = payload;
 		s->number = plan->outer_uid.extent[0].outside;
 	}
-	if (plan->net == NET_RELAY) {
+	if (plan_has_gateway(plan)) {
 		s = plan_add(
 			plan, ACTOR_SUPERVISOR, STEP_CGROUP_MAKE,
-			"what the relay does for the workspace counts for its limits");
+			plan->net == NET_RELAY
+				? "what the relay does for the workspace counts for its "
+				  "limits"
+				: "what pasta and the relay do for the workspace counts "
+				  "for its limits");
 		s->target = arena_printf(arena, "%s/relay", limits);
 		s->optional = true;
 	}

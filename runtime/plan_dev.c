@@ -1,3 +1,6 @@
+#include <errno.h>
+#include <string.h>
+
 #include "plan.h"
 
 void plan_dev(struct plan *plan)
@@ -56,4 +59,63 @@ void plan_dev(struct plan *plan)
 		s->target = "/dev/console";
 		s->number = 0600;
 	}
+}
+
+/* What the launch makes itself below /dev. */
+static bool is_taken(const struct plan *plan, const char *target)
+{
+	for (size_t i = 0; i < plan->n; i++) {
+		const char *made = plan->step[i].target;
+
+		if (made && strcmp(made, "/dev") != 0 && !strcmp(made, target))
+			return true;
+	}
+	return !strcmp(target, "/dev/console") || !strncmp(target, "/dev/pts/", 9) ||
+	       !strncmp(target, "/dev/shm/", 9) || !strncmp(target, "/dev/mqueue/", 12) ||
+	       !strncmp(target, "/dev/.berth/", 12);
+}
+
+int plan_devices(struct plan *plan, const struct config *config,
+                 const struct facts *facts, struct err *err)
+{
+	for (size_t i = 0; i < config->device_n; i++) {
+		const struct device *d = &config->device[i];
+		struct step *s;
+
+		if (is_taken(plan, d->target)) {
+			(void)err_set(err, EEXIST, "--device '%s': '%s' is there already",
+			              d->source, d->target);
+			return err_step(err, "device");
+		}
+		if (!facts->node[i].character && !config_best_effort(config, "device")) {
+			if (!facts->node[i].found) {
+				(void)err_set(err, ENOENT, "--device '%s'", d->source);
+				(void)err_hint(err, "the pod has no such node: a device "
+				                    "plugin of the cluster "
+				                    "gives it, or on a machine "
+				                    "'modprobe'; or --best-effort "
+				                    "device");
+			} else {
+				(void)err_set(err, ENODEV,
+				              "--device '%s' is no character device",
+				              d->source);
+				(void)err_hint(err, "disks belong to the node; a "
+				                    "directory is a volume: -v");
+			}
+			return err_step(err, "device");
+		}
+		if (!facts->node[i].character) {
+			plan_note(plan, arena_printf(&plan->arena,
+			                             "the pod has no device '%s', so the "
+			                             "workspace has none",
+			                             d->source));
+			continue;
+		}
+		s = plan_add(plan, ACTOR_WARDEN, STEP_DEVICE,
+		             d->gpu ? "of the GPUs asked for with --gpus"
+		                    : "asked for with --device");
+		s->source = d->source;
+		s->target = d->target;
+	}
+	return 0;
 }

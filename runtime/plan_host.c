@@ -118,13 +118,11 @@ int plan_host_root(struct plan *plan, const struct config *config,
 	s->target = "/etc/hostname";
 	s->number = 0644;
 	s->value = arena_printf(arena, "%s\n", config->hostname);
-	s = plan_add(plan, ACTOR_WARDEN, STEP_FILE, "localhost, and own name");
+	s = plan_add(plan, ACTOR_WARDEN, STEP_FILE,
+	             "localhost, own name, and those of --add-host");
 	s->target = "/etc/hosts";
 	s->number = 0644;
-	s->value = arena_printf(arena,
-	                        "127.0.0.1 localhost\n::1 localhost ip6-localhost\n"
-	                        "127.0.1.1 %s\n",
-	                        config->hostname);
+	s->value = plan_hosts_text(plan, config, facts);
 	if (config->net == NET_HOST) {
 		s = plan_add(plan, ACTOR_WARDEN, STEP_COPY,
 		             "names resolve as in the pod whose network this is");

@@ -15,7 +15,8 @@ static struct step *mount(struct plan *plan, const char *fstype, const char *tar
 	return s;
 }
 
-static void plan_covers(struct plan *plan, const struct facts *facts)
+static void plan_covers(struct plan *plan, const struct config *config,
+                        const struct facts *facts)
 {
 	static const struct {
 		const char *source; /* NULL: itself */
@@ -37,6 +38,8 @@ static void plan_covers(struct plan *plan, const struct facts *facts)
 			continue;
 		if (facts->proc_masked && !strncmp(f->path, "/proc/", 6))
 			continue; /* the workspace has none */
+		if (config->unmask & UINT64_C(1) << i)
+			continue;
 		s = plan_add(plan, ACTOR_INIT, STEP_BIND, f->why);
 		s->source = covers[f->cover].source ? covers[f->cover].source : f->path;
 		s->target = f->path;
@@ -55,21 +58,21 @@ void plan_kernel_mounts(struct plan *plan, const struct config *config,
 	/* The kernel gives a new proc or sysfs only where an uncovered one is in sight
 	 * (fs/namespace.c, mount_too_revealing()); these keep that true for sandboxes
 	 * inside after the covers below. */
-	if (!facts->proc_masked) {
+	if (!facts->proc_masked && !config->flat)
 		(void)mount(
 			plan, "proc", "/dev/.berth/proc", NULL, safe,
 			"nested sandboxes may mount their own while this is in sight");
+	if (!facts->proc_masked)
 		(void)mount(plan, "proc", "/proc", NULL, safe,
 		            "the workspace's processes");
-	}
-	if (own_sys) {
+	if (own_sys && !config->flat)
 		(void)mount(plan, "sysfs", "/dev/.berth/sys", NULL,
 		            safe | (facts->sys_read_only ? PLAN_READ_ONLY : 0),
 		            "likewise");
+	if (own_sys)
 		(void)mount(plan, "sysfs", "/sys", NULL, safe | PLAN_READ_ONLY,
 		            "the workspace's own network devices; udev stays out of it");
-	}
-	plan_covers(plan, facts);
+	plan_covers(plan, config, facts);
 	if (plan->cgroup)
 		(void)mount(plan, "cgroup2", "/sys/fs/cgroup", NULL, safe,
 		            "starts at the payload group");
@@ -134,6 +137,18 @@ static void plan_own_name(struct plan *plan, const struct config *config)
 	s->via = "inside";
 }
 
+/* The unit goes by CAP_SYS_MODULE, which root inside has for docker run --privileged. */
+static void plan_no_modules(struct plan *plan)
+{
+	struct step *s =
+		plan_add(plan, ACTOR_WARDEN, STEP_FILE,
+	                 "nobody loads modules here, and systemd without libkmod fails");
+
+	s->target = "/run/systemd/system/systemd-modules-load.service.d/berth.conf";
+	s->number = 0644;
+	s->value = "[Unit]\nConditionVirtualization=!private-users\n";
+}
+
 /* What the warden puts over files of the image. */
 void plan_pod_files(struct plan *plan, const struct config *config,
                     const struct facts *facts)
@@ -142,6 +157,8 @@ void plan_pod_files(struct plan *plan, const struct config *config,
 
 	if (plan->init == INIT_SYSTEMD || plan->service_n > 0)
 		plan_run(plan);
+	if (plan->init == INIT_SYSTEMD)
+		plan_no_modules(plan);
 	if (strcmp(config->rootfs, "host") != 0 && facts->root.has_hostname)
 		plan_own_name(plan, config);
 	if (config->net == NET_HOST || facts->sys_masked) {

@@ -36,6 +36,7 @@ static void choose_relay(struct plan *plan, const struct net_facts *net)
 	memcpy(relay->gateway, plan->gateway.gateway, sizeof(relay->gateway));
 	memcpy(relay->workspace, plan->gateway.workspace, sizeof(relay->workspace));
 	relay->mtu = plan->gateway.mtu;
+	relay->pace = plan->gateway.paced ? plan->gateway.rate[UPLOAD] : 0;
 	relay->nameservers = (unsigned int)resolver_servers(net->resolv_conf, server,
 	                                                    RELAY_NAMESERVERS);
 	for (unsigned int i = 0; i < relay->nameservers; i++)
@@ -49,7 +50,7 @@ static void choose_relay(struct plan *plan, const struct net_facts *net)
 static int check_rates(const struct config *config, const struct plan *plan,
                        struct err *err)
 {
-	if (plan->net == NET_RELAY || (!config->rate_down && !config->rate_up))
+	if (plan_has_gateway(plan) || (!config->rate_down && !config->rate_up))
 		return 0;
 	(void)err_set(err, EINVAL, "%s '%s' with --net %s",
 	              config->rate_down ? "--rate-down" : "--rate-up",
@@ -65,7 +66,7 @@ static int check_publish(const struct config *config, const struct plan *plan,
 {
 	char text[PUBLISH_TEXT_MAX];
 
-	if (plan->net == NET_RELAY || config->publish_n == 0)
+	if (plan_has_gateway(plan) || config->publish_n == 0)
 		return 0;
 	(void)err_set(err, EINVAL, "-p '%s' with --net %s",
 	              publish_text(&config->publish[0], text),
@@ -93,7 +94,15 @@ static int check_egress(const struct config *config, struct plan *plan, struct e
 	                   : config->egress_default ? "--egress-default"
 	                                            : "--connections-per-minute";
 
-	if (plan->net == NET_RELAY || !has_egress(config))
+	/* There the gateway's rules alone decide, and they deny for good. */
+	if (plan->net == NET_PASTA && config->audit_permissive && has_egress(config)) {
+		(void)err_set(err, EINVAL, "--audit-permissive with %s and --net pasta",
+		              what);
+		(void)err_hint(err,
+		               "use --net relay, which can let through what it tells");
+		return err_step(err, "net");
+	}
+	if (plan_has_gateway(plan) || !has_egress(config))
 		return 0;
 	if (plan->net == NET_NONE) {
 		plan_note(plan, arena_printf(&plan->arena,
@@ -145,11 +154,104 @@ static int choose_egress(struct plan *plan, const struct config *config, struct 
 			return err_step(err, "net");
 		note_covered(plan, config, egress, egress->n++);
 	}
+	egress->permissive = config->audit_permissive;
 	egress->deny_rest =
 		config->egress_default && !strcmp(config->egress_default, "deny");
 	if (config->connections_per_minute != LIMIT_UNSET)
 		egress->per_minute = (uint32_t)config->connections_per_minute;
 	return 0;
+}
+
+/* --net pasta, asked for or chosen, and what it takes. */
+static int check_pasta(const struct config *config, const struct net_facts *net,
+                       struct err *err)
+{
+	if (!net->pasta) {
+		(void)err_set(err, ENOENT, "--net 'pasta': there is no program 'pasta'");
+		(void)err_hint(err, "install it (Debian: passt), or use --net relay, "
+		                    "which takes no program");
+	} else if (net->tun) {
+		(void)err_set(err, net->tun,
+		              "--net 'pasta': open the device '/dev/net/tun'");
+		(void)err_hint(err, "give the pod that device, readable and writable, "
+		                    "or use --net relay, which takes none");
+	} else if (config->rate_up && net->undiverted) {
+		(void)err_set(err, EOPNOTSUPP,
+		              "--rate-up '%s' with --net pasta: the kernel has no ifb, "
+		              "or no way into one",
+		              config->rate_up);
+		(void)err_hint(err, "have the modules ifb, act_mirred and cls_u32 loaded "
+		                    "on the node, or use --net relay, which keeps the "
+		                    "rate itself");
+	} else {
+		return 0;
+	}
+	return err_step(err, "net");
+}
+
+static int choose_mode(struct plan *plan, const struct config *config,
+                       const struct net_facts *net, struct err *err)
+{
+	plan->net = config->net;
+	if (config->net == NET_AUTO && !net) {
+		plan->net = NET_NONE;
+		plan_note(plan, "the pod's network could not be looked at, so the "
+		                "workspace has none: see 'berth check'");
+	} else if (config->net == NET_AUTO && net->unrelayed &&
+	           !(config->rate_up && net->undiverted)) {
+		plan->net = NET_PASTA;
+		plan_note(plan, "the kernel lacks what berth's relay needs, so pasta "
+		                "carries the workspace's connections: see 'berth check'");
+	} else if (config->net == NET_AUTO) {
+		plan->net = NET_RELAY;
+	}
+	return config->net == NET_PASTA ? check_pasta(config, net, err) : 0;
+}
+
+static int no_addresses(struct err *err)
+{
+	(void)err_set(err, EADDRNOTAVAIL,
+	              "the pod has routes to every network that could lie between it and "
+	              "a workspace");
+	(void)err_hint(err, "leave one of 198.18.240.0/24, 100.127.240.0/24 or "
+	                    "10.254.240.0/24 without a route, or use --net none");
+	return err_step(err, "net");
+}
+
+/* The tap's network is the next one that is free. */
+static int choose_tap(struct plan *plan, const struct net_facts *net, bool ipv6,
+                      struct err *err)
+{
+	const struct ip *own = plan->gateway.gateway;
+	struct ip *used =
+		arena_alloc(&plan->arena, (net->used_n + IP_FAMILIES) * sizeof(*used));
+
+	if (!used)
+		return err_set(err, ENOMEM, "choose addresses");
+	memcpy(used, own, IP_FAMILIES * sizeof(*used));
+	if (net->used_n > 0)
+		memcpy(used + IP_FAMILIES, net->used, net->used_n * sizeof(*used));
+	return plan_addresses(used, net->used_n + IP_FAMILIES, ipv6, plan->pasta.far,
+	                      plan->pasta.tap)
+	               ? 0
+	               : no_addresses(err);
+}
+
+static int choose_addresses(struct plan *plan, const struct net_facts *net,
+                            struct err *err)
+{
+	const bool pasta = plan->net == NET_PASTA;
+	const bool ipv6 = net->ipv6 && (!pasta || net->forwards6);
+	struct gateway *gateway = &plan->gateway;
+
+	if (net->ipv6 && !ipv6)
+		plan_note(plan,
+		          "/proc/sys is read-only here, so IPv6 cannot be forwarded to "
+		          "pasta, and the workspace has none: use --net relay");
+	if (!plan_addresses(net->used, net->used_n, ipv6, gateway->gateway,
+	                    gateway->workspace))
+		return no_addresses(err);
+	return pasta ? choose_tap(plan, net, ipv6, err) : 0;
 }
 
 int plan_net(struct plan *plan, const struct config *config, const struct facts *facts,
@@ -158,22 +260,15 @@ int plan_net(struct plan *plan, const struct config *config, const struct facts 
 	const struct net_facts *net = facts->net;
 	struct gateway *gateway = &plan->gateway;
 	const char *const rate[DIRECTIONS] = { config->rate_down, config->rate_up };
-	int r;
+	int r = choose_mode(plan, config, net, err);
 
-	plan->net = config->net;
-	if (plan->net == NET_AUTO) {
-		plan->net = net ? NET_RELAY : NET_NONE;
-		if (!net)
-			plan_note(plan,
-			          "the pod's network could not be looked at, so the "
-			          "workspace has none: see 'berth check'");
-	}
-	r = check_rates(config, plan, err);
+	if (r == 0)
+		r = check_rates(config, plan, err);
 	if (r == 0)
 		r = check_publish(config, plan, err);
 	if (r == 0)
 		r = check_egress(config, plan, err);
-	if (r < 0 || plan->net != NET_RELAY)
+	if (r < 0 || !plan_has_gateway(plan))
 		return r;
 	/* A rate is a limit: the workspace has it or does not start. */
 	plan->net_optional =
@@ -182,16 +277,11 @@ int plan_net(struct plan *plan, const struct config *config, const struct facts 
 		if (rate[i] && rate_parse(rate[i], &gateway->rate[i], err) < 0)
 			return err_step(err, "net");
 	gateway->mtu = gateway_mtu(gateway->rate);
-	if (!plan_addresses(net->used, net->used_n, net->ipv6, gateway->gateway,
-	                    gateway->workspace)) {
-		(void)err_set(
-			err, EADDRNOTAVAIL,
-			"the pod has routes to every network that could lie between "
-			"it and a workspace");
-		(void)err_hint(err, "leave one of 198.18.240.0/24, 100.127.240.0/24 or "
-		                    "10.254.240.0/24 without a route, or use --net none");
-		return err_step(err, "net");
-	}
+	gateway->paced = gateway->rate[UPLOAD] && net->undiverted;
+	gateway->patient = plan->net == NET_PASTA;
+	r = choose_addresses(plan, net, err);
+	if (r < 0)
+		return r;
 	choose_relay(plan, net);
 	return choose_egress(plan, config, err);
 }
@@ -206,16 +296,28 @@ static const char *addresses(struct arena *arena, const struct ip ip[IP_FAMILIES
 	               : arena_dup(arena, ip_text(&ip[IP_V4], true, four));
 }
 
-void plan_gateway(struct plan *plan)
+void plan_gateway(struct plan *plan, const struct facts *facts)
 {
 	struct step *s;
 
-	if (plan->net != NET_RELAY)
+	if (!plan_has_gateway(plan))
 		return;
-	s = plan_add(plan, ACTOR_WARDEN, STEP_RELAY,
-	             "stays in the pod's network when the warden leaves it: what the "
-	             "workspace sends goes on from there, by sockets alone");
+	s = plan_add(
+		plan, ACTOR_WARDEN, STEP_RELAY,
+		plan->net == NET_RELAY
+			? "stays in the pod's network when the warden leaves it: what "
+			  "the workspace sends goes on from there, by sockets alone"
+			: "stays in the pod's network when the warden leaves it: who "
+			  "comes by a published port goes on from there");
 	s->optional = plan->net_optional;
+	if (plan->net == NET_PASTA) {
+		s = plan_add(plan, ACTOR_WARDEN, STEP_PASTA,
+		             "stays in the pod's network when the warden leaves it; its "
+		             "tap is the gateway's, never the workspace's");
+		s->target = facts->net->pasta;
+		s->value = addresses(&plan->arena, plan->pasta.tap);
+		s->optional = plan->net_optional;
+	}
 	s = plan_add(plan, ACTOR_WARDEN, STEP_GATEWAY,
 	             "the workspace's way out: root inside cannot see what is set here");
 	s->optional = plan->net_optional;
@@ -262,7 +364,7 @@ void plan_uplink(struct plan *plan, const struct config *config)
 	};
 	struct step *s;
 
-	if (plan->net != NET_RELAY)
+	if (!plan_has_gateway(plan))
 		return;
 	for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
 		if (!rates[i].value)
@@ -271,10 +373,23 @@ void plan_uplink(struct plan *plan, const struct config *config)
 		s->target = rates[i].name;
 		s->value = rates[i].value;
 		s->number = rates[i].direction;
+		if (plan->gateway.paced && rates[i].direction == UPLOAD) {
+			s->source = "relay";
+			s->why =
+				"asked for with --rate-up; kept by what the relay reads, "
+				"since the kernel has no ifb, or no way into one";
+		}
 	}
-	s = plan_add(plan, ACTOR_WARDEN, STEP_UPLINK,
-	             "routes and rules in the gateway, and the relay serves: loopback of "
-	             "pod and node, and link-local addresses, stay out of reach");
+	s = plan_add(
+		plan, ACTOR_WARDEN, STEP_UPLINK,
+		plan->net == NET_RELAY
+			? "routes and rules in the gateway, and the relay serves: "
+			  "loopback of pod and node, and link-local addresses, stay "
+			  "out of reach"
+			: "rules in the gateway, which forwards to the tap what they "
+			  "allow, and the relay serves published ports: loopback of pod "
+			  "and node, and link-local "
+			  "addresses, stay out of reach");
 	s->value = plan->gateway.gateway[IP_V6].family ? "IPv4 and IPv6" : "IPv4";
 	s->source = egress_words(plan, config);
 	s->optional = plan->net_optional;
@@ -284,7 +399,7 @@ void plan_net_inside(struct plan *plan)
 {
 	struct step *s;
 
-	if (plan->net != NET_RELAY)
+	if (!plan_has_gateway(plan))
 		return;
 	s = plan_add(plan, ACTOR_INIT, STEP_ADDRESS,
 	             "its own end, localhost, and the default route to the gateway");
@@ -321,68 +436,4 @@ void plan_publish(struct plan *plan, const struct config *config)
 				config->publish_deny ? " without " : "",
 				config->publish_deny ? config->publish_deny : "");
 	}
-}
-
-static void file(struct plan *plan, const char *path, const char *content,
-                 const char *why)
-{
-	struct step *s = plan_add(plan, ACTOR_WARDEN, STEP_FILE, why);
-
-	s->target = path;
-	s->number = 0644;
-	s->value = content;
-}
-
-/* The image's file is covered, and stays as it is. */
-static void cover(struct plan *plan, const char *name, const char *content,
-                  const char *why)
-{
-	struct arena *arena = &plan->arena;
-	struct step *s;
-
-	file(plan, arena_printf(arena, "/dev/.berth/%s", name), content, why);
-	s = plan_add(plan, ACTOR_WARDEN, STEP_BIND, "the image's file stays as it is");
-	s->source = arena_printf(arena, "/dev/.berth/%s", name);
-	s->target = arena_printf(arena, "/etc/%s", name);
-	s->via = "inside";
-}
-
-void plan_names(struct plan *plan, const struct config *config, const struct facts *facts)
-{
-	static const char why[] =
-		"the gateway passes questions on to the pod's name servers";
-	const bool host = !strcmp(config->rootfs, "host");
-	const struct ip *gateway = plan->gateway.gateway;
-	struct arena *arena = &plan->arena;
-	char address[IP_TEXT_MAX];
-	const char *resolv;
-
-	if (plan->net != NET_RELAY)
-		return;
-	resolv = resolver_text(arena, facts->net->resolv_conf, &gateway[IP_V4]);
-	if (host) {
-		file(plan, "/etc/resolv.conf", resolv, why);
-		return;
-	}
-	if (facts->root.has_hosts)
-		cover(plan, "hosts",
-		      arena_printf(
-			      arena,
-			      "127.0.0.1 localhost\n"
-			      "::1 localhost ip6-localhost ip6-loopback\n"
-			      "%s %s\n",
-			      ip_text(&plan->gateway.workspace[IP_V4], false, address),
-			      config->hostname),
-		      "localhost, and own name");
-	if (!facts->root.resolv_conf_link) {
-		cover(plan, "resolv.conf", resolv, why);
-		return;
-	}
-	/* A link is to what systemd-resolved writes; it asks what a drop-in says. */
-	if (plan->init == INIT_SYSTEMD)
-		file(plan, "/run/systemd/resolved.conf.d/berth.conf",
-		     resolver_resolved_text(arena, facts->net->resolv_conf, gateway),
-		     "systemd-resolved asks the gateway");
-	else
-		file(plan, facts->root.resolv_conf_link, resolv, why);
 }

@@ -1,5 +1,7 @@
 #include <string.h>
 
+#include "base/terminal.h"
+#include "netns/rate.h"
 #include "ns.h"
 #include "plan.h"
 #include "policies/json.h"
@@ -43,6 +45,9 @@ static const char *flat(struct arena *arena, const char *text)
 	for (char *p = copy; *p; p++)
 		if (*p == '\n')
 			*p = ',';
+		else /* an image's words are no commands to the terminal */
+			for (size_t n = terminal_control(p); n > 0; n--)
+				p[n - 1] = '?';
 	return copy;
 }
 
@@ -59,6 +64,9 @@ static const char *describe(struct arena *arena, const struct step *s)
 	const char *flags = flag_words(arena, s);
 	const char *target = s->target ? s->target : "";
 	const char *value = s->value ? flat(arena, s->value) : "";
+	char rate[RATE_TEXT_MAX];
+	struct err ignored = { 0 };
+	uint64_t bytes;
 
 	switch (s->kind) {
 	case STEP_CGROUP_LEAF:
@@ -85,6 +93,7 @@ static const char *describe(struct arena *arena, const struct step *s)
 	case STEP_CGROUP1_LIMIT:
 	case STEP_UCOUNT:
 	case STEP_RLIMIT:
+	case STEP_ULIMIT:
 		return arena_printf(arena, "%s = %s", target, value);
 	case STEP_ROOT:
 		return arena_printf(arena, "%s%s%s%s", s->source,
@@ -94,10 +103,19 @@ static const char *describe(struct arena *arena, const struct step *s)
 		return arena_printf(arena, "%s on %s%s", s->via, target,
 		                    in_parentheses(arena, value, flags));
 	case STEP_BIND:
-		return arena_printf(arena, "%s%s on %s%s",
-		                    s->via && !strcmp(s->via, "store") ? "store " : "",
-		                    s->source, target,
-		                    in_parentheses(arena, flags, NULL));
+		return arena_printf(
+			arena, "%s%s on %s%s",
+			s->via && !strcmp(s->via, "store") ? "store " : "", s->source,
+			target,
+			in_parentheses(arena, flags,
+		                       *value ? arena_printf(arena, "of %s", value)
+		                              : NULL));
+	case STEP_OWN:
+		return arena_printf(arena, "%s to user %s", target, value);
+	case STEP_SEED:
+		return arena_printf(arena, "%s with images of %s", target, s->source);
+	case STEP_VOLUME:
+		return arena_printf(arena, "store %s on %s", s->source, target);
 	case STEP_OVERLAY:
 		return arena_printf(arena, "%s on %s, changes to %s", s->source, target,
 		                    value);
@@ -116,33 +134,64 @@ static const char *describe(struct arena *arena, const struct step *s)
 	case STEP_VETH:
 		return arena_printf(arena, "%s (%s) to %s inside, MTU %llu", s->source,
 		                    value, target, (unsigned long long)s->number);
+	case STEP_PASTA:
+		return arena_printf(arena, "%s, tap %s (%s)", target, PASTA_IFNAME,
+		                    value);
 	case STEP_SHAPE:
+		if (rate_parse(value, &bytes, &ignored) == 0)
+			value = rate_text(bytes, rate);
+		return s->source ? arena_printf(arena, "%s %s, by the %s", target, value,
+		                                s->source)
+		                 : arena_printf(arena, "%s %s", target, value);
 	case STEP_ADDRESS:
 		return arena_printf(arena, "%s %s", target, value);
 	case STEP_PUBLISH:
 		return arena_printf(arena, "%s%s%s", target, *value ? ", of " : "",
 		                    value);
+	case STEP_METRICS:
+		return arena_printf(arena, "%s, by %s", target, s->source);
+	case STEP_BOOTSTRAP:
+		return arena_printf(arena, "%s, again: %s",
+		                    strcmp(s->source, "-") ? s->source : "standard input",
+		                    value);
+	case STEP_IDLE:
+		return arena_printf(arena, "after %s without %s%s%s", value, s->source,
+		                    s->via ? ", and before that " : "",
+		                    s->via ? s->via : "");
+	case STEP_HOOK:
+		return arena_printf(arena, "%s %s, within %s", target, s->source, value);
 	case STEP_UPLINK:
 		return s->source ? arena_printf(arena, "%s; egress %s", value, s->source)
 		                 : value;
 	case STEP_UNSHARE:
 		return arena_printf(arena, "namespaces %s", flags);
 	case STEP_HIDE:
-		return arena_printf(arena, "the runtime directory%s",
+		return arena_printf(arena, "%s%s", target,
 		                    in_parentheses(arena, flags, NULL));
+	case STEP_UPPER:
+		return arena_printf(arena, "%s%s%s%s%s", target, s->value ? " over " : "",
+		                    value, s->source ? "; set aside: one over " : "",
+		                    s->source ? s->source : "");
 	case STEP_SCOPE:
 	case STEP_HOSTNAME:
 	case STEP_OOM:
-	case STEP_SECCOMP:
 	case STEP_USER:
 	case STEP_EXEC:
 		return value;
+	case STEP_SECCOMP:
+		return arena_printf(arena, "%s%s%s%s%s%s", value,
+		                    s->source ? " and " : "", s->source ? s->source : "",
+		                    s->via ? " without " : "", s->via ? s->via : "",
+		                    s->number ? ", and who listens is asked" : "");
 	case STEP_CAPABILITIES:
 		return s->source ? arena_printf(arena, "without %s but %s", value,
 		                                s->source)
 		                 : arena_printf(arena, "without %s", value);
-	case STEP_CGROUP_MAKE:
 	case STEP_DEVICE:
+		return strcmp(s->source, target)
+		               ? arena_printf(arena, "%s on %s", s->source, target)
+		               : target;
+	case STEP_CGROUP_MAKE:
 	case STEP_COPY:
 	case STEP_CONSOLE:
 	case STEP_NOTIFY:
@@ -159,6 +208,7 @@ static const char *describe(struct arena *arena, const struct step *s)
 	case STEP_HANDOVER:
 	case STEP_REROOT:
 	case STEP_PIVOT:
+	case STEP_DETACH:
 	case STEP_SUPERVISE:
 	case STEP_MAX:
 		break;

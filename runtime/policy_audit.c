@@ -159,28 +159,31 @@ static int audit_word(struct audit *audit, const char *name, struct err *err)
 	return r < 0 ? r : audit_policy(audit, &policy, err);
 }
 
+int policy_audit_record(struct audit *audit, const struct record *record, struct err *err)
+{
+	const struct audit_workspace workspace = {
+		.name = record->name,
+		.words = record->args,
+		.words_n = record->args_n,
+		.limits = record->limits,
+		.limits_n = record->limits_n,
+		.net = record->net,
+		.grouped = record->cgroup[0] || record->cgroup1_n > 0,
+		.oom_kills = (uint64_t)record->oom_kills,
+		.pids_max = (uint64_t)record->pids_max,
+	};
+
+	return audit_workspace(audit, &workspace, err);
+}
+
 static int audit_entry(void *ctx, int state, int entry, const char *name, struct err *err)
 {
 	struct audit *audit = ctx;
-	struct audit_workspace workspace;
 	struct record record;
 	int r = state_read(entry, name, audit->arena, &record, err);
 
 	(void)state;
-	if (r < 0)
-		return r;
-	workspace = (struct audit_workspace){
-		.name = name,
-		.words = record.args,
-		.words_n = record.args_n,
-		.limits = record.limits,
-		.limits_n = record.limits_n,
-		.net = record.net,
-		.grouped = record.cgroup[0] || record.cgroup1_n > 0,
-		.oom_kills = (uint64_t)record.oom_kills,
-		.pids_max = (uint64_t)record.pids_max,
-	};
-	return audit_workspace(audit, &workspace, err);
+	return r < 0 ? r : policy_audit_record(audit, &record, err);
 }
 
 /* Keeps @err for the last failure; the one before is printed. */

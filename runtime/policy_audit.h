@@ -2,6 +2,8 @@
 #define POLICY_AUDIT_H
 
 #include "base/err.h"
+#include "policies/audit.h"
+#include "state.h"
 
 /**
  * policy_audit_main() - The verb audit of berth policy
@@ -11,5 +13,9 @@
  * Return: 0; 1 where a finding is at or above --severity; -errno.
  */
 int policy_audit_main(int argc, char **argv, struct err *err);
+
+/* Audits what a workspace was started with, and what is known of it. Return: 0 or -ENOMEM. */
+int policy_audit_record(struct audit *audit, const struct record *record,
+                        struct err *err);
 
 #endif

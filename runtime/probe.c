@@ -2,7 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,83 +11,23 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "base/fd.h"
 #include "base/file.h"
 #include "base/number.h"
 #include "base/syscall.h"
-#include "exec.h"
+#include "image.h"
+#include "image_use.h"
 #include "kernel_files.h"
+#include "mounts.h"
 #include "scope.h"
 #include "seal.h"
 
-/* Undoes \040 and the like (proc(5), mountinfo), in place. */
-static void unescape(char *text)
-{
-	char *out = text;
-
-	for (char *in = text; *in; out++) {
-		if (in[0] == '\\' && in[1] >= '0' && in[1] <= '3' && in[2] && in[3]) {
-			*out = (char)((in[1] - '0') * 64 + (in[2] - '0') * 8 + in[3] -
-			              '0');
-			in += 4;
-		} else {
-			*out = *in++;
-		}
-	}
-	*out = '\0';
-}
-
-/* One line: "36 35 98:0 /root /point rw,noatime master:1 - ext3 /dev/sda1 rw". */
-static bool parse_mount(char *line, struct mount_fact *ret)
-{
-	char *field[6], *separator, *save = NULL;
-
-	separator = strstr(line, " - ");
-	if (!separator)
-		return false;
-	*separator = '\0';
-	for (size_t i = 0; i < 6; i++) {
-		field[i] = strtok_r(i == 0 ? line : NULL, " ", &save);
-		if (!field[i])
-			return false;
-	}
-	unescape(field[3]);
-	unescape(field[4]);
-	*ret = (struct mount_fact){
-		.root = field[3],
-		.point = field[4],
-		.read_only = !strncmp(field[5], "ro", 2),
-		.fstype = strtok_r(separator + 3, " ", &save),
-	};
-	(void)strtok_r(NULL, " ", &save); /* the device */
-	ret->options = strtok_r(NULL, " ", &save);
-	return ret->fstype != NULL;
-}
-
 static int probe_mounts(struct arena *arena, struct facts *facts, struct err *err)
 {
-	const char *slurped;
-	struct mount_fact *mount;
-	size_t lines = 0;
-	char *text, *save = NULL;
-	ssize_t n;
+	const char *text;
 
-	n = file_slurp(AT_FDCWD, "/proc/self/mountinfo", 64 << 20, arena, &slurped, err);
-	if (n < 0)
+	if (file_slurp(AT_FDCWD, "/proc/self/mountinfo", 64 << 20, arena, &text, err) < 0)
 		return err_hint(err, "berth needs /proc: mount it");
-	text = (char *)arena_dup(arena, slurped);
-	for (const char *p = text; *p; p++)
-		lines += *p == '\n';
-	mount = arena_alloc(arena, (lines + 1) * sizeof(*mount));
-	if (!mount || arena->failed)
-		return err_set(err, ENOMEM, "read the mount table");
-
-	for (char *line = strtok_r(text, "\n", &save); line && facts->mount_n < lines;
-	     line = strtok_r(NULL, "\n", &save))
-		if (parse_mount(line, &mount[facts->mount_n]))
-			facts->mount_n++;
-	facts->mount = mount;
-	return 0;
+	return mounts_parse(text, arena, &facts->mount, &facts->mount_n, err);
 }
 
 /* What lies below @above in @point: "/sys/x" for "/proc/sys/x" below "/proc", or NULL. */
@@ -147,16 +87,9 @@ static const struct mount_fact *whole(const struct facts *facts, const char *fst
 /* Whether the mount that shows @path is read-only. */
 static bool read_only_at(const struct facts *facts, const char *path)
 {
-	const struct mount_fact *deepest = NULL;
+	const struct mount_fact *m = mounts_at(facts->mount, facts->mount_n, path);
 
-	for (size_t i = 0; i < facts->mount_n; i++) {
-		const struct mount_fact *m = &facts->mount[i];
-
-		if ((!strcmp(m->point, path) || below(m->point, path)) &&
-		    (!deepest || strlen(m->point) >= strlen(deepest->point)))
-			deepest = m;
-	}
-	return deepest && deepest->read_only;
+	return m && m->read_only;
 }
 
 static void judge_mounts(struct arena *arena, struct facts *facts)
@@ -178,18 +111,17 @@ static void judge_mounts(struct arena *arena, struct facts *facts)
 	              &facts->cgroup);
 }
 
-/* berth-cgroup1: beside us, or where it is installed. */
-static const char *find_cgroup1_writer(struct arena *arena)
+/* A program of ours: beside us, or where it is installed. */
+static const char *find_program(struct arena *arena, const char *name)
 {
-	static const char installed[] = PKGLIBEXECDIR "/berth-cgroup1";
+	const char *installed = arena_printf(arena, PKGLIBEXECDIR "/%s", name), *beside;
 	char exe[4096];
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-	const char *beside;
 
 	exe[n > 0 ? n : 0] = '\0';
 	if (strrchr(exe, '/')) {
 		*strrchr(exe, '/') = '\0';
-		beside = arena_printf(arena, "%s/berth-cgroup1", exe);
+		beside = arena_printf(arena, "%s/%s", exe, name);
 		if (access(beside, X_OK) == 0)
 			return beside;
 	}
@@ -215,100 +147,7 @@ void probe_cgroup1(struct arena *arena, struct facts *facts)
 	facts->cgroup1 = fact;
 	facts->cgroup1_n = n;
 	if (n > 0)
-		facts->cgroup1_writer = find_cgroup1_writer(arena);
-}
-
-static bool setuid_root(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && st.st_mode & S_ISUID && st.st_uid == 0;
-}
-
-static int probe_status(struct facts *facts, struct err *err)
-{
-	const uint64_t need =
-		1ULL << CAP_SETUID | 1ULL << CAP_SETGID | 1ULL << CAP_SETFCAP;
-	struct err ignored = { 0 };
-	const char *caps, *bounding, *nnp;
-	char text[8192];
-
-	if (file_read(AT_FDCWD, "/proc/self/status", text, sizeof(text), err) < 0)
-		return -err->code;
-	caps = strstr(text, "\nCapEff:\t");
-	bounding = strstr(text, "\nCapBnd:\t");
-	nnp = strstr(text, "\nNoNewPrivs:\t");
-	facts->can_map = caps && (strtoull(caps + 9, NULL, 16) & need) == need;
-	facts->helper_weak = (setuid_root("/usr/bin/newuidmap") ||
-	                      setuid_root("/usr/bin/newgidmap")) &&
-	                     bounding &&
-	                     !(strtoull(bounding + 9, NULL, 16) & 1ULL << CAP_SYS_ADMIN);
-	facts->no_new_privs = nnp && nnp[13] == '1';
-	facts->setgroups_denied = file_read(AT_FDCWD, "/proc/self/setgroups", text,
-	                                    sizeof(text), &ignored) >= 0 &&
-	                          !strncmp(text, "deny", 4);
-	return 0;
-}
-
-static int probe_map(const char *path, struct idmap *ret, struct err *err)
-{
-	char text[4096];
-
-	if (file_read(AT_FDCWD, path, text, sizeof(text), err) < 0)
-		return -err->code;
-	return idmap_parse(text, ret, err);
-}
-
-/*
- * Our login name: by /etc/passwd, without the C library, which would load modules of
- * other name services and, linked statically, may not. Those who are known there only
- * go by $USER: newuidmap asks properly, and refuses what is not lent to us.
- */
-static const char *login(struct arena *arena, uid_t uid)
-{
-	struct err ignored = { 0 };
-	const char *slurped;
-	char *text, *save = NULL;
-
-	if (file_slurp(AT_FDCWD, "/etc/passwd", 16 << 20, arena, &slurped, &ignored) < 0)
-		return getenv("USER");
-	text = (char *)arena_dup(arena, slurped);
-	for (char *line = strtok_r(text, "\n", &save); line;
-	     line = strtok_r(NULL, "\n", &save)) {
-		char *password = strchr(line, ':');
-		char *number = password ? strchr(password + 1, ':') : NULL;
-		char *end;
-
-		if (!number || number[1] < '0' || number[1] > '9' ||
-		    strtoul(number + 1, &end, 10) != uid || *end != ':')
-			continue;
-		*password = '\0';
-		return line;
-	}
-	return getenv("USER");
-}
-
-static void probe_lent(struct arena *arena, struct facts *facts)
-{
-	const struct {
-		const char *path;
-		struct idmap *ret;
-	} files[] = {
-		{ "/etc/subuid", &facts->subuid },
-		{ "/etc/subgid", &facts->subgid },
-	};
-	const char *name = login(arena, facts->uid);
-
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		struct err ignored = { 0 };
-		const char *text;
-
-		if (file_slurp(AT_FDCWD, files[i].path, 16 << 20, arena, &text,
-		               &ignored) >= 0)
-			idmap_subids(text, name, facts->uid, files[i].ret);
-	}
-	facts->newuidmap = access("/usr/bin/newuidmap", X_OK) == 0 &&
-	                   access("/usr/bin/newgidmap", X_OK) == 0;
+		facts->cgroup1_writer = find_program(arena, "berth-cgroup1");
 }
 
 static uint64_t kernel_number(const char *path)
@@ -323,81 +162,10 @@ static uint64_t kernel_number(const char *path)
 	return number_parse(text, 0, UINT64_MAX, &value, &ignored) == 0 ? value : 0;
 }
 
-/* Whether @path exists below @root, links of the image resolved within it. */
-static bool in_image(int root, const char *path)
+bool probe_wants_gateway(const struct config *config)
 {
-	struct open_how how = {
-		.flags = O_PATH | O_CLOEXEC,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-	};
-	cleanup_close int fd = sys_openat2(root, path, &how);
-
-	return fd >= 0;
-}
-
-/* A regular file that no symbolic link leads to: something can be mounted on it. */
-static bool is_file(int root, const char *path)
-{
-	struct open_how how = {
-		.flags = O_PATH | O_CLOEXEC,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS,
-	};
-	cleanup_close int fd = sys_openat2(root, path, &how);
-	struct stat st;
-
-	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
-}
-
-/* Whether the image has @name where commands are looked up. */
-static bool has_program(int root, const char *name)
-{
-	const char *path = EXEC_PATH;
-
-	for (;; path++) {
-		size_t n = strcspn(path, ":");
-		char file[128];
-
-		(void)snprintf(file, sizeof(file), "%.*s/%s", (int)n, path, name);
-		if (in_image(root, file))
-			return true;
-		path += n;
-		if (*path == '\0')
-			return false;
-	}
-}
-
-static void probe_docker(int root, struct root_fact *ret)
-{
-	ret->has_dockerd = has_program(root, "dockerd");
-	if (!ret->has_dockerd)
-		return;
-	ret->has_containerd = has_program(root, "containerd");
-	ret->has_crun = has_program(root, "crun");
-	ret->has_daemon_json = in_image(root, "/etc/docker/daemon.json");
-}
-
-/* Where a link in /etc leads, without a look at what is there: NULL where it is none. */
-static const char *link_in_etc(int root, const char *name, struct arena *arena)
-{
-	char path[64], target[256];
-	const char *to = target;
-	ssize_t n;
-
-	(void)snprintf(path, sizeof(path), "etc/%s", name);
-	n = readlinkat(root, path, target, sizeof(target) - 1);
-	if (n <= 0)
-		return NULL;
-	target[n] = '\0';
-	if (!strncmp(to, "../", 3))
-		to += 2;
-	if (strstr(to, ".."))
-		return NULL;
-	return to[0] == '/' ? arena_dup(arena, to) : arena_printf(arena, "/etc/%s", to);
-}
-
-static bool wants_relay(const struct config *config)
-{
-	return config->net == NET_RELAY || config->net == NET_AUTO;
+	return config->net == NET_RELAY || config->net == NET_PASTA ||
+	       config->net == NET_AUTO;
 }
 
 static int probe_net(const struct config *config, struct arena *arena,
@@ -409,6 +177,10 @@ static int probe_net(const struct config *config, struct arena *arena,
 	if (!net)
 		return err_set(err, ENOMEM, "look at the network");
 	r = net_survey(arena, net, err);
+	if (r == 0 && config->rate_up)
+		net->undiverted = probe_undiverted(facts->clone3);
+	if (r == 0 && config->net != NET_RELAY)
+		probe_pasta(config->net == NET_AUTO, facts->clone3, arena, net);
 	if (r == 0)
 		facts->net = net;
 	if (r == 0 || config->net != NET_AUTO)
@@ -417,37 +189,33 @@ static int probe_net(const struct config *config, struct arena *arena,
 	return 0;
 }
 
-static int probe_root(const struct config *config, struct arena *arena,
-                      struct facts *facts, struct err *err)
+/* What an earlier launch left in --state. */
+static void probe_upper(const struct config *config, struct arena *arena,
+                        struct facts *facts)
 {
-	const char *path = strcmp(config->rootfs, "host") ? config->rootfs : "/";
-	cleanup_close int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct stat st;
+	const char *upper;
 
-	if (root < 0 || fstat(root, &st) < 0) {
-		(void)err_set(err, errno, "open the root file system '%s'", path);
-		(void)err_hint(err,
-		               "--rootfs takes a directory with a root file system, or "
-		               "'host'");
-		return err_step(err, "root");
-	}
-	facts->root.dev = st.st_dev;
-	facts->root.ino = st.st_ino;
-	facts->root.owner = st.st_uid;
-	/* usrmerge moved the program, not the name that everybody executes. */
-	if (in_image(root, "/usr/lib/systemd/systemd") ||
-	    in_image(root, "/lib/systemd/systemd"))
-		facts->root.init = in_image(root, "/sbin/init")
-		                           ? "/sbin/init"
-		                           : "/usr/lib/systemd/systemd";
-	facts->root.has_resolv_conf = is_file(root, "/etc/resolv.conf");
-	facts->root.has_hostname = is_file(root, "/etc/hostname");
-	if (wants_relay(config)) {
-		facts->root.has_hosts = is_file(root, "/etc/hosts");
-		facts->root.resolv_conf_link = link_in_etc(root, "resolv.conf", arena);
-	}
-	if (!config->command)
-		probe_docker(root, &facts->root);
+	if (!config->state)
+		return;
+	facts->state_found = storage_look(config->state, &facts->state);
+	upper = arena_printf(arena, "%s/%s", config->state, config->name);
+	facts->upper_used = access(arena_printf(arena, "%s/upper", upper), F_OK) == 0 ||
+	                    access(arena_printf(arena, "%s/root", upper), F_OK) == 0;
+	facts->upper_over = image_upper_digest(upper, arena);
+}
+
+/* The root that is used in place is one more that can be written. */
+static int probe_in_place(const struct config *config, struct arena *arena,
+                          struct facts *facts, struct err *err)
+{
+	char real[PATH_MAX];
+
+	if (config->overlay || !strcmp(config->rootfs, "host"))
+		return 0;
+	if (!realpath(config->rootfs, real))
+		return err_set(err, errno, "open the root file system '%s'",
+		               config->rootfs);
+	facts->root_real = arena_dup(arena, real);
 	return 0;
 }
 
@@ -456,13 +224,15 @@ static int probe_sources(const struct config *config, struct arena *arena,
 {
 	struct source_fact *source =
 		arena_alloc(arena, (config->volume_n + 1) * sizeof(*source));
+	const char **reals = arena_alloc(arena, (config->volume_n + 1) * sizeof(*reals));
 
-	if (!source)
+	if (!source || !reals)
 		return err_set(err, ENOMEM, "look at volumes");
 	for (size_t i = 0; i < config->volume_n; i++) {
+		char real[PATH_MAX];
 		struct stat st;
 
-		if (stat(config->volume[i].source, &st) < 0) {
+		if (!realpath(config->volume[i].source, real) || stat(real, &st) < 0) {
 			(void)err_set(err, errno, "volume source '%s'",
 			              config->volume[i].source);
 			(void)err_hint(err,
@@ -473,9 +243,35 @@ static int probe_sources(const struct config *config, struct arena *arena,
 		source[i] = (struct source_fact){ .found = true,
 			                          .directory = S_ISDIR(st.st_mode),
 			                          .dev = st.st_dev,
-			                          .ino = st.st_ino };
+			                          .ino = st.st_ino,
+			                          .uid = st.st_uid,
+			                          .gid = st.st_gid,
+			                          .storage.fstype = "",
+			                          .storage.bytes = UINT64_MAX,
+			                          .storage.inodes = UINT64_MAX };
+		reals[i] = arena_dup(arena, real);
+		(void)storage_look(config->volume[i].source, &source[i].storage);
 	}
 	facts->source = source;
+	facts->source_real = reals;
+	return probe_in_place(config, arena, facts, err);
+}
+
+static int probe_nodes(const struct config *config, struct arena *arena,
+                       struct facts *facts, struct err *err)
+{
+	struct node_fact *node =
+		arena_alloc(arena, (config->device_n + 1) * sizeof(*node));
+
+	if (!node)
+		return err_set(err, ENOMEM, "look at devices");
+	for (size_t i = 0; i < config->device_n; i++) {
+		struct stat st;
+
+		node[i].found = lstat(config->device[i].source, &st) == 0;
+		node[i].character = node[i].found && S_ISCHR(st.st_mode);
+	}
+	facts->node = node;
 	return 0;
 }
 
@@ -499,32 +295,6 @@ static int probe_devices(const struct config *config, struct arena *arena,
 			                          .minor = minor(st.st_rdev) };
 	}
 	facts->device = device;
-	return 0;
-}
-
-int probe_ids(struct arena *arena, struct facts *ret, struct err *err)
-{
-	struct facts facts = *ret;
-	struct stat st;
-	int r;
-
-	facts.uid = geteuid();
-	facts.gid = getegid();
-	r = probe_status(&facts, err);
-	if (r == 0)
-		r = probe_map("/proc/self/uid_map", &facts.own_uid, err);
-	if (r == 0)
-		r = probe_map("/proc/self/gid_map", &facts.own_gid, err);
-	if (r < 0)
-		return err_hint(err, "berth needs /proc: mount it");
-	/* /proc/sys belongs to the node's root, whoever looks: mapped to us or not. */
-	facts.node_root = facts.uid == 0 && stat("/proc/sys/kernel/ostype", &st) == 0 &&
-	                  st.st_uid == 0;
-	if (facts.uid != 0 || facts.node_root)
-		probe_lent(arena, &facts);
-	facts.self_writable = seal_needed();
-	facts.clone3 = sys_has_clone3();
-	*ret = facts;
 	return 0;
 }
 
@@ -553,10 +323,10 @@ static void probe_budgets(const struct config *config, struct arena *arena,
 	}
 }
 
-int probe(const struct config *config, struct arena *arena, struct facts *ret,
-          struct err *err)
+int probe(const struct config *config, const struct image_tree *image,
+          struct arena *arena, struct facts *ret, struct err *err)
 {
-	struct facts facts = { 0 };
+	struct facts facts = { .image = image };
 	int r;
 
 	r = probe_mounts(arena, &facts, err);
@@ -567,19 +337,33 @@ int probe(const struct config *config, struct arena *arena, struct facts *ret,
 	if (r == 0)
 		r = probe_sources(config, arena, &facts, err);
 	if (r == 0)
+		r = probe_hidden(config, arena, &facts, err);
+	if (r == 0)
+		r = probe_exposed(config, arena, &facts, err);
+	if (r == 0)
+		r = probe_hooks(config, arena, &facts, err);
+	if (r == 0)
+		r = probe_nodes(config, arena, &facts, err);
+	if (r == 0)
 		r = probe_devices(config, arena, &facts, err);
-	if (r == 0 && wants_relay(config))
+	if (r == 0 && probe_wants_gateway(config))
 		r = probe_net(config, arena, &facts, err);
 	if (r < 0)
 		return r;
 
+	probe_upper(config, arena, &facts);
 	judge_mounts(arena, &facts);
 	if (config->limit_n > 0)
 		probe_cgroup1(arena, &facts);
+	if (config->metrics_listen)
+		facts.metrics_program = find_program(arena, "berth-metrics");
 	facts.oom_score_adj = (int)kernel_number("/proc/self/oom_score_adj");
 	if (!facts.cgroup.ours)
 		facts.user_manager = scope_available();
 	probe_budgets(config, arena, &facts);
+	for (enum ulimit_kind i = 0; i < ULIMIT_N; i++)
+		if (config->ulimit[i].given)
+			facts.ulimit_hard[i] = ulimit_own(i);
 	facts.nproc_hard = hard_limit(RLIMIT_NPROC);
 	for (size_t i = 0; i < KERNEL_FILES_N; i++)
 		if (faccessat(AT_FDCWD, kernel_files[i].path, F_OK,

@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "image_ref.h"
 #include "policies/json.h"
 #include "state_internal.h"
 
@@ -33,6 +34,7 @@ static int check_text(const char *key, const char *value, struct err *err);
 static int check_word(const char *key, const char *value, struct err *err);
 static int check_path(const char *key, const char *value, struct err *err);
 static int check_rootfs(const char *key, const char *value, struct err *err);
+static int check_digest(const char *key, const char *value, struct err *err);
 
 /* clang-format off */
 
@@ -52,6 +54,15 @@ static const struct text_field {
 	TEXT(cgroup_mount, check_path),
 	TEXT(upper,        check_path),
 	TEXT(command,      check_text),
+#undef TEXT
+};
+
+/* Of a berth that did not know them there are none. */
+static const struct text_field later_fields[] = {
+#define TEXT(key, check) { #key, offsetof(struct record, key), check }
+	TEXT(tier,         check_text),
+	TEXT(image,        check_text),
+	TEXT(image_digest, check_digest),
 #undef TEXT
 };
 
@@ -87,78 +98,9 @@ static int64_t *number_of(struct record *record, const struct number_field *fiel
 	return (int64_t *)((char *)record + field->offset);
 }
 
-/*
- * Arguments and paths are bytes, JSON is UTF-8. Each byte that is not, and each of a
- * real U+FFFD, is written as U+FFFD and two hexadecimal digits.
- */
-#define ESCAPE "\xef\xbf\xbd"
-
-/* Return: what it made, to be freed; NULL where there is no memory. */
-static char *escape(const char *text)
-{
-	size_t size = strlen(text), n = 0;
-	char *ret = malloc(size * 5 + 1);
-
-	if (!ret)
-		return NULL;
-	while (size > 0) {
-		size_t len = json_utf8(text, size);
-
-		if (len > 0 && strncmp(text, ESCAPE, 3) != 0) {
-			memcpy(ret + n, text, len);
-			n += len;
-		} else {
-			len = 1;
-			n += (size_t)sprintf(ret + n, ESCAPE "%02x",
-			                     (unsigned char)*text);
-		}
-		text += len;
-		size -= len;
-	}
-	ret[n] = '\0';
-	return ret;
-}
-
-static int hex(char c)
-{
-	static const char digits[] = "0123456789abcdef";
-	const char *at = c ? strchr(digits, c) : NULL;
-
-	return at ? (int)(at - digits) : -1;
-}
-
-/* Return: the text, in @arena; NULL with @err set for what escape() never made. */
-static const char *unescape(const char *text, struct arena *arena, struct err *err)
-{
-	char *ret = arena_alloc(arena, strlen(text) + 1);
-	size_t n = 0;
-
-	if (!ret) {
-		(void)err_set(err, ENOMEM, "read a text");
-		return NULL;
-	}
-	while (*text) {
-		int high, low;
-
-		if (strncmp(text, ESCAPE, 3) != 0) {
-			ret[n++] = *text++;
-			continue;
-		}
-		high = hex(text[3]);
-		low = high < 0 ? -1 : hex(text[4]);
-		if (low < 0 || high * 16 + low == 0) {
-			(void)err_set(err, EINVAL, "a broken escape in a text");
-			return NULL;
-		}
-		ret[n++] = (char)(high * 16 + low);
-		text += 5;
-	}
-	return ret;
-}
-
 static void put_text(struct json *json, const char *value, bool *failed)
 {
-	char *escaped = escape(value ? value : "");
+	char *escaped = record_escape(value ? value : "");
 
 	if (!escaped)
 		*failed = true;
@@ -200,9 +142,13 @@ static int print_record(FILE *out, const struct record *record)
 	}
 	put_words(json, "args", record->args, record->args_n, &failed);
 	put_words(json, "limits", record->limits, record->limits_n, &failed);
-	json_put_string(json, "tier", record->tier ? record->tier : "");
+	for (size_t i = 0; i < sizeof(later_fields) / sizeof(later_fields[0]); i++) {
+		json_key(json, later_fields[i].key);
+		put_text(json, *text_of(&r, &later_fields[i]), &failed);
+	}
 	put_words(json, "ports", record->ports, record->ports_n, &failed);
 	put_words(json, "cgroup1", record->cgroup1, record->cgroup1_n, &failed);
+	put_words(json, "origins", record->origins, record->origins_n, &failed);
 	json_object_end(json);
 	ret = json_close(json);
 	return ret == 0 && failed ? -ENOMEM : ret;
@@ -270,6 +216,13 @@ static int check_rootfs(const char *key, const char *value, struct err *err)
 	return strcmp(value, "host") != 0 ? check_path(key, value, err) : 0;
 }
 
+static int check_digest(const char *key, const char *value, struct err *err)
+{
+	if (*value && !image_digest_valid(value))
+		return err_set(err, EINVAL, "key '%s': '%s' is no digest", key, value);
+	return 0;
+}
+
 static int read_status(const struct json_value *root, enum status *ret, struct err *err)
 {
 	const char *text = NULL;
@@ -296,7 +249,30 @@ static int read_texts(const struct json_value *root, struct arena *arena,
 
 		if (r < 0)
 			return r;
-		text = unescape(text, arena, err);
+		text = record_unescape(text, arena, err);
+		if (!text)
+			return err_wrap(err, "key '%s'", field->key);
+		r = field->check(field->key, text, err);
+		if (r < 0)
+			return r;
+		*text_of(ret, field) = text;
+	}
+	return 0;
+}
+
+static int read_later_texts(const struct json_value *root, struct arena *arena,
+                            struct record *ret, struct err *err)
+{
+	for (size_t i = 0; i < sizeof(later_fields) / sizeof(later_fields[0]); i++) {
+		const struct text_field *field = &later_fields[i];
+		const char *text = "";
+		int r = json_get(root, field->key)
+		                ? json_get_string(root, field->key, &text, err)
+		                : 0;
+
+		if (r < 0)
+			return r;
+		text = record_unescape(text, arena, err);
 		if (!text)
 			return err_wrap(err, "key '%s'", field->key);
 		r = field->check(field->key, text, err);
@@ -324,7 +300,7 @@ static int read_words(const struct json_value *root, const char *key, struct are
 		if (at->type != JSON_STRING)
 			return err_set(err, EINVAL, "line %u: key '%s' holds %s",
 			               at->line, key, json_type_name[at->type]);
-		words[n] = unescape(at->text, arena, err);
+		words[n] = record_unescape(at->text, arena, err);
 		if (!words[n++])
 			return err_wrap(err, "key '%s'", key);
 	}
@@ -387,16 +363,16 @@ static int read_record(const char *text, size_t size, const char *name,
 	if (r < 0)
 		return r;
 	r = read_words(root, "limits", arena, &ret->limits, &ret->limits_n, err);
-	ret->tier = "";
-	if (r == 0 && json_get(root, "tier"))
-		r = json_get_string(root, "tier", &ret->tier, err);
 	if (r == 0)
-		ret->tier = arena_dup(arena, ret->tier);
+		r = read_later_texts(root, arena, ret, err);
 	/* Of a berth that did not know them: there are none. */
 	if (r == 0 && json_get(root, "ports"))
 		r = read_words(root, "ports", arena, &ret->ports, &ret->ports_n, err);
 	if (r == 0 && json_get(root, "cgroup1"))
 		r = read_words(root, "cgroup1", arena, &ret->cgroup1, &ret->cgroup1_n,
+		               err);
+	if (r == 0 && json_get(root, "origins"))
+		r = read_words(root, "origins", arena, &ret->origins, &ret->origins_n,
 		               err);
 	for (size_t i = 0; r == 0 && i < ret->cgroup1_n; i++)
 		r = check_path("cgroup1", ret->cgroup1[i], err);

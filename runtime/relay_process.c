@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/memory.h"
 #include "launch.h"
 #include "netns/relay.h"
 #include "policies/caps.h"
@@ -105,6 +106,8 @@ int relay_process(void *arg)
 	links = (struct relay_links){ .maker = launch->relay,
 		                      .ports = launch->ports->link[1] };
 	config.report = launch->report[1];
+	if (launch->config->detach)
+		memory_settle();
 	(void)relay_main(&config, sockets, &links, &err);
 	return 1;
 }

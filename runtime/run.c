@@ -15,10 +15,13 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "bootstrap.h"
+#include "hold.h"
 #include "launch.h"
 #include "options.h"
 #include "probe.h"
 #include "scope.h"
+#include "signals.h"
 #include "supervisor.h"
 
 /* Starts us again in a scope of the service manager; returns only on failure. */
@@ -48,7 +51,13 @@ static int lock_root(const struct config *config, const struct plan *plan, int *
 {
 	cleanup_close int dir = -EBADF;
 
-	if (plan->init != INIT_SYSTEMD || config->overlay ||
+	if (config->image) {
+		dir = image_hold(config, err);
+		if (dir >= 0)
+			*ret = take_fd(&dir);
+		return *ret >= 0 ? 0 : dir;
+	}
+	if ((plan->init != INIT_SYSTEMD && plan->service_n == 0) || config->overlay ||
 	    !strcmp(config->rootfs, "host"))
 		return 0;
 	dir = open(config->rootfs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -138,6 +147,8 @@ static struct record first_record(const struct config *config, const struct plan
 		.reason = "",
 		.init_mode = init_mode_name[plan->init],
 		.rootfs = config->rootfs,
+		.image = config->image,
+		.image_digest = config->image_digest,
 		.net = net_mode_name[plan->net],
 		.hostname = config->hostname,
 		.upper = upper,
@@ -154,6 +165,7 @@ static struct record first_record(const struct config *config, const struct plan
 	put_cgroup1(&record, config, plan, facts, arena);
 	record.tier = plan->tier;
 	record.args = config_words(config, arena, &record.args_n);
+	record.origins_n = config_origins(config, arena, &record.origins);
 	return record;
 }
 
@@ -168,6 +180,11 @@ static void keep_past(int entry, struct record *record, struct arena *arena)
 	record->created_ms = past.created_ms;
 	record->started_ms = past.started_ms;
 	record->upper_made = past.upper_made;
+	/* "berth start" has the words, and no longer what said them. */
+	if (record->origins_n == 0) {
+		record->origins = past.origins;
+		record->origins_n = past.origins_n;
+	}
 }
 
 /* What --rm leaves: nothing. A kept workspace leaves its entry and upper layers. */
@@ -191,15 +208,18 @@ static void leave(struct workspace *ws, bool ran)
  */
 static int restart(struct workspace *ws, struct err *err)
 {
+	/* The first one's; the others are gone with their turn. */
+	const struct image_tree *image = ws->facts->image;
 	int r = SUPERVISE_RESTART;
 
 	ws->started = NULL;
-	while (r == SUPERVISE_RESTART && !ws->config->remove) {
+	/* A signal that came when nobody read any more is a stop. */
+	while (r == SUPERVISE_RESTART && !ws->config->remove && !signals_end_pending()) {
 		cleanup_arena struct arena arena = { 0 };
 		cleanup_plan struct plan plan = { 0 };
 		struct facts facts;
 
-		r = probe(ws->config, &arena, &facts, err);
+		r = probe(ws->config, image, &arena, &facts, err);
 		if (r == 0)
 			r = plan_build(ws->config, &facts, &plan, err);
 		if (r < 0)
@@ -214,6 +234,9 @@ static int restart(struct workspace *ws, struct err *err)
 		ws->record.cgroup = "";
 		ws->record.cgroup1_n = 0;
 	}
+	if (ws->masked)
+		signals_unblock(&ws->old_mask);
+	ws->masked = false;
 	return r == SUPERVISE_RESTART ? 0 : r;
 }
 
@@ -225,10 +248,10 @@ static int no_record(struct err *err)
 
 static int see_through(const struct config *config, const struct facts *facts,
                        const struct plan *plan, bool again, void (*started)(void *),
-                       void *ctx, struct err *err)
+                       void *ctx, struct arena *arena, struct err *err)
 {
 	cleanup_close int state = -EBADF, entry = -EBADF, lock = -EBADF, root = -EBADF;
-	cleanup_arena struct arena arena = { 0 };
+	cleanup_holds struct holds holds = { 0 };
 	struct workspace ws = { .config = config,
 		                .facts = facts,
 		                .plan = plan,
@@ -245,6 +268,12 @@ static int see_through(const struct config *config, const struct facts *facts,
 		return no_record(err);
 	entry = again ? state_reopen(state, config->name, &lock, err)
 	              : state_create(state, config->name, &lock, err);
+	if (entry == -EEXIST && config->entrypoint) {
+		/* A container that is started again may find its own past. */
+		err_clear(err);
+		again = true;
+		entry = state_reopen(state, config->name, &lock, err);
+	}
 	if (entry < 0)
 		return no_record(err);
 	ws.state = state;
@@ -254,23 +283,29 @@ static int see_through(const struct config *config, const struct facts *facts,
 	n = readlink(link, path, sizeof(path) - 1);
 	path[n > 0 ? n : 0] = '\0';
 	ws.state_path = path;
-	ws.arena = &arena;
+	ws.arena = arena;
 
 	r = lock_root(config, plan, &root, err);
 	if (r == 0)
-		r = make_store(config, &arena, &upper, &made, err);
+		r = hold_volumes(config, facts, state, &holds, err);
+	if (r == 0)
+		r = make_store(config, arena, &upper, &made, err);
+	if (r == 0 && *upper)
+		r = hold_directory(upper, "the upper layers", state, &holds, err);
 	if (r == 0) {
-		ws.record = first_record(config, plan, facts, upper, &arena);
+		ws.record = first_record(config, plan, facts, upper, arena);
 		ws.record.upper_made = made;
 		if (again)
-			keep_past(entry, &ws.record, &arena);
-		if (arena.failed)
+			keep_past(entry, &ws.record, arena);
+		if (arena->failed)
 			r = err_set(err, ENOMEM, "keep the workspace's record");
 		else
 			r = state_write(entry, &ws.record, err);
 		if (r < 0)
 			(void)no_record(err);
 	}
+	if (r == 0 && config->script)
+		r = bootstrap_keep(entry, config->script, config->script_n, err);
 	if (r == 0)
 		r = supervise(&ws, err);
 	if (r == SUPERVISE_RESTART)
@@ -308,7 +343,8 @@ static void become_daemon(int keep)
 }
 
 static int run_detached(const struct config *config, const struct facts *facts,
-                        const struct plan *plan, bool again, struct err *err)
+                        const struct plan *plan, bool again, struct arena *arena,
+                        struct err *err)
 {
 	cleanup_close int reader = -EBADF;
 	int pair[2], status;
@@ -329,7 +365,8 @@ static int run_detached(const struct config *config, const struct facts *facts,
 
 		drop_fd(&reader);
 		become_daemon(pair[1]);
-		r = see_through(config, facts, plan, again, tell_started, &pair[1], err);
+		r = see_through(config, facts, plan, again, tell_started, &pair[1], arena,
+		                err);
 		if (r < 0 && pair[1] >= 0)
 			(void)write_all(pair[1], err, sizeof(*err));
 		_exit(r < 0 ? 125 : 0);
@@ -351,30 +388,39 @@ static int run_detached(const struct config *config, const struct facts *facts,
 	return 0;
 }
 
-int run(const struct config *wanted, bool again, struct err *err)
+int run(const struct config *wanted, bool again, struct arena *arena, struct err *err)
 {
-	cleanup_arena struct arena arena = { 0 };
 	cleanup_plan struct plan plan = { 0 };
+	const struct image_tree *image = NULL;
 	struct config config = *wanted;
 	struct facts facts;
 	int r;
 
-	r = probe(&config, &arena, &facts, err);
+	r = image_prepare(&config, true, arena, &image, err);
+	if (r == 0)
+		r = probe(&config, image, arena, &facts, err);
+	if (r == 0)
+		r = plan_image(&config, &facts, arena, err);
 	if (r == 0)
 		r = plan_build(&config, &facts, &plan, err);
 	if (r < 0)
 		return hint_for(err);
 	if (plan.n > 0 && plan.step[0].kind == STEP_SCOPE)
-		return enter_scope(&config, again, &arena, err);
+		return enter_scope(&config, again, arena, err);
 	if (config.stop_timeout_s == LIMIT_UNSET)
 		config.stop_timeout_s = plan.init == INIT_SYSTEMD ? 90
 		                        : plan.service_n > 0      ? 30
 		                                                  : 10;
 	for (size_t i = 0; i < plan.notes_n; i++)
 		log_warn("%s", plan.notes[i]);
-	return config.detach
-	               ? run_detached(&config, &facts, &plan, again, err)
-	               : see_through(&config, &facts, &plan, again, NULL, NULL, err);
+	/* Not before: whoever starts us in a scope has it still to read. */
+	if (config.bootstrap && !strcmp(config.bootstrap, BOOTSTRAP_STDIN) && !again)
+		r = bootstrap_read(arena, &config.script, &config.script_n, err);
+	if (r < 0)
+		return r;
+	return config.detach ? run_detached(&config, &facts, &plan, again, arena, err)
+	                     : see_through(&config, &facts, &plan, again, NULL, NULL,
+	                                   arena, err);
 }
 
 int cmd_run_saved(const struct record *record, struct err *err)
@@ -393,5 +439,8 @@ int cmd_run_saved(const struct record *record, struct err *err)
 		return r < 0 ? r
 		             : err_set(err, EINVAL, "the record of '%s'", record->name);
 	config.detach = true;
-	return run(&config, true, err);
+	/* It goes on with the image that it ran, whatever the name stands for by now. */
+	if (config.image && *record->image_digest)
+		config.image_digest = record->image_digest;
+	return run(&config, true, &arena, err);
 }

@@ -11,8 +11,6 @@
 #include "base/arena.h"
 #include "base/fd.h"
 
-/* In the environment of the berth that systemd-run starts: the scope's name. */
-#define SCOPE_VARIABLE "BERTH_SCOPE"
 #define SYSTEMD_RUN "/usr/bin/systemd-run"
 
 bool scope_available(void)

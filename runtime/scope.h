@@ -12,6 +12,9 @@
  * again in one.
  */
 
+/* In the environment of the berth that systemd-run starts: the scope's name. */
+#define SCOPE_VARIABLE "BERTH_SCOPE"
+
 /* Whether a service manager that would give us one answers: the user's, or for root the
  * system's. */
 bool scope_available(void);

@@ -339,7 +339,6 @@ int services_run(const struct service *service, size_t n, const int *sock,
 	int keep[SERVICES_MAX + 4];
 	sigset_t all;
 
-	pid1_disguise();
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_BLOCK, &all, NULL);
 	m.signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "base/number.h"
 
@@ -66,8 +67,34 @@ int signal_parse(const char *text, int *ret, struct err *err)
 	if (number_parse(text, 1, (uint64_t)SIGRTMAX, &number, &ignored) < 0)
 		number = (uint64_t)parse_name(!strncasecmp(text, "SIG", 3) ? text + 3
 		                                                           : text);
-	if (number == 0)
-		return err_set(err, EINVAL, "'%s' is not a signal", text);
+	if (number == 0) {
+		(void)err_set(err, EINVAL, "'%s' is not a signal", text);
+		return err_hint(err,
+		                "a signal is a number of 1 to %d, or a name such as "
+		                "TERM, SIGUSR1 or RTMIN+3",
+		                SIGRTMAX);
+	}
 	*ret = (int)number;
 	return 0;
+}
+
+bool signals_end_pending(void)
+{
+	sigset_t set;
+
+	if (sigpending(&set) < 0)
+		return false;
+	return sigismember(&set, SIGTERM) == 1 || sigismember(&set, SIGINT) == 1 ||
+	       sigismember(&set, SIGHUP) == 1 || sigismember(&set, SIGQUIT) == 1;
+}
+
+void signals_unblock(const sigset_t *mask)
+{
+	const struct timespec now = { 0 };
+	sigset_t all;
+
+	(void)sigfillset(&all);
+	while (sigtimedwait(&all, NULL, &now) > 0)
+		continue;
+	(void)sigprocmask(SIG_SETMASK, mask, NULL);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,21 +63,29 @@ static int open_ours(int dir, const char *path, struct err *err)
 	return take_fd(&fd);
 }
 
-int state_open(bool create, struct err *err)
+int state_path(char *path, size_t size, struct err *err)
 {
 	const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
-	char path[4096];
 	int len;
 
 	if (runtime && *runtime == '/')
-		len = snprintf(path, sizeof(path), "%s/berth", runtime);
+		len = snprintf(path, size, "%s/berth", runtime);
 	else if (geteuid() == 0)
-		len = snprintf(path, sizeof(path), "/run/berth");
+		len = snprintf(path, size, "/run/berth");
 	else
-		len = snprintf(path, sizeof(path), "/tmp/berth-%u",
-		               (unsigned int)geteuid());
-	if (len < 0 || (size_t)len >= sizeof(path))
+		len = snprintf(path, size, "/tmp/berth-%u", (unsigned int)geteuid());
+	if (len < 0 || (size_t)len >= size)
 		return err_set(err, ENAMETOOLONG, "XDG_RUNTIME_DIR is too long");
+	return 0;
+}
+
+int state_open(bool create, struct err *err)
+{
+	char path[PATH_MAX];
+	int len = state_path(path, sizeof(path), err);
+
+	if (len < 0)
+		return len;
 	if (create && mkdir(path, 0700) < 0 && errno != EEXIST) {
 		(void)err_set(err, errno, "make directory '%s'", path);
 		return err_hint(err, "set XDG_RUNTIME_DIR to a directory of your own");

@@ -36,6 +36,7 @@ extern const char *const status_name[STATUS_MAX];
  * @ready:	systemd said READY=1, or the command was started
  * @init_mode:	"systemd", "berth" or "none"
  * @rootfs:	"host" or the directory
+ * @image, @image_digest: what that directory is an image's tree of, or ""
  * @net:	"none" or "host"
  * @hostname:	of the workspace
  * @cgroup:	the workspace's group below the cgroup2 mount, or ""
@@ -50,6 +51,9 @@ extern const char *const status_name[STATUS_MAX];
  * @args:	the words of "berth run", so that start can say them again; paths in
  *		them are absolute
  * @args_n:	length of @args
+ * @origins:	of each value that a policy or an option gave: key, value and where, in turn;
+ *		"***" for the values of variables
+ * @origins_n:	length of @origins
  * @limits:	each limit that was asked for, and how it is enforced or why it is not
  * @limits_n:	length of @limits
  * @command:	what runs inside, for ps
@@ -66,11 +70,14 @@ struct record {
 	const char *reason;
 	bool ready;
 	const char *init_mode, *rootfs, *net, *hostname;
+	const char *image, *image_digest;
 	const char *cgroup, *cgroup_mount, *upper;
 	bool upper_made;
 	bool remove;
 	const char *const *args;
 	size_t args_n;
+	const char *const *origins;
+	size_t origins_n;
 	const char *const *limits;
 	size_t limits_n;
 	const char *const *ports;
@@ -86,6 +93,16 @@ struct record {
  * Return: 0; -EINVAL, @err quotes the name and says what is allowed.
  */
 int state_name_check(const char *name, struct err *err);
+
+/**
+ * state_path() - Where the directory of all entries is, or will be
+ * @path:	filled in
+ * @size:	of @path, bytes
+ * @err:	filled in on failure
+ *
+ * Return: 0; -ENAMETOOLONG.
+ */
+int state_path(char *path, size_t size, struct err *err);
 
 /**
  * state_open() - Open the directory of all entries

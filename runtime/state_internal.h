@@ -1,7 +1,7 @@
 #ifndef STATE_INTERNAL_H
 #define STATE_INTERNAL_H
 
-/* What state.c, record.c and state_tidy.c share; nobody else includes this. */
+/* What state.c, state_tidy.c, record.c and record_text.c share; nobody else includes this. */
 
 #include <stdbool.h>
 
@@ -30,6 +30,11 @@ int state_hidden_name(const char *word, char ret[STATE_HIDDEN_MAX], struct err *
 /* state_read() of the file alone: does not ask who lives. */
 int state_read_dead(int entry, const char *name, struct arena *arena, struct record *ret,
                     struct err *err);
+
+/* A text of bytes as one of UTF-8. Return: what it made, to be freed; NULL: no memory. */
+char *record_escape(const char *text);
+/* Return: the bytes, in @arena; NULL with @err set for what record_escape() never made. */
+const char *record_unescape(const char *text, struct arena *arena, struct err *err);
 
 /* Makes of a "running" record what it means when nobody holds the lock. */
 void state_mark_dead(struct record *record);

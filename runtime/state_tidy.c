@@ -50,8 +50,8 @@ static int open_group_parent(const char *point, const char *group, const char **
 	    (int)sizeof(above))
 		return err_set(err, ENAMETOOLONG, "open cgroup '%s'", group);
 	fd = sys_openat2(mount, above, &how);
-	/* FIXME: goes when Linux 5.6 is the baseline. cgroupfs has no links, and
-	 * the record's paths do not climb. */
+	/* Profiles of pods that do not know openat2 refuse it. cgroupfs has no links,
+	 * and the record's paths do not climb. */
 	if (fd < 0 && (errno == ENOSYS || errno == EPERM))
 		fd = openat(mount, above,
 		            O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

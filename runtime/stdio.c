@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "signals.h"
+#include "stdio_internal.h"
 
 enum { IN, OUT, ERR, STREAMS };
 
@@ -27,17 +29,6 @@ enum { IN, OUT, ERR, STREAMS };
 static size_t pending(const struct stdio_flow *flow)
 {
 	return flow->end - flow->begin;
-}
-
-/*
- * Whether we are in the background of the terminal at @fd. One that is not our
- * controlling terminal knows no background for us.
- */
-static bool in_background(int fd)
-{
-	pid_t group = tcgetpgrp(fd);
-
-	return group >= 0 && group != getpgrp();
 }
 
 int stdio_open(struct stdio *io, struct err *err)
@@ -188,7 +179,7 @@ static void flush(struct stdio *io, int i)
 /* EIO has three meanings; true for the two that pass. */
 static bool passing_eio(struct stdio *io, int i)
 {
-	if (i == IN && in_background(STDIN_FILENO)) {
+	if (i == IN && stdio_in_background(STDIN_FILENO)) {
 		/* SIGTTIN is blocked: tty_read() says EIO instead of stopping us. The
 		 * shell took the terminal, and set its own modes. */
 		io->background = true;
@@ -288,44 +279,6 @@ static int on_ready(void *ctx, int fd, short revents, struct err *err)
 	return LOOP_GO;
 }
 
-/* Takes the terminal: raw, unless it is not ours at the moment. */
-static int go_raw(struct stdio *io, struct err *err)
-{
-	struct termios raw;
-
-	if (!(io->tty && io->interactive && io->foreground))
-		return 0;
-	io->background = in_background(STDIN_FILENO);
-	if (io->background)
-		return 0;
-	if (tcgetattr(STDIN_FILENO, &io->saved) < 0)
-		return err_set(err, errno, "read the terminal's settings");
-	raw = io->saved;
-	cfmakeraw(&raw);
-	/* TCSANOW: TCSADRAIN would wait for a terminal that was stopped with ^S. */
-	if (tcsetattr(STDIN_FILENO, TCSANOW, &raw) < 0)
-		return err_set(err, errno, "make the terminal raw");
-	io->raw = true;
-	return 0;
-}
-
-struct winsize stdio_size(void)
-{
-	struct winsize size = { 0 };
-
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0)
-		(void)ioctl(STDIN_FILENO, TIOCGWINSZ, &size);
-	return size;
-}
-
-static void send_size(struct stdio *io)
-{
-	struct winsize size = stdio_size();
-
-	if (io->tty && io->foreground && io->master >= 0 && size.ws_row > 0)
-		(void)ioctl(io->master, TIOCSWINSZ, &size);
-}
-
 void stdio_winch(struct stdio *io)
 {
 	struct termios now;
@@ -334,12 +287,12 @@ void stdio_winch(struct stdio *io)
 	if (!io->flow)
 		return;
 	/* Stopped and continued: the shell gave the terminal back with its own modes. */
-	if (io->raw && !in_background(STDIN_FILENO) &&
+	if (io->raw && !stdio_in_background(STDIN_FILENO) &&
 	    tcgetattr(STDIN_FILENO, &now) == 0 && (now.c_lflag & ICANON))
 		io->raw = false;
 	if (!io->raw)
-		(void)go_raw(io, &ignored);
-	send_size(io);
+		(void)stdio_go_raw(io, &ignored);
+	stdio_send_size(io);
 	update(io);
 }
 
@@ -353,7 +306,7 @@ static int on_timer(void *ctx, int fd, short revents, struct err *err)
 	if (read(fd, &times, sizeof(times)) < 0)
 		return LOOP_GO;
 	io->hung = false;
-	if (io->background && !in_background(STDIN_FILENO)) {
+	if (io->background && !stdio_in_background(STDIN_FILENO)) {
 		io->background = false;
 		stdio_winch(io);
 	}
@@ -458,23 +411,12 @@ int stdio_start(struct stdio *io, struct err *err)
 	r = add_all(io, err);
 	if (r < 0)
 		return err_wrap(err, "watch standard streams");
-	send_size(io);
-	r = go_raw(io, err);
+	stdio_send_size(io);
+	r = stdio_go_raw(io, err);
 	if (r < 0)
 		return r;
 	update(io);
 	return 0;
-}
-
-/* Whether somebody asks us to end; such signals are blocked and read in the loop. */
-static bool told_to_end(void)
-{
-	sigset_t set;
-
-	if (sigpending(&set) < 0)
-		return false;
-	return sigismember(&set, SIGTERM) == 1 || sigismember(&set, SIGINT) == 1 ||
-	       sigismember(&set, SIGHUP) == 1 || sigismember(&set, SIGQUIT) == 1;
 }
 
 static void flush_patiently(struct stdio *io, int i)
@@ -482,7 +424,7 @@ static void flush_patiently(struct stdio *io, int i)
 	struct stdio_flow *flow = &io->flow[i];
 
 	flush(io, i);
-	while (pending(flow) > 0 && !told_to_end()) {
+	while (pending(flow) > 0 && !signals_end_pending()) {
 		(void)writable(flow->to, 100);
 		flush(io, i);
 	}
@@ -508,7 +450,7 @@ void stdio_close(struct stdio *io)
 {
 	if (!io->flow)
 		return;
-	if (io->raw && !in_background(STDIN_FILENO))
+	if (io->raw && !stdio_in_background(STDIN_FILENO))
 		(void)tcsetattr(STDIN_FILENO, TCSANOW, &io->saved);
 	io->raw = false;
 

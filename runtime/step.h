@@ -29,30 +29,38 @@ enum step_kind {
 	STEP_CGROUP1_LIMIT, /* target=file value source=knob via=our own group; libcgroup */
 	STEP_CGROUP_JOIN,   /* target value=v1's    init is moved there after its birth */
 	STEP_PUBLISH, /* target=ports number=of the config's -p    listen in the pod */
+	STEP_METRICS, /* target=address source=program    serves them, once init runs */
+	STEP_UPPER, /* target=directory value=digest source=what it lies over, set aside */
+	STEP_BOOTSTRAP, /* source=script value=restart    runs it, once all is ready */
+	STEP_IDLE, /* value=time source=what is use via=script    stops it when it is idle */
+	STEP_HOOK, /* target=kind source=command value=timeout number=of the config's hooks */
 	/* supervisor and warden */
 	STEP_SPAWN, /* target=actor flags=namespaces number=into the cgroup */
 	STEP_MAP,   /* target=actor value=uids source=gids, via=who writes */
 	/* warden */
 	STEP_UCOUNT,  /* target=file value */
 	STEP_RELAY,   /* -                     carries bytes to the pod's network */
+	STEP_PASTA,   /* target=program value=addresses  the same, somebody else's */
 	STEP_GATEWAY, /* -                     a network namespace of the warden's own */
 	STEP_VETH,    /* target=its name inside source=in the gateway value=addresses
 	               * number=MTU */
 	STEP_SHAPE,   /* target=direction value=rate number=enum direction */
 	STEP_UPLINK,  /* value=families source=policy   rules, and the relay serves */
 	STEP_PRIVATE, /* -                     no mount event comes or goes */
-	STEP_HIDE,    /* flags                 an empty mount over berth's records */
+	STEP_HIDE, /* flags value=what it is  an empty mount over target, or berth's records */
 	STEP_ROOT, /* source flags value=directory of the store, via: source lies in it */
 	STEP_RLIMIT, /* target=name value */
 	/* mounts, by the warden (locked in L2) or by init */
-	STEP_MOUNT,   /* target via=fstype value=options flags=MOUNT_ATTR_* */
-	STEP_BIND,    /* target source flags number=recursive, via: where source is */
-	STEP_DEVICE,  /* target source         a device node of the pod */
+	STEP_MOUNT,  /* target via=fstype value=options flags=MOUNT_ATTR_* */
+	STEP_BIND,   /* target source flags number=recursive, via: where source is
+	              * value=whose it is inside, of -v */
+	STEP_DEVICE, /* target source         a device node of the pod */
+	STEP_VOLUME, /* target source=of the store   with what the image has there, once */
 	STEP_OVERLAY, /* target source=lower value=upper via=work */
 	/* files the workspace needs before its init runs */
 	STEP_DIRECTORY, /* target number=mode */
 	STEP_FILE,      /* target number=mode value=content */
-	STEP_LINK,      /* target value=content */
+	STEP_LINK,      /* target value=content number=in place of what is there */
 	STEP_COPY,      /* target source */
 	STEP_WRAPPER,   /* target                berth as OCI runtime, under its names */
 	STEP_HANDOVER,  /* target                the root is whole: init gets it */
@@ -66,11 +74,15 @@ enum step_kind {
 	STEP_REROOT,  /* -                     the root bound onto itself */
 	STEP_PIVOT,   /* - */
 	STEP_CONSOLE, /* target                a pty of the workspace's devpts */
+	STEP_OWN,     /* target=volume value=user    made his, with all that is in it */
+	STEP_SEED, /* target=Docker's directory source=seed    its images, if there are none */
 	STEP_NOTIFY,  /* target                socket for READY=1 */
 	STEP_AIRLOCK, /* -                     what stands between us and the command */
 	STEP_CAPABILITIES, /* value=names source=names to keep    the bounding set */
-	STEP_SECCOMP,      /* value=filter */
-	STEP_USER,         /* value */
+	STEP_DETACH, /* -                the pod's tree, which the pivot left above ours */
+	STEP_SECCOMP, /* value=filter source=calls to allow via=calls to deny number=asks */
+	STEP_USER,    /* value */
+	STEP_ULIMIT, /* target=name value=SOFT:HARD    of init, and of all that it starts */
 	STEP_GROUP,   /* target                a group of its own below the workspace's */
 	STEP_SERVICE, /* target=name value=command source=notify socket via=needs */
 	STEP_SUPERVISE, /* -                    runs the services, for good */

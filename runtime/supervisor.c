@@ -5,15 +5,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/syscall.h"
 #include "cgroups/remove.h"
 #include "control.h"
@@ -26,6 +25,7 @@
 #include "pidfd.h"
 #include "run.h"
 #include "stdio.h"
+#include "story.h"
 #include "traffic.h"
 #include "unshare.h"
 #include "watch.h"
@@ -75,6 +75,7 @@ static void on_limit(void *ctx, const char *line)
 	struct supervisor *sup = ctx;
 
 	supervisor_say(sup, line);
+	supervisor_audit_limit(sup, line);
 	supervisor_record_events(sup);
 	if (!sup->exited)
 		supervisor_write_record(sup);
@@ -83,48 +84,6 @@ static void on_limit(void *ctx, const char *line)
 static void on_output(void *ctx, const char *data, size_t size)
 {
 	logfile_write(ctx, data, size);
-}
-
-static int on_stop_timer(void *ctx, int fd, short revents, struct err *err)
-{
-	struct supervisor *sup = ctx;
-	uint64_t ticks;
-
-	(void)revents;
-	if (read(fd, &ticks, sizeof(ticks)) != sizeof(ticks))
-		return LOOP_GO;
-	if (sup->resting)
-		return LOOP_STOP;
-	sup->killed = true;
-	return pidfd_kill(sup->launch.init_pidfd, SIGKILL, err);
-}
-
-static int on_signal(void *ctx, int fd, short revents, struct err *err)
-{
-	struct supervisor *sup = ctx;
-	struct signalfd_siginfo info;
-
-	(void)revents;
-	while (read(fd, &info, sizeof(info)) == sizeof(info)) {
-		int signal = (int)info.ssi_signo, r = 0;
-
-		if (signal == SIGWINCH || signal == SIGCONT)
-			stdio_winch(&sup->stdio);
-		else if (signal == SIGCHLD)
-			continue; /* the warden's end comes by its socket */
-		else if ((sup->resting || sup->ws->plan->init == INIT_SYSTEMD ||
-		          sup->ws->plan->service_n > 0) &&
-		         (signal == SIGTERM || signal == SIGINT || signal == SIGHUP))
-			/* To systemd these mean other things than to a user; daemons get
-			 * their time, and no more. */
-			r = supervisor_stop(sup, CONTROL_DEFAULT_TIMEOUT, err);
-		else
-			r = pidfd_kill(sup->launch.init_pidfd, signal, err);
-		sup->stopping |= signal == SIGTERM;
-		if (r < 0)
-			return r;
-	}
-	return LOOP_GO;
 }
 
 static int on_warden(void *ctx, int fd, short revents, struct err *err)
@@ -159,7 +118,7 @@ static int on_notify(void *ctx, int fd, short revents, struct err *err)
 	(void)revents;
 	(void)err;
 	n = recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT);
-	if (n <= 0)
+	if (n <= 0 || sup->exited)
 		return LOOP_GO;
 	text[n] = '\0';
 	for (char *save = NULL, *line = strtok_r(text, "\n", &save); line;
@@ -168,127 +127,10 @@ static int on_notify(void *ctx, int fd, short revents, struct err *err)
 			continue;
 		sup->ws->record.ready = true;
 		supervisor_write_record(sup);
-		control_ready(&sup->control);
+		story_ready(sup->ws->config, &sup->ws->record);
+		supervisor_ready(sup);
 	}
 	return LOOP_GO;
-}
-
-/* Every signal is blocked before the first child is born, and read from here. */
-static int open_signals(struct supervisor *sup, struct err *err)
-{
-	static const int faults[] = { SIGSEGV, SIGBUS,  SIGILL, SIGFPE,
-		                      SIGABRT, SIGTRAP, SIGSYS, SIGPIPE,
-		                      SIGTSTP, SIGTTIN, SIGTTOU };
-	sigset_t all;
-
-	(void)sigfillset(&all);
-	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
-		(void)sigdelset(&all, faults[i]);
-	if (sigprocmask(SIG_BLOCK, &all, &sup->old_mask) < 0)
-		return err_set(err, errno, "block signals");
-	sup->signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
-	sup->stop_timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (sup->signals < 0 || sup->stop_timer < 0)
-		return err_set(err, errno, "receive signals");
-	return 0;
-}
-
-/* Until the peer speaks, or the user has had enough: a launch may hang on a dead mount. */
-static int patient(struct supervisor *sup, int sock, struct err *err)
-{
-	struct pollfd source[] = {
-		{ .fd = sock, .events = POLLIN },
-		{ .fd = sup->signals, .events = POLLIN },
-	};
-
-	for (;;) {
-		struct signalfd_siginfo info;
-
-		if (poll(source, 2, -1) < 0 && errno != EINTR)
-			return err_set(err, errno, "wait for the launch");
-		if (source[0].revents)
-			return 0;
-		if (read(sup->signals, &info, sizeof(info)) != sizeof(info))
-			continue;
-		if (info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM ||
-		    info.ssi_signo == SIGHUP || info.ssi_signo == SIGQUIT)
-			return err_set(err, EINTR, "signal %u during the launch",
-			               info.ssi_signo);
-	}
-}
-
-/* Init dies with the warden: where that one failed, it said why before. */
-static int ask_warden(struct supervisor *sup, struct err *err)
-{
-	struct err why = { 0 };
-
-	if (sync_expect(sup->launch.sync.warden[0], SYNC_EXITED, NULL, NULL, 0, &why) <
-	            0 &&
-	    why.step[0] != '\0')
-		*err = why;
-	return -err->code;
-}
-
-/* Whom a step did not find any more has said why it ended. */
-static int ask_init(struct supervisor *sup, struct err *err)
-{
-	struct err why = { 0 };
-
-	if (sync_expect(sup->launch.sync.init[0], SYNC_READY, NULL, NULL, 0, &why) < 0 &&
-	    why.code != ECONNRESET)
-		*err = why;
-	return -err->code;
-}
-
-static int launch(struct supervisor *sup, struct err *err)
-{
-	struct launch *l = &sup->launch;
-	int fds[SYNC_FDS_MAX], *at = fds;
-	int *const received[SYNC_READY_FDS] = { &sup->stdio.master, &sup->notify,
-		                                &l->routes, &sup->ports.lookout };
-	int32_t present = 0;
-	int r;
-
-	for (size_t i = 0; i < 3; i++)
-		l->stdin_to_stderr[i] = sup->stdio.far[i];
-	r = sync_open(&l->sync, err);
-	if (r == 0 && l->plan->net == NET_RELAY &&
-	    (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sup->ports.link) < 0 ||
-	     socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, l->report) < 0))
-		r = err_set(err, errno, "make a socket pair");
-	if (r == 0)
-		r = apply_until(l, ACTOR_SUPERVISOR, STEP_CGROUP_JOIN, err);
-	if (r == 0)
-		r = patient(sup, l->sync.warden[0], err);
-	if (r == 0)
-		r = sync_expect(l->sync.warden[0], SYNC_BORN, NULL, &l->init_pidfd, 1,
-		                err);
-	if (r == 0)
-		r = apply_until(l, ACTOR_SUPERVISOR, STEP_MAX, err);
-	drop_fd(&l->sync.init[1]);
-	drop_fd(&sup->ports.link[1]);
-	drop_fd(&l->report[1]);
-	if (r == -ESRCH)
-		r = ask_init(sup, err);
-	if (r < 0)
-		return r;
-	r = patient(sup, l->sync.init[0], err);
-	if (r == 0)
-		r = sync_expect(l->sync.init[0], SYNC_READY, &present, fds, SYNC_FDS_MAX,
-		                err);
-	if (r == -ECONNRESET)
-		r = ask_warden(sup, err);
-	if (r < 0)
-		return r;
-	for (int i = 0; i < SYNC_READY_FDS; i++)
-		*received[i] = present & 1 << i ? *at++ : -EBADF;
-
-	/* Nothing of the image runs below a warden that still holds the pod's files. */
-	r = patient(sup, l->sync.warden[0], err);
-	if (r == 0)
-		r = sync_expect(l->sync.warden[0], SYNC_CONFINED, NULL, &l->counters, 1,
-		                err);
-	return r < 0 ? r : join_namespaces(l->init_pidfd, sup->ns, err);
 }
 
 static int serve(struct supervisor *sup, struct err *err)
@@ -297,8 +139,8 @@ static int serve(struct supervisor *sup, struct err *err)
 		int fd;
 		loop_fn fn;
 	} sources[] = {
-		{ sup->signals, on_signal },
-		{ sup->stop_timer, on_stop_timer },
+		{ sup->signals, supervisor_on_signal },
+		{ sup->stop_timer, supervisor_on_stop_timer },
 		{ sup->notify, on_notify },
 		{ sup->launch.sync.warden[0], on_warden },
 	};
@@ -312,9 +154,16 @@ static int serve(struct supervisor *sup, struct err *err)
 	sup->traffic = (struct traffic){ .plan = sup->launch.plan,
 		                         .rules = sup->ws->config->egress,
 		                         .log = &sup->log,
+		                         .denied_one = sup->ws->config->audit_log
+		                                               ? supervisor_audit_egress
+		                                               : NULL,
+		                         .ctx = sup,
 		                         .gateway = sup->launch.plan->gateway,
 		                         .sock = take_fd(&sup->launch.counters),
-		                         .report = take_fd(&sup->launch.report[0]) };
+		                         .inside = take_fd(&sup->launch.links),
+		                         .report = take_fd(&sup->launch.report[0]),
+		                         .denials = take_fd(&sup->launch.denials),
+		                         .counts = take_fd(&sup->launch.rules) };
 	if (traffic_start(&sup->traffic, &sup->loop, err) < 0)
 		return -err->code;
 	sup->watch = (struct watch){ .limits = sup->launch.limits,
@@ -358,6 +207,9 @@ static int start_ports(struct supervisor *sup, struct err *err)
 	ports->ctx = sup;
 	ports->say = supervisor_say;
 	ports->changed = supervisor_ports_changed;
+	ports->answer = supervisor_port_done;
+	ports->used = supervisor_connections;
+	ports->counted = sup->ws->config->idle_ports;
 	ports->workspace = sup->ws->plan->gateway.workspace;
 	ports->allow = sup->ws->config->publish_allow;
 	ports->deny = sup->ws->config->publish_deny;
@@ -385,10 +237,18 @@ static int start(struct supervisor *sup, struct err *err)
 		r = serve(sup, err);
 	if (r == 0)
 		r = start_ports(sup, err);
+	if (r == 0 && config_listens(ws->config))
+		r = supervisor_patient(sup, l->sync.init[0], err);
+	if (r == 0)
+		r = supervisor_listen(sup, err);
+	if (r == 0)
+		r = supervisor_metrics_start(sup, err);
+	if (r == 0)
+		r = supervisor_hooks_prestart(sup, err);
 	if (r == 0)
 		r = sync_send(l->sync.init[0], SYNC_GO, 0, NULL, 0, err);
 	if (r == 0)
-		r = patient(sup, l->sync.init[0], err);
+		r = supervisor_patient(sup, l->sync.init[0], err);
 	if (r == 0)
 		r = sync_expect_end(l->sync.init[0], &why, err);
 	if (r > 0)
@@ -409,11 +269,19 @@ static int start(struct supervisor *sup, struct err *err)
 	r = state_write(ws->entry, &ws->record, err);
 	if (r < 0)
 		return r;
+	sup->watchers = (struct watchers_poll){ .config = ws->config,
+		                                .init = pid > 0 ? pid : 0,
+		                                .say = on_limit,
+		                                .ctx = sup };
+	r = watchers_poll_start(&sup->watchers, &sup->loop, err);
+	if (r == 0)
+		r = supervisor_idle_start(sup, err);
+	if (r < 0)
+		return r;
+	story_start(ws->config, ws->plan, &ws->record);
 	if (ws->record.ready)
-		control_ready(&sup->control);
-	if (ws->started)
-		ws->started(ws->ctx);
-	return 0;
+		supervisor_ready(sup);
+	return supervisor_hooks_poststart(sup, err);
 }
 
 static void close_all(struct supervisor *sup)
@@ -425,7 +293,8 @@ static void close_all(struct supervisor *sup)
 		             &l->warden_pidfd,   &l->init_pidfd,     &l->cgroup,
 		             &l->limits,         &l->payload,        &l->routes,
 		             &l->relay_group,    &l->report[0],      &l->report[1],
-		             &l->counters };
+		             &l->counters,       &l->links,          &l->denials,
+		             &l->rules };
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		drop_fd(fds[i]);
@@ -433,71 +302,103 @@ static void close_all(struct supervisor *sup)
 	sup->ws->record.ports = NULL;
 	sup->ws->record.ports_n = 0;
 	arena_done(&sup->listed);
-	(void)sigprocmask(SIG_SETMASK, &sup->old_mask, NULL);
 }
 
 int supervise(struct workspace *ws, struct err *err)
 {
-	struct supervisor sup = {
-		.ws = ws, .signals = -EBADF, .stop_timer = -EBADF, .notify = -EBADF
-	};
+	cleanup_arena struct arena arena = { 0 };
+	/* Of its 36 KiB a launch touches few: on the stack they would all be cleared. */
+	struct supervisor *sup = arena_alloc(&arena, sizeof(*sup));
 	int r, code;
+	bool ran;
 
+	if (!sup)
+		return err_set(err, ENOMEM, "supervise '%s'", ws->config->name);
+	sup->ws = ws;
+	sup->signals = sup->stop_timer = sup->notify = -EBADF;
 	for (size_t i = 0; i < NS_MAX; i++)
-		sup.ns[i] = -EBADF;
-	launch_init(&sup.launch);
-	ports_init(&sup.ports);
-	sup.launch.ports = &sup.ports;
-	sup.traffic.sock = sup.traffic.report = -EBADF;
-	sup.launch.config = ws->config;
-	sup.launch.facts = ws->facts;
-	sup.launch.plan = ws->plan;
-	sup.launch.stage = ws->state_path;
-	sup.launch.state = ws->state;
-	sup.launch.lock = ws->lock;
-	sup.control.listener = -EBADF;
-	sup.stdio = (struct stdio){ .loop = &sup.loop,
-		                    .foreground = !ws->config->detach,
-		                    .interactive = ws->config->interactive &&
-		                                   (ws->config->tty || !ws->plan->pty),
-		                    .tty = ws->plan->pty,
-		                    .lasting = ws->plan->init == INIT_SYSTEMD ||
-		                               ws->plan->service_n > 0,
-		                    .tee = on_output,
-		                    .tee_ctx = &sup.log,
-		                    .master = -EBADF };
-	logfile_init(&sup.log, ws->entry);
+		sup->ns[i] = -EBADF;
+	launch_init(&sup->launch);
+	ports_init(&sup->ports);
+	sup->launch.ports = &sup->ports;
+	metrics_server_init(&sup->metrics);
+	sup->launch.metrics = &sup->metrics;
+	sup->traffic.sock = sup->traffic.inside = sup->traffic.report = -EBADF;
+	sup->traffic.denials = sup->traffic.counts = -EBADF;
+	sup->launch.config = ws->config;
+	sup->launch.facts = ws->facts;
+	sup->launch.plan = ws->plan;
+	sup->launch.stage = ws->state_path;
+	sup->launch.state = ws->state;
+	sup->launch.lock = ws->lock;
+	sup->control.listener = -EBADF;
+	sup->stdio = (struct stdio){ .loop = &sup->loop,
+		                     .foreground = !ws->config->detach,
+		                     .interactive = ws->config->interactive &&
+		                                    (ws->config->tty || !ws->plan->pty),
+		                     .tty = ws->plan->pty,
+		                     .lasting = ws->plan->init == INIT_SYSTEMD ||
+		                                ws->plan->service_n > 0,
+		                     .tee = on_output,
+		                     .tee_ctx = &sup->log,
+		                     .master = -EBADF };
+	logfile_init(&sup->log, ws->entry, LOGFILE_NAME);
+	bootstrap_init(&sup->bootstrap, ws->entry, BOOTSTRAP_LOG);
+	bootstrap_init(&sup->idle_warn, ws->entry, IDLE_WARN_LOG);
+	supervisor_hooks_init(sup);
+	idle_init(&sup->idle);
+	refusals_init(&sup->refusals);
 
-	r = open_signals(&sup, err);
+	sup->audit.fd = sup->audit.dir = -EBADF;
+	r = supervisor_block_signals(sup, err);
 	if (r == 0)
-		r = stdio_open(&sup.stdio, err);
+		r = supervisor_audit_start(sup, err);
 	if (r == 0)
-		r = launch(&sup, err);
+		r = stdio_open(&sup->stdio, err);
 	if (r == 0)
-		r = start(&sup, err);
+		r = supervisor_launch(sup, err);
 	if (r == 0)
-		r = loop_run(&sup.loop, err);
-	watch_finish(&sup.watch);
-	supervisor_record_events(&sup);
-	code = r < 0 ? r : supervisor_judge(&sup);
+		r = start(sup, err);
+	if (r == 0 && ws->config->detach)
+		memory_settle();
+	if (r == 0)
+		r = loop_run(&sup->loop, err);
+	if (r == 0)
+		r = supervisor_hooks_finish(sup, err);
+	hooks_stop(&sup->hooks);
+	watch_finish(&sup->watch);
+	supervisor_record_events(sup);
+	code = r < 0 ? r : supervisor_judge(sup);
 
 	/* After SYNC_EXITED init is gone with all below it, and the warden takes its
 	 * namespaces down while we clear up. */
-	if (r < 0 || sup.lost)
-		supervisor_end_warden(&sup);
+	if (r < 0 || sup->lost)
+		supervisor_end_warden(sup);
+	bootstrap_close(&sup->bootstrap);
+	supervisor_idle_close(sup);
+	refusals_finish(&sup->refusals);
+	refusals_close(&sup->refusals);
 	if (r == 0)
-		stdio_drain(&sup.stdio);
-	stdio_close(&sup.stdio);
-	supervisor_remove_group(&sup);
+		stdio_drain(&sup->stdio);
+	stdio_close(&sup->stdio);
+	supervisor_remove_group(sup);
+	ran = supervisor_finish(sup, code, err);
+	supervisor_hooks_poststop(sup, code);
 	if (code == SUPERVISE_RESTART)
-		code = supervisor_rest(&sup);
-	if (r == 0)
-		supervisor_finish(&sup, code);
-	control_exited(&sup.control, code == SUPERVISE_RESTART ? 0 : code);
-	control_close(&sup.control, ws->entry);
-	traffic_close(&sup.traffic);
-	logfile_close(&sup.log);
-	supervisor_end_warden(&sup);
-	close_all(&sup);
+		code = supervisor_rest(sup);
+	if (ran)
+		story_end(ws->config, &ws->record, code == SUPERVISE_RESTART);
+	traffic_finish(&sup->traffic);
+	supervisor_audit_end(sup, code, err);
+	control_exited(&sup->control, code == SUPERVISE_RESTART ? 0 : code);
+	control_close(&sup->control, ws->entry);
+	metrics_server_close(&sup->metrics);
+	traffic_close(&sup->traffic);
+	hooks_close(&sup->hooks);
+	logfile_close(&sup->log);
+	supervisor_end_warden(sup);
+	if (code != SUPERVISE_RESTART)
+		supervisor_unblock_signals(sup);
+	close_all(sup);
 	return code;
 }

@@ -1,6 +1,9 @@
 #ifndef SUPERVISOR_H
 #define SUPERVISOR_H
 
+#include <signal.h>
+
+#include "auditlog.h"
 #include "config.h"
 #include "facts.h"
 #include "plan.h"
@@ -15,6 +18,9 @@
  * @state_path:	the same as @state, as a path
  * @arena:	owns what is added to @record; lives as long as that
  * @record:	what is written to state.json; its strings are borrowed
+ * @audit_rate:	of each kind of event, over all of its lives
+ * @short_lives: how many there were in a row, each ended by a reboot
+ * @masked:	signals are blocked, and stay so between two lives; @old_mask is what they were
  * @started:	called once the payload runs, before it is waited for; may be NULL
  * @ctx:	for @started
  */
@@ -26,6 +32,10 @@ struct workspace {
 	const char *state_path;
 	struct arena *arena;
 	struct record record;
+	struct auditlog_rate audit_rate[EVENT_MAX];
+	unsigned int short_lives;
+	bool masked;
+	sigset_t old_mask;
 	void (*started)(void *ctx);
 	void *ctx;
 };
@@ -40,7 +50,8 @@ struct workspace {
  *
  * Everything made on the way is undone, in a failure as at the end: processes, groups,
  * the control socket. The entry's record is written at each change; whether the entry
- * stays is the caller's business.
+ * stays is the caller's business. With SUPERVISE_RESTART signals stay blocked: one that comes before
+ * the next life is the caller's to see.
  *
  * Return: the exit status of the workspace, 0 to 255, or SUPERVISE_RESTART; -errno
  * where it was never started.

@@ -1,6 +1,7 @@
 #include "supervisor_internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,9 +14,12 @@
 #include "exec.h"
 #include "unshare.h"
 
-/* An image that reboots at once would else keep a processor busy outside its limits. */
-#define RESTART_PAUSE_MS 1000
-#define SHORT_LIFE_MS 10000
+/*
+ * An image that reboots again and again would else keep a processor busy outside its limits, and
+ * fill the audit log with its starts.
+ */
+#define SHORT_LIFE_MS 600000
+#define REST_MAX_S 300
 
 /* Everything below the warden ends with it, by the kernel's hand. */
 void supervisor_end_warden(struct supervisor *sup)
@@ -69,6 +73,7 @@ void supervisor_remove_group(struct supervisor *sup)
 	struct err err = { 0 };
 
 	watch_close(&sup->watch);
+	watchers_poll_close(&sup->watchers);
 	remove_cgroup1(sup);
 	if (sup->launch.limits < 0)
 		return;
@@ -89,6 +94,11 @@ int supervisor_judge(struct supervisor *sup)
 	if (sup->lost) {
 		record->reason = *sup->reason ? sup->reason : "the warden was killed";
 		return 128 + SIGKILL;
+	}
+	/* An end that is meant: nobody is to start it again, as after a failure. */
+	if (sup->idled) {
+		record->reason = sup->reason;
+		return 0;
 	}
 	/* berth's own init ends with 137 when its command was killed. */
 	if (!sup->killed &&
@@ -115,14 +125,33 @@ int supervisor_judge(struct supervisor *sup)
 	return 128 + signal;
 }
 
+/* 1 s after a short life, then 2, 4, ... */
+int supervisor_rest_s(int64_t lived_ms, unsigned int *short_lives)
+{
+	const unsigned int before = *short_lives;
+
+	if (lived_ms > SHORT_LIFE_MS) {
+		*short_lives = 0;
+		return 0;
+	}
+	*short_lives += before < UINT_MAX;
+	return before < 9 && 1 << before < REST_MAX_S ? 1 << before : REST_MAX_S;
+}
+
 /* Signals and requests still have their answer meanwhile. */
 int supervisor_rest(struct supervisor *sup)
 {
-	const struct itimerspec when = { .it_value.tv_sec = RESTART_PAUSE_MS / 1000 };
+	struct itimerspec when = { 0 };
 	struct err ignored = { 0 };
 
-	if (sup->ws->config->remove ||
-	    supervisor_now_ms() - sup->ws->record.started_ms > SHORT_LIFE_MS)
+	if (sup->ws->config->remove)
+		return SUPERVISE_RESTART;
+	/* While hooks ran. */
+	if (sup->stopping)
+		return 0;
+	when.it_value.tv_sec = supervisor_rest_s(
+		supervisor_now_ms() - sup->ws->record.started_ms, &sup->ws->short_lives);
+	if (when.it_value.tv_sec == 0)
 		return SUPERVISE_RESTART;
 	supervisor_end_warden(sup);
 	sup->resting = true;
@@ -132,18 +161,26 @@ int supervisor_rest(struct supervisor *sup)
 	return sup->stopping ? 0 : SUPERVISE_RESTART;
 }
 
-void supervisor_finish(struct supervisor *sup, int code)
+bool supervisor_finish(struct supervisor *sup, int code, const struct err *err)
 {
 	struct record *record = &sup->ws->record;
 
+	if (code < 0 && record->status != STATUS_RUNNING)
+		return false;
+	if (code < 0) {
+		(void)snprintf(sup->reason, sizeof(sup->reason), "%.120s", err->text);
+		record->reason = sup->reason;
+	}
 	record->status = STATUS_EXITED;
 	record->ready = false;
 	record->init = 0;
 	record->finished_ms = supervisor_now_ms();
-	record->exit_code = code == SUPERVISE_RESTART ? 0 : code;
+	record->exit_code = code < 0 ? EXEC_FAILED : code == SUPERVISE_RESTART ? 0 : code;
 	record->cgroup = "";
 	record->cgroup1_n = 0;
 	record->ports_n = 0;
-	if (!record->remove)
+	/* Nobody else looks at one that is about to go. */
+	if (!record->remove || hooks_any(&sup->hooks, HOOK_POSTSTOP))
 		supervisor_write_record(sup);
+	return true;
 }

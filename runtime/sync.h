@@ -16,14 +16,19 @@ enum sync_step {
 	SYNC_ROOTED,  /* warden to init: your root stands; it comes along */
 	SYNC_SOCKETS, /* warden to relay: the gateway's sockets; bit i of the value: the
 	               * i-th of them is here */
-	SYNC_SERVING, /* relay to warden: I hold nothing that I need not, and serve */
-	SYNC_BORN,    /* warden to supervisor: init is born; its pidfd comes along */
-	SYNC_JOINED,  /* supervisor to init: you are in your cgroup (only without
+	SYNC_GATEWAY, /* warden to what becomes pasta: the gateway is there; a pipe for what
+	               * pasta says comes along, and the network namespace */
+	SYNC_SERVING,  /* relay to warden: I hold nothing that I need not, and serve */
+	SYNC_BORN,     /* warden to supervisor: init is born; its pidfd comes along */
+	SYNC_JOINED,   /* supervisor to init: you are in your cgroup (only without
 	              * CLONE_INTO_CGROUP) */
-	SYNC_READY,   /* init to supervisor: nothing of the pod is in sight; bit i of the
+	SYNC_READY,    /* init to supervisor: nothing of the pod is in sight; bit i of the
 	              * value: descriptor i of enum sync_ready comes along */
-	SYNC_CONFINED,   /* warden to supervisor: I hold nothing that I need not */
-	SYNC_GO,         /* supervisor to init: supervision stands, execute */
+	SYNC_LISTENER, /* init to supervisor: what my filter asks is heard here (only where
+	                  * refused system calls are told) */
+	SYNC_CONFINED, /* warden to supervisor: I hold nothing that I need not; the value as
+	                  * above, of enum sync_confined */
+	SYNC_GO,       /* supervisor to init: supervision stands, execute */
 	SYNC_UNEXECUTED, /* airlock to supervisor: execve(2) failed with this errno */
 	SYNC_EXITED,     /* warden to supervisor: init ended, with this wait status */
 	SYNC_FAILED,     /* anybody: the error says why */
@@ -38,7 +43,16 @@ enum sync_ready {
 	SYNC_READY_NOTIFY,  /* socket at which READY=1 arrives */
 	SYNC_READY_ROUTES,  /* of the workspace's rtnetlink */
 	SYNC_READY_LOOKOUT, /* of its sock_diag */
+	SYNC_READY_LINKS, /* of its rtnetlink again: who shares one gets the other's answers */
 	SYNC_READY_FDS,
+};
+
+/* What SYNC_CONFINED brings, of the gateway. */
+enum sync_confined {
+	SYNC_CONFINED_COUNTERS, /* of its rtnetlink */
+	SYNC_CONFINED_DENIALS,  /* of its nfnetlink_log */
+	SYNC_CONFINED_RULES,    /* of its nf_tables */
+	SYNC_CONFINED_FDS,
 };
 
 /*
@@ -67,7 +81,7 @@ int sync_open(struct sync_pairs *ret, struct err *err);
  * sync_send() - Say that a step is reached
  * @sock:	our end
  * @step:	which
- * @value:	SYNC_EXITED: wait status; SYNC_SOCKETS, SYNC_READY: which; else 0
+ * @value:	SYNC_EXITED: wait status; SYNC_SOCKETS, SYNC_READY, SYNC_CONFINED: which; else 0
  * @fd:		descriptors to send, negative ones are passed over; may be NULL
  * @n:		length of @fd, at most SYNC_FDS_MAX
  * @err:	filled in on failure

@@ -29,6 +29,8 @@ static int explain(int r, const char *path, struct err *err)
 		(void)err_hint(err,
 		               "a symbolic link of the image lies on the way: name the "
 		               "directory it points to");
+	else if (r == -EACCES)
+		(void)err_hint(err, "%s", hint_foreign);
 	else if (r == -ENOSYS)
 		(void)err_hint(
 			err, "berth needs openat2: Linux 5.6, and a seccomp profile that "
@@ -82,29 +84,40 @@ int target_parent(int root, const char *path, const char **ret_name, struct err 
 	return dir < 0 ? explain(dir, path, err) : dir;
 }
 
+int target_new(int root, const char *path, struct err *err)
+{
+	const char *name;
+	cleanup_close int parent = target_parent(root, path, &name, err);
+	int fd;
+
+	if (parent < 0)
+		return parent;
+	fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+	            0644);
+	if (fd >= 0)
+		return fd;
+	fd = errno == EEXIST ? beneath(parent, name) : -errno;
+	return fd >= 0 ? fd : explain(fd, path, err);
+}
+
 int target_open(int root, const char *path, mode_t make, struct err *err)
 {
-	cleanup_close int parent = -EBADF;
+	cleanup_close int made = -EBADF;
 	const char *name;
 	int fd = beneath(root, path + 1);
 
 	if (fd >= 0 || fd != -ENOENT || make == 0)
 		return fd >= 0 ? fd : explain(fd, path, err);
 
-	parent = target_parent(root, path, &name, err);
-	if (parent < 0)
-		return parent;
 	if (make == S_IFDIR) {
-		if (mkdirat(parent, name, 0755) < 0 && errno != EEXIST)
+		made = target_parent(root, path, &name, err);
+		if (made >= 0 && mkdirat(made, name, 0755) < 0 && errno != EEXIST)
 			return explain(-errno, path, err);
 	} else {
-		cleanup_close int file = openat(
-			parent, name,
-			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-
-		if (file < 0 && errno != EEXIST)
-			return explain(-errno, path, err);
+		made = target_new(root, path, err);
 	}
-	fd = beneath(parent, name);
+	if (made < 0)
+		return made;
+	fd = beneath(root, path + 1);
 	return fd >= 0 ? fd : explain(fd, path, err);
 }

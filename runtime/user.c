@@ -126,6 +126,8 @@ static int find_user(const char *key, char *passwd, struct user *user, char *nam
 		/* A home that does not fit is none. */
 		if (strlen(field[5]) < sizeof(user->home))
 			(void)snprintf(user->home, sizeof(user->home), "%s", field[5]);
+		if (strlen(field[6]) < sizeof(user->shell))
+			(void)snprintf(user->shell, sizeof(user->shell), "%s", field[6]);
 		return 0;
 	}
 	if (!id_parse(key, &user->uid))
@@ -221,6 +223,8 @@ static int lookup(const char *spec, struct user *user, struct err *err)
 	if (!user->home[0])
 		(void)snprintf(user->home, sizeof(user->home), "%s",
 		               user->uid == 0 ? "/root" : "/");
+	if (!user->shell[0])
+		(void)snprintf(user->shell, sizeof(user->shell), "/bin/sh");
 	return 0;
 }
 

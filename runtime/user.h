@@ -13,13 +13,14 @@
  * @uid, @gid:	in the workspace
  * @groups:	supplementary groups, @groups_n of them
  * @home:	of the passwd line; "/root" or "/" where there is none
+ * @shell:	of the passwd line; "/bin/sh" where there is none
  */
 struct user {
 	uid_t uid;
 	gid_t gid;
 	gid_t groups[USER_GROUPS_MAX];
 	size_t groups_n;
-	char home[256];
+	char home[256], shell[256];
 };
 
 /**

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/memory.h"
 #include "cgroups/remove.h"
 #include "launch.h"
 #include "netns/maker.h"
@@ -120,6 +121,8 @@ static int confine(struct launch *launch, int signals, struct err *err)
 		             launch->lock,
 		             launch->relay,
 		             launch->counters,
+		             launch->denials,
+		             launch->rules,
 		             signals,
 		             nowhere,
 		             null };
@@ -174,10 +177,10 @@ static void inherit(struct launch *launch)
 }
 
 /*
- * Reaps whatever ends; init's wait status, or -1 while it lives. The relay's end is told by
- * @ret_relay; what it was doing for the workspace nobody can take up.
+ * Reaps whatever ends; init's wait status, or -1 while it lives. The end of the relay or pasta is
+ * told by @ret_lost; what they were doing for the workspace nobody can take up.
  */
-static int reap(const struct launch *launch, bool *ret_relay)
+static int reap(const struct launch *launch, const char **ret_lost)
 {
 	int found = -1, status;
 	pid_t pid;
@@ -186,7 +189,9 @@ static int reap(const struct launch *launch, bool *ret_relay)
 		if (pid == launch->init)
 			found = status;
 		else if (pid == launch->relay_pid)
-			*ret_relay = true;
+			*ret_lost = "the relay was killed";
+		else if (pid == launch->pasta_pid)
+			*ret_lost = "pasta ended";
 	}
 	return found;
 }
@@ -199,8 +204,11 @@ static int watch(struct launch *launch, int signals)
 		{ .fd = launch->relay, .events = POLLIN },
 	};
 	struct err ignored = { 0 };
-	bool alone = false, relay_died = false;
+	const char *lost = NULL;
+	bool alone = false;
 
+	if (launch->config->detach)
+		memory_settle();
 	for (;;) {
 		struct signalfd_siginfo info;
 		int status;
@@ -218,9 +226,9 @@ static int watch(struct launch *launch, int signals)
 			(void)pidfd_kill(launch->init_pidfd, SIGKILL, &ignored);
 			source[1].fd = -1;
 		}
-		status = reap(launch, &relay_died);
-		if (status < 0 && relay_died && !alone) {
-			(void)err_set(&ignored, EPIPE, "the relay was killed");
+		status = reap(launch, &lost);
+		if (status < 0 && lost && !alone) {
+			(void)err_set(&ignored, EPIPE, "%s", lost);
 			(void)err_step(&ignored, "relay");
 			sync_fail(launch->sync.warden[1], &ignored);
 			return 1;
@@ -234,6 +242,26 @@ static int watch(struct launch *launch, int signals)
 			inherit(launch);
 		return 0;
 	}
+}
+
+/* By these the supervisor counts, and hears what was denied. */
+static int hand_over(struct launch *launch, struct err *err)
+{
+	int *const own[SYNC_CONFINED_FDS] = { &launch->counters, &launch->denials,
+		                              &launch->rules };
+	int fd[SYNC_CONFINED_FDS];
+	int32_t present = 0;
+	int r;
+
+	for (int i = 0; i < SYNC_CONFINED_FDS; i++) {
+		fd[i] = *own[i];
+		present |= fd[i] >= 0 ? 1 << i : 0;
+	}
+	r = sync_send(launch->sync.warden[1], SYNC_CONFINED, present, fd,
+	              SYNC_CONFINED_FDS, err);
+	for (int i = 0; i < SYNC_CONFINED_FDS; i++)
+		drop_fd(own[i]);
+	return r;
 }
 
 /**
@@ -269,9 +297,7 @@ int warden_main(void *arg)
 	if (r == 0)
 		r = confine(launch, signals, &err);
 	if (r == 0)
-		r = sync_send(launch->sync.warden[1], SYNC_CONFINED, 0, &launch->counters,
-		              1, &err);
-	drop_fd(&launch->counters);
+		r = hand_over(launch, &err);
 	if (r < 0) {
 		(void)err_step(&err, "warden");
 		sync_fail(launch->sync.warden[1], &err);

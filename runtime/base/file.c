@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -55,6 +56,43 @@ ssize_t file_slurp(int dir, const char *path, size_t max, struct arena *arena,
 		err_clear(err);
 		size *= 4;
 	}
+}
+
+ssize_t file_status(int dir, const char *path, char *buf, size_t size, struct err *err)
+{
+	static const char word[] = "Groups:";
+	cleanup_close int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+	size_t len = 0, line = 0; /* where the last line begins */
+
+	if (fd < 0)
+		return err_set(err, errno, "open '%s'", path);
+	for (;;) {
+		char part[4096];
+		ssize_t n = read(fd, part, sizeof(part));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_set(err, errno, "read '%s'", path);
+		if (n == 0)
+			break;
+		for (ssize_t i = 0; i < n; i++) {
+			const bool left_out = len - line == sizeof(word) - 1 &&
+			                      !memcmp(buf + line, word, sizeof(word) - 1);
+
+			if (left_out && part[i] != '\n')
+				continue;
+			if (len + 1 == size)
+				return err_set(err, EFBIG,
+				               "read '%s': more than %zu bytes", path,
+				               size - 1);
+			buf[len++] = part[i];
+			if (part[i] == '\n')
+				line = len;
+		}
+	}
+	buf[len] = '\0';
+	return (ssize_t)len;
 }
 
 int file_write(int dir, const char *path, const char *value, struct err *err)

@@ -37,6 +37,17 @@ ssize_t file_slurp(int dir, const char *path, size_t max, struct arena *arena,
                    const char **ret, struct err *err);
 
 /**
+ * file_status() - Read /proc/PID/status but for the line "Groups:"
+ * @dir, @path, @buf, @size, @err: as for file_read()
+ *
+ * A process may have 65536 supplementary groups (getgroups(2)), which is most of a megabyte,
+ * and root inside may choose so.
+ *
+ * Return: as file_read().
+ */
+ssize_t file_status(int dir, const char *path, char *buf, size_t size, struct err *err);
+
+/**
  * file_write() - Write a kernel file in one write(2)
  * @dir:	directory descriptor or AT_FDCWD
  * @path:	below @dir, must exist

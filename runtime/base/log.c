@@ -4,12 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/terminal.h"
+
 /* What somebody named so begins no line of its own, and moves no terminal's cursor. */
 static const char *one_line(char *text)
 {
 	for (char *p = text; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = '?';
+		for (size_t n = terminal_control(p); n > 0; n--)
+			p[n - 1] = '?';
 	return text;
 }
 
@@ -24,12 +26,32 @@ void log_warn(const char *fmt, ...)
 	(void)fprintf(stderr, "berth: warning: %s\n", one_line(line));
 }
 
-void log_err(const struct err *err)
+void log_info(const char *fmt, ...)
+{
+	char line[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	(void)fprintf(stderr, "berth: %s\n", one_line(line));
+}
+
+size_t log_err_text(const struct err *err, char *buf, size_t size)
 {
 	struct err copy = *err;
+	int len = snprintf(buf, size, "berth: %s%s%s: %s\n%s%s%s", err->step,
+	                   err->step[0] ? ": " : "", one_line(copy.text),
+	                   strerror(err->code), err->hint[0] ? "hint: " : "",
+	                   one_line(copy.hint), err->hint[0] ? "\n" : "");
 
-	(void)fprintf(stderr, "berth: %s%s%s: %s\n", err->step, err->step[0] ? ": " : "",
-	              one_line(copy.text), strerror(err->code));
-	if (err->hint[0])
-		(void)fprintf(stderr, "hint: %s\n", one_line(copy.hint));
+	return len < 0 ? 0 : (size_t)len < size ? (size_t)len : size - 1;
+}
+
+void log_err(const struct err *err)
+{
+	char text[1024];
+
+	(void)log_err_text(err, text, sizeof(text));
+	(void)fputs(text, stderr);
 }

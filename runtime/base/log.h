@@ -1,6 +1,8 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
+#include <stddef.h>
+
 #include "base/err.h"
 
 /*
@@ -9,7 +11,13 @@
  */
 void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* What happens, for who reads the logs of a pod: no warning, no failure. */
+void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
 /* "berth: STEP: what: reason", then "hint: ..." where there is one. */
 void log_err(const struct err *err);
+
+/* The same as a text, cut to @size bytes with its NUL. Return: its length. */
+size_t log_err_text(const struct err *err, char *buf, size_t size);
 
 #endif

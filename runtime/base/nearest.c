@@ -1,5 +1,6 @@
 #include "base/nearest.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define WORD_MAX 40
@@ -52,4 +53,13 @@ void nearest_try(struct nearest *nearest, const char *known)
 		nearest->best = d;
 		nearest->ret = known;
 	}
+}
+
+const char *nearest_text(const struct nearest *nearest, char ret[NEAREST_TEXT_MAX])
+{
+	ret[0] = '\0';
+	if (nearest->ret)
+		(void)snprintf(ret, NEAREST_TEXT_MAX, ", did you mean '%.70s'?",
+		               nearest->ret);
+	return ret;
 }

@@ -21,4 +21,9 @@ void nearest_begin(struct nearest *nearest, const char *word);
 /* One of the known words; the earlier of two that are as near is kept. */
 void nearest_try(struct nearest *nearest, const char *known);
 
+#define NEAREST_TEXT_MAX 96
+
+/* ", did you mean 'WORD'?" for the end of a message, "" where none is near. Return: @ret. */
+const char *nearest_text(const struct nearest *nearest, char ret[NEAREST_TEXT_MAX]);
+
 #endif

@@ -32,7 +32,7 @@ static long mount_id(int fd)
 	return line ? strtol(line + strlen("mnt_id:"), NULL, 10) : -EPROTO;
 }
 
-/* FIXME: goes when Linux 5.6 is the baseline, and no container engine hides openat2. */
+/* For pods with a profile that does not know openat2 and refuses it, whatever the kernel has. */
 static int open_without_openat2(int dir, const char *name)
 {
 	cleanup_close int fd =
@@ -63,7 +63,7 @@ static int open_dir(int dir, const char *name)
 	fd = sys_openat2(dir, name, &how);
 	if (fd >= 0)
 		return fd;
-	/* Older profiles answer EPERM to what they do not know. */
+	/* Older profiles answer EPERM to what they do not know, newer ones ENOSYS. */
 	return errno == ENOSYS || errno == EPERM ? open_without_openat2(dir, name)
 	                                         : -errno;
 }

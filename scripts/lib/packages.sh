@@ -3,16 +3,22 @@
 
 packages_build=(
 	autoconf autoconf-archive automake gcc libc6-dev make pkg-config
-	libcap-dev libcgroup-dev libmnl-dev libnftnl-dev libseccomp-dev libyajl-dev
+	libcap-dev libcgroup-dev libmicrohttpd-dev libmnl-dev libnftnl-dev libseccomp-dev libyajl-dev
 	libyaml-dev
 )
 packages_run=(uidmap util-linux)
 packages_rootfs=(debian-archive-keyring mmdebstrap)
 packages_vm=(cpio e2fsprogs qemu-system-x86 uidmap xz-utils) # besides packages_rootfs
 packages_test=(
-	bats binutils bubblewrap busybox clang-format codespell crun git iproute2 jq libcmocka-dev
-	man-db procps python3 python3-yaml shellcheck strace
+	apache2-utils attr bats bind9-dnsutils binutils bubblewrap busybox chromium clang-format
+	codespell crun curl dnsmasq-base docker-registry git iperf3 iproute2 jq libcmocka-dev
+	man-db netcat-openbsd nftables nginx-light openssh-client openssh-server openssl passt
+	procps prometheus python3 python3-websockets python3-yaml shellcheck skopeo strace tzdata
+	umoci
 )
+
+# Whose kubectl it is does not matter.
+command -v kubectl >/dev/null || packages_test+=(kubernetes-client)
 
 # packages_missing NAME...: prints those that are not installed, one a line.
 packages_missing()

@@ -7,10 +7,14 @@ rootfs_packages=(
 	bubblewrap uidmap sudo inotify-tools python3-minimal util-linux
 	libpam-systemd dbus-user-session libyajl2 libyaml-0-2 # a user's manager, and berth in berth
 	crun # containers where no cgroup can be written: runc refuses that
+	systemd-resolved # masked, until tests/run/resolved.bats turns it on
 )
 
 # Split off docker.io from Debian 13 on.
 rootfs_packages_trixie=(docker-cli docker-compose docker-buildx)
+
+# What a developer needs besides, and what fetches and unpacks images: for tests/pod/workspace.bats.
+rootfs_packages_workspace=(docker-compose git libc6-dev make skopeo tcc umoci)
 
 # What nobody reads in a workspace.
 rootfs_excluded=(
@@ -18,13 +22,16 @@ rootfs_excluded=(
 	'/usr/share/man/*'
 )
 
-# rootfs_make KIND: KIND is a Debian suite, or "small". REPLY is the tar afterwards.
+# rootfs_make KIND: KIND is a Debian suite, "workspace", Debian 12 with a developer's tools, "base-SUITE", what
+# the image debian:SUITE is, or "small". REPLY is the tar afterwards.
 rootfs_make()
 {
 	local make=(rootfs_debian "$1" "${rootfs_packages[@]}")
 
 	case $1 in
+	base-*) make=(rootfs_debian "${1#base-}") ;;
 	small) make=(rootfs_small) ;;
+	workspace) make=(rootfs_debian bookworm "${rootfs_packages[@]}" "${rootfs_packages_workspace[@]}") ;;
 	trixie) make+=("${rootfs_packages_trixie[@]}") ;;
 	esac
 	cache_make "$1" .tar "$(cat "${BASH_SOURCE[0]}"; dpkg --print-architecture)" "${make[@]}"
@@ -52,6 +59,7 @@ rootfs_debian()
 	set -- "${@:1:$#-1}"
 	main=$(rootfs_mirror Debian http://deb.debian.org/debian)
 	security=$(rootfs_mirror Debian-Security http://deb.debian.org/debian-security)
+	[ $# -eq 0 ] || options+=("--include=$(IFS=,; echo "$*")")
 	for path in "${rootfs_excluded[@]}"; do
 		options+=("--dpkgopt=path-exclude=$path")
 	done
@@ -64,9 +72,10 @@ rootfs_debian()
 	# The hooks leave out what mmdebstrap copies from this machine; device nodes cannot be
 	# unpacked by a user, and a workspace gets its own.
 	# shellcheck disable=SC2016 # for the hook's shell
-	mmdebstrap --variant=minbase --format=tar --skip=output/dev --include="$(IFS=,; echo "$*")" \
+	mmdebstrap --variant=minbase --format=tar --skip=output/dev \
 		--aptopt="$work/apt.conf" "${options[@]}" \
-		--customize-hook='rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap" "$1/etc/resolv.conf"' \
+		--customize-hook='rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap" "$1/etc/resolv.conf" "$1/etc/.resolv.conf.systemd-resolved.bak"' \
+		--customize-hook='! [ -e "$1/usr/bin/systemctl" ] || chroot "$1" systemctl --quiet mask systemd-resolved.service' \
 		--customize-hook='echo workspace >"$1/etc/hostname"' \
 		--customize-hook='echo "127.0.0.1 localhost workspace" >"$1/etc/hosts"' \
 		"$suite" "$out" \

@@ -8,6 +8,7 @@ vm_packages=(
 	apparmor podman crun runc conmon containers-storage uidmap bats jq python3-minimal
 	python3-yaml iproute2 nftables iptables procps strace util-linux libcap2-bin bubblewrap
 	busybox-static
+	apache2-utils docker-registry git openssl skopeo # what pods pull from, and clone
 )
 
 # vm_make: REPLY is a directory with vmlinuz, initrd and root.ext4 afterwards.
@@ -18,7 +19,7 @@ vm_make()
 	[ "$(dpkg --print-architecture)" = amd64 ] || die "the guest of tests/vm is made for amd64 only"
 	cache_make guest .tar "$(cat "$top/scripts/lib/rootfs.sh")" rootfs_debian trixie "${vm_packages[@]}"
 	guest=$REPLY
-	rootfs_make bookworm
+	rootfs_make workspace # a bookworm that has more
 	debian=$REPLY
 	rootfs_make small
 	cache_make vm '' "$(cat "$top/tests/vm/image/"*)" vm_image "$guest" "$debian" "$REPLY"

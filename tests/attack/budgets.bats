@@ -133,3 +133,48 @@ the same"
 	assert_has bubblewrap
 	assert_has 0
 }
+
+# Each way as root inside to more open files than 200, and what it got: nothing, or 4096.
+@test "no limit of --ulimit can be raised from inside, by whatever way" {
+	probe debian
+	local ways='
+		try() { "$@" >/dev/null 2>&1; }
+		try prlimit --nofile=4096:4096 --pid $$; echo "itself $(ulimit -Hn)"
+		try prlimit --nofile=4096:4096 --pid 1
+		echo "init $(prlimit --pid 1 --nofile -o HARD --noheadings --raw)"
+		echo "user namespace $(unshare -Urm sh -c "ulimit -Hn 4096 2>/dev/null; ulimit -Hn")"
+		echo "another user $(setpriv --reuid 7 --clear-groups sh -c "ulimit -Hn 4096 2>/dev/null; ulimit -Hn")"
+		echo "orphan $(setsid -f sh -c "ulimit -Hn 4096 2>/dev/null; ulimit -Hn" | cat)"'
+
+	inside2() { run --separate-stderr berth run --rm --name "$(new_name)" --rootfs "$BERTH_TEST_ROOTFS:O" "$@"; }
+	inside2 --ulimit nofile=100:200 -- sh -c "$ways"
+	assert_output "itself 200
+init 200
+user namespace 200
+another user 200
+orphan 200"
+	# Where it is not said each of them works.
+	inside2 --ulimit nofile=100:4096 -- sh -c "$ways"
+	assert_output "itself 4096
+init 4096
+user namespace 4096
+another user 4096
+orphan 4096"
+}
+
+@test "a process that exec brings in has no more than the workspace, for root inside to take" {
+	local name
+
+	name=$(new_name)
+	berth run -d --name "$name" --rootfs "$BERTH_TEST_SMALL:O" --ulimit nofile=100:200 -- sleep 60
+	run --separate-stderr berth exec "$name" -- sh -c 'ulimit -n 201; ulimit -Hn 201; ulimit -Hn'
+	assert_output 200
+	run --separate-stderr berth exec -u 7 "$name" -- sh -c 'ulimit -Hn 201; ulimit -Hn'
+	assert_output 200
+	berth rm -f "$name"
+	# Whoever calls has more to give, and does where nothing was said.
+	berth run -d --name "$name" --rootfs "$BERTH_TEST_SMALL:O" -- sleep 60
+	run --separate-stderr berth exec "$name" -- sh -c 'ulimit -n 201; ulimit -n'
+	assert_output 201
+	berth rm -f "$name"
+}

@@ -25,13 +25,16 @@ keep()
 	local root
 
 	for root in "$BERTH_TEST_SMALL" "$BERTH_TEST_SMALL:O"; do
-		run berth run --rm --name "$ws" --rootfs "$root" -v "$(dirname "$(runtime)"):/mnt" -- \
+		run berth run --rm --name "$ws" --rootfs "$root" -v "$(dirname "$(runtime)"):/mnt:ro" -- \
 			sh -c 'ls -A /mnt/berth; touch /mnt/berth/x || echo no; umount /mnt/berth || echo no
 				mount -o remount,rw,bind /mnt/berth || echo no; mv /mnt/berth /mnt/b || echo no'
 		assert_status 0
 		assert_equal "$(grep -v : <<<"$output")" $'no\nno\nno\nno'
 	done
-	run berth run --rm --name "$ws" --rootfs "$BERTH_TEST_SMALL" -v "$(runtime):/mnt" -- true
+	run berth run --rm --name "$ws" --rootfs "$BERTH_TEST_SMALL" -v "$(dirname "$(runtime)"):/mnt" -- true
+	assert_status 125
+	assert_has "holds berth's runtime directory"
+	run berth run --rm --name "$ws" --rootfs "$BERTH_TEST_SMALL" -v "$(runtime):/mnt:ro" -- true
 	assert_status 125
 	assert_has "is berth's runtime directory"
 }

@@ -161,3 +161,57 @@ answered() { at_peer timeout 5 python3 ports_client.py tcp 10.9.0.1 8080 | grep 
 		[[ $output != *supervisor* && $(grep -o 'pid=' <<<"$output" | wc -l) = 1 ]] || fail "$output"
 	done
 }
+
+@test "forged answers of the kernel do not reach who asks it, and nobody dies of them" {
+	cat >forge.py <<'END'
+# Forged answers to every netlink socket of this network namespace, again and again.
+import socket, struct, time
+own = {protocol: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol) for protocol in (0, 4)}
+for sock in own.values():
+    sock.bind((0, 0))
+def others():
+    with open("/proc/net/netlink") as table:
+        rows = [line.split() for line in list(table)[1:]]
+    return [(int(row[1]), int(row[2])) for row in rows if int(row[1]) in own and int(row[2]) and
+            int(row[2]) != own[int(row[1])].getsockname()[0]]
+# NLMSG_ERROR with NLM_F_ACK_TLVS, for a request of nearly 4 GiB, with words; and the end of a list.
+words = struct.pack("=HH4s", 8, 1, b"abc\0")
+ends = struct.pack("=IHHIIi", 20, 3, 2, 1, 0, 0)
+lies = [struct.pack("=IHHIIiIHHII", 36 + len(words), 2, 0x200, seq, 0, -1, 0xfffffff0, 16, 5, seq, 0) + words
+        for seq in (1, 2)]
+refused = set()
+print("ready", flush=True)
+while True:
+    for protocol, port in others():
+        for message in (*lies, ends):
+            try:
+                own[protocol].sendto(message, socket.MSG_DONTWAIT, (port, 0))
+                print(f"{protocol} took it", flush=True)
+            except ConnectionRefusedError:
+                if (protocol, port) not in refused:
+                    print(f"{protocol} refused it", flush=True)
+                refused.add((protocol, port))
+            except BlockingIOError:
+                print(f"{protocol} is full", flush=True)
+    time.sleep(0.0005)
+END
+	inside -d -p auto --publish-allow 3000-3099 -p 8080:80 -- python3 /tests/forge.py
+	wait_until 10 served
+	# All that we ask with is in use: the MTU, listeners, the way to a client.
+	berth_in_pod update "$ws" --rate-down 10mbit --rate-up 10mbit
+	berth_in_pod update "$ws" --rate-down 400mbit --rate-up 400mbit
+	berth_in_pod exec -d "$ws" -- python3 /tests/ports_server.py echo:3000 tcp:80
+	wait_until 10 listens_at_3000
+	run at_peer timeout 20 python3 ports_client.py tcp 10.9.0.1 8080
+	assert_has "from 10.9.0.2"
+	berth_in_pod update "$ws" --rate-down 10mbit --rate-up 10mbit
+	run berth_in_pod exec "$ws" -- cat /sys/class/net/eth0/mtu
+	assert_output 1500
+	# He did reach them: two of rtnetlink and one of sock_diag, and each refused.
+	run berth_in_pod logs "$ws"
+	[[ $output != *took* && $output != *full* ]] || fail "$(sort <<<"$output" | uniq -c)"
+	assert_equal "$(grep -c "^0 refused it" <<<"$output")" 2
+	assert_equal "$(grep -c "^4 refused it" <<<"$output")" 1
+}
+
+listens_at_3000() { [ -n "$(in_pod ss -Hltn sport = 3000)" ]; }

@@ -2,7 +2,7 @@
  * Round trips, short connections and idle ones, timed without an interpreter in between.
  *
  *	net_probe serve ADDRESS PORT		echoes; never ends
- *	net_probe trips ADDRESS PORT N		prints p50 and p99 of N round trips of 1 byte, us
+ *	net_probe trips ADDRESS PORT N		prints p50, p95, p99 of N round trips of 1 byte, us
  *	net_probe short ADDRESS PORT SECONDS	connections a second: connect, 1 byte each way, end;
  *						by 8 processes at a time
  *	net_probe idle ADDRESS PORT N		opens N, prints "open", ends with standard input
@@ -101,7 +101,7 @@ static void trips(const struct sockaddr_in *at, int n)
 		took[i] = (now() - begin) * 1e6;
 	}
 	qsort(took, (size_t)n, sizeof(*took), compare);
-	printf("%.1f %.1f\n", took[n / 2], took[n * 99 / 100]);
+	printf("%.1f %.1f %.1f\n", took[n / 2], took[n * 95 / 100], took[n * 99 / 100]);
 	free(took);
 }
 

@@ -66,15 +66,17 @@ same()
 
 check_man()
 {
-	local command expected
+	local command expected option image_section
 
 	same "man/berth.1: commands" "$(commands | sort)" \
 		"$(sed -n '/^\.Sh COMMANDS/,/^\.Sh ENV/s/^\.Ss //p' "$docs/man/berth.1" | sort)"
+	same "man/berth.1: synopsis" "$(commands | sort)" \
+		"$(sed -n '/^\.Sh SYNOPSIS/,/^\.Sh DESC/s/^\.Cm \([a-z]*\).*/\1/p' "$docs/man/berth.1" | sort)"
 	for command in $(commands); do
 		case $command in
 		version) continue ;; # takes nothing
 		# "Takes the options of run and".
-		plan) expected=$(comm -23 <(options_of plan) <(options_of run)) ;;
+		plan | entrypoint) expected=$(comm -23 <(options_of "$command") <(options_of run)) ;;
 		*) expected=$(options_of "$command") ;;
 		esac
 		same "man/berth.1: $command" "$expected" "$(options_in_man "$command")"
@@ -86,6 +88,16 @@ check_man()
 			sed -n '/^\.Ss policy$/,/^\.Ss check$/p' "$docs/man/berth.1" |
 				grep -q "Fl ${option#-}\b" || found "man/berth.1: policy: missing: $option"
 		done < <("$berth" policy "$command" --help | sed -n 's/^      \(--[a-z-]*\).*/\1/p' | grep -vx -e --help)
+	done
+	for command in $("$berth" image --help | sed -n 's/^  \([a-z][a-z]*\)  *.*/\1/p'); do
+		image_section=$(sed -n '/^\.Ss image$/,/^\.Ss unshare$/p' "$docs/man/berth.1")
+		grep -q "Cm $command\b" <<<"$image_section" ||
+			found "man/berth.1: image: missing: $command"
+		while read -r option; do
+			grep -q -e "Fl ${option#-}\b" <<<"$image_section" ||
+				found "man/berth.1: image: missing: $option"
+		done < <("$berth" image "$command" --help |
+			sed -n 's/^  *\(-[a-z], \)\{0,1\}\(--[a-z-]*\).*/\2/p' | grep -vx -e --help)
 	done
 	if command -v man >/dev/null; then
 		while read -r line; do
@@ -131,8 +143,19 @@ check_completion()
 		"$(complete_words berth policy audit -)"
 	same "completions/berth.bash: policy audit --format" $'json\nsarif\ntext' \
 		"$(complete_words berth policy audit --list --format '')"
+	same "completions/berth.bash: policy seccomp --format" $'bpf\npfc' \
+		"$(complete_words berth policy seccomp --format '')"
+	same "completions/berth.bash: policy verify --format" $'json\ntable' \
+		"$(complete_words berth policy verify --format '')"
+	same "completions/berth.bash: stats --format p" prometheus \
+		"$(complete_words berth stats --format p)"
 	same "completions/berth.bash: policy audit s" shell \
 		"$(complete_words berth policy audit --severity low shel)"
+	same "completions/berth.bash: image" $'ls\nprune\npull\nrm' "$(complete_words berth image '')"
+	same "completions/berth.bash: image prune" $'--all\n--keep-size\n--store\n-a' \
+		"$(complete_words berth image prune -)"
+	same "completions/berth.bash: image pull --pull" $'always\nmissing\nnever' \
+		"$(complete_words berth image pull --pull '')"
 	same "completions/berth.bash: after the command" '' \
 		"$(complete_words berth run --name x ls -)"
 }
@@ -199,8 +222,10 @@ check_paths()
 {
 	local file path
 
-	for file in README.md HACKING.md docs/kubernetes.md docs/launch.md docs/limits.md docs/threat-model.md docs/decisions.md \
-		docs/plan-format.md docs/check-format.md docs/audit.md docs/policy.md; do
+	for file in README.md HACKING.md $(cd "$docs" && printf '%s\n' docs/*.md); do
+		case $file in
+		docs/*) grep -qF "* [$file]($file): " "$docs/README.md" || found "README.md: its documentation does not list '$file'" ;;
+		esac
 		while read -r path; do
 			compgen -G "$top/${path//NAME/*}*" >/dev/null || found "$file: there is no '$path'"
 		done < <(grep -oE '`(runtime|cgroups|netns|policies|tests|scripts|templates|docs|man|completions)/[A-Za-z0-9_./-]*' \
@@ -209,6 +234,45 @@ check_paths()
 			[ -e "$docs/$(dirname "$file")/$path" ] || found "$file: the link to '$path' is dead"
 		done < <(grep -oE '\]\([^):#]+\)' "$docs/$file" | sed 's/^](//; s/)$//' | sort -u)
 	done
+}
+
+# sources FOLDER: the names of its source files.
+sources() { (cd "$top/$1" && printf '%s\n' *.c); }
+
+# Each source file of two folders is in HACKING's table of that folder, by name or pattern; and
+# each name and pattern there is that of a file.
+check_subjects()
+{
+	local folder name pattern patterns
+
+	for folder in runtime netns; do
+		patterns=$(sed -n "/^Inside \`$folder\`:/,/^\(Inside\|## \)/{/^|/p;}" "$docs/HACKING.md" |
+			sed "/^Inside \`$folder\`:/d" | grep -oE '`[a-z0-9_*]+\.c`' | tr -d '`' | sort -u)
+		while read -r name; do
+			while read -r pattern; do
+				# shellcheck disable=SC2053 # a pattern it is
+				[[ $name != $pattern ]] || continue 2
+			done <<<"$patterns"
+			found "HACKING.md: no subject has '$folder/$name'"
+		done < <(sources "$folder")
+		while read -r pattern; do
+			compgen -G "$top/$folder/$pattern" >/dev/null ||
+				compgen -G "$top/cgroups/$pattern" >/dev/null ||
+				found "HACKING.md: there is no '$folder/$pattern'"
+		done <<<"$patterns"
+	done
+}
+
+# The decisions are numbered, each once, in their order: others name them by number.
+check_decisions()
+{
+	local before=0 number
+
+	while read -r number; do
+		[ "$number" -gt "$before" ] || found "decisions.md: $number comes after $before"
+		before=$number
+	done < <(sed -n 's/^\([0-9]*\)\. \*\*.*/\1/p' "$docs/docs/decisions.md")
+	[ "$before" -gt 0 ] || found "decisions.md: no decisions"
 }
 
 # Each block of commands says how it is tested; see tests/run/readme.bats.
@@ -253,15 +317,60 @@ check_policy()
 			"$docs/docs/policy.md" | sort)"
 }
 
+# The table of docs/metrics.md, as berth prints them.
+check_metrics()
+{
+	same "docs/metrics.md: metrics" \
+		"$(XDG_RUNTIME_DIR=/nonexistent "$berth" stats --format prometheus |
+			sed -n 's/^# TYPE //p' | sort)" \
+		"$(sed -n 's/^| `\(berth_[a-z_]*\)` | \([a-z]*\) | .*/\1 \2/p' "$docs/docs/metrics.md" | sort)"
+}
+
+# The events of docs/audit-log.md with their keys, as runtime/supervisor_audit.c has them.
+check_audit_log()
+{
+	local source=$top/runtime/supervisor_audit.c
+
+	same "docs/audit-log.md: events" \
+		"$(sed -n 's/^\t\[EVENT_[A-Z_]*\] = "\([a-z-]*\)",/\1/p' "$top/runtime/auditlog.c" | sort)" \
+		"$(sed -n '/^| Event /,/^$/s/^| `\([a-z-]*\)` .*/\1/p' "$docs/docs/audit-log.md" | sort)"
+	same "docs/audit-log.md: keys" \
+		"$( (echo lines; grep -oE '(TEXT|NUMBER)\("[a-z0-9_]+"|\{ "[a-z_]+", AUDITLOG' "$source" |
+			grep -oE '"[a-z0-9_]+"' | tr -d '"') | sort -u)" \
+		"$(sed -n '/^| Event /,/^$/s/^| `[a-z-]*` | \([^|]*\) |.*/\1/p' "$docs/docs/audit-log.md" |
+			grep -oE '`[a-z0-9_]+`' | tr -d '`' | sort -u)"
+}
+
+# The table of variables in docs/entrypoint.md, as the program lists them.
+check_variables()
+{
+	same "docs/entrypoint.md: variables" \
+		"$("$berth" entrypoint --variables | sed 's/ .*//' | sort)" \
+		"$(sed -n 's/^| `\(BERTH_[A-Z_]*\)` | .*/\1/p' "$docs/docs/entrypoint.md" | sort)"
+}
+
+# What the tests say at the control socket: a wrong version is only hung up on.
+check_control()
+{
+	same "tests/lib/control.py: version" "$(sed -n 's/^#define CONTROL_VERSION //p' "$top/runtime/control.h")" \
+		"$(sed -n 's/^VERSION = //p' "$docs/tests/lib/control.py")"
+}
+
 check_all()
 {
+	check_control
+	check_variables
 	check_limits
 	check_policy
+	check_audit_log
+	check_metrics
 	check_man
 	check_completion
 	check_hints
 	check_lists
 	check_paths
+	check_subjects
+	check_decisions
 	check_blocks
 }
 
@@ -275,6 +384,7 @@ spoiled()
 	copy=$(mktemp -d)
 	mkdir "$copy/tree"
 	cp -R "$top"/{README.md,HACKING.md,docs,man,completions} "$copy/tree"
+	install -D "$top/tests/lib/control.py" "$copy/tree/tests/lib/control.py"
 	chmod -R u+w "$copy/tree"
 	sed -i "$3" "$copy/tree/$2"
 	if told=$(docs=$copy/tree failed=0 && "$check" && exit "$failed") || ! grep -qF -e "$1" <<<"$told"; then
@@ -293,7 +403,9 @@ if [ $# -eq 0 ] && [ "$failed" -eq 0 ]; then
 	spoiled man 'berth.1: run: not in the program: --waches' man/berth.1 's/Fl -watches/Fl -waches/'
 	spoiled man 'berth.1: run: missing: -v' man/berth.1 's/Fl v , //'
 	spoiled man 'berth.1: commands: missing: unshare' man/berth.1 '/^\.Ss unshare/d'
+	spoiled man 'berth.1: synopsis: missing: port' man/berth.1 '/^\.Cm port$/d'
 	spoiled man 'berth.1: policy: missing: --severity' man/berth.1 's/Fl -severity//'
+	spoiled man 'berth.1: image: missing: --keep-size' man/berth.1 's/Fl -keep-size//'
 	spoiled hints 'berth.1: hints: missing: spawn' man/berth.1 's/nested too deep/too deep/'
 	spoiled completion 'berth.bash: run: missing: --stop-timeout' completions/berth.bash \
 		's/\[a-z-\]/[a-z]/g'
@@ -302,12 +414,25 @@ if [ $# -eq 0 ] && [ "$failed" -eq 0 ]; then
 	spoiled lists "check-format.md: rows: missing: pivot-root" docs/check-format.md '/^| `pivot-root`/d'
 	spoiled lists "launch.md: no message [JOINED]" docs/launch.md 's/\[JOINED\]//'
 	spoiled lists "launch.md: no step 'reroot'" docs/launch.md 's/reroot/root/'
+	spoiled control 'control.py: version: missing' tests/lib/control.py 's/^VERSION = /&1/'
+	spoiled variables 'entrypoint.md: variables: missing: BERTH_RATE_UP' docs/entrypoint.md \
+		'/^| `BERTH_RATE_UP`/d'
 	spoiled limits "limits.md: no row of '--memory' with 'memory.max'" docs/limits.md \
 		's/`memory.max`, the page/`memory`, the page/; s/| `memory.max` |/| `memory.min` |/'
 	spoiled policy "policy.md: keys: missing: limits.memory --memory" docs/policy.md \
 		'/^| `limits.memory`/d'
+	spoiled metrics 'metrics.md: metrics: missing: berth_pids gauge' docs/metrics.md '/^| `berth_pids`/d'
+	spoiled audit_log 'audit-log.md: events: missing: oom-kill' docs/audit-log.md 's/`oom-kill`/`oom`/'
+	spoiled audit_log 'audit-log.md: keys: missing: by_uid' docs/audit-log.md 's/`by_uid`//g'
 	spoiled paths "there is no 'runtime/nowhere.c'" docs/decisions.md '1s,$, `runtime/nowhere.c`,'
 	spoiled paths "link to 'nowhere.md'" README.md '1s,$, [x](nowhere.md),'
+	spoiled paths "README.md: its documentation does not list 'docs/network.md'" README.md \
+		'/^\* \[docs\/network.md\]/d'
+	spoiled paths "docs/network.md: there is no 'netns/nowhere.c'" docs/network.md '1s,$, `netns/nowhere.c`,'
+	spoiled subjects "HACKING.md: no subject has 'runtime/ports.c'" HACKING.md 's/`ports\*\.c`//'
+	spoiled subjects "HACKING.md: no subject has 'netns/maker.c'" HACKING.md 's/`maker.c`//'
+	spoiled subjects "HACKING.md: there is no 'netns/taker.c'" HACKING.md 's/`maker.c`/`maker.c`, `taker.c`/'
+	spoiled decisions 'decisions.md: 2 comes after 2' docs/decisions.md 's/^3\. \*\*/2. **/'
 	spoiled blocks 'README.md:' README.md 's/<!-- test: try -->//'
 fi
 exit "$failed"

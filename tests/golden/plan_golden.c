@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "image.h"
 #include "plan.h"
 #include "run.h"
 #include "tests/golden/pods.h"
@@ -50,11 +51,23 @@ static const struct plan_case {
 	                                                   "-e", "LANG=C.UTF-8", "-e", "TERM=vt100", "-u", "dev:dev", "-w", "/work",
 	                                                   "--hostname", "box", "--pids", "512", "--watches", "1000",
 	                                                   "--inotify-instances", "64", "make", "check" } },
+	{ "user-devices",            &user_scope,        { OS, "--device", "/dev/fuse", "true" } },
+	{ "user-device-missing",     &user_scope,        { OS, "--device", "/dev/fuse", "--device", "/dev/sda", "true" } },
+	{ "user-device-best-effort", &user_scope,        { OS, "--device", "/dev/nvidia0:/dev/gpu", "--device", "/dev/a", "--device", "/dev/net/tun", "--best-effort", "device", "true" } },
+	{ "user-device-taken",       &user_scope,        { OS, "--device", "/dev/fuse:/dev/null", "true" } },
 	{ "user-budgets",            &user_scope,        { OS, "--user-namespaces", "0", "--pid-namespaces", "40", "--pending-signals", "1000",
 	                                                   "--message-queues", "64k", "--inotify-instances", "100", "true" } },
+	{ "user-flat",               &user_scope,        { OS, "--nested", "false", "true" } },
+	{ "user-flat-contradiction", &user_scope,        { OS, "--nested", "false", "--user-namespaces", "3", "true" } },
 	{ "user-capabilities",       &user_scope,        { OS, "--cap-drop", "NET_RAW", "--cap-drop", "cap_sys_time,chown", "--cap-add", "chown", "--user-namespaces", "0", "true" } },
 	{ "user-capabilities-all",   &user_scope,        { OS, "--cap-drop", "all", "--cap-add", "chown", "true" } },
 	{ "user-capabilities-bad",   &user_scope,        { OS, "--cap-drop", "net_rav", "true" } },
+	{ "user-seccomp",            &user_scope,        { OS, "--seccomp-allow", "bpf", "--seccomp-allow", "socket:AF_ALG", "--seccomp-deny", "ptrace,clone3", "true" } },
+	{ "user-seccomp-i386",       &user_scope,        { OS, "--seccomp", "workspace-i386", "true" } },
+	{ "user-audit-permissive",   &user_scope,        { OS, "--audit-log", "/srv/log", "--audit-permissive", "--seccomp-deny", "ptrace", "true" } },
+	{ "user-audit-without-log",  &user_scope,        { OS, "--audit-syscalls", "true" } },
+	{ "user-seccomp-unknown",    &user_scope,        { OS, "--seccomp-deny", "ptrase", "true" } },
+	{ "user-seccomp-never",      &user_scope,        { OS, "--seccomp-allow", "bpf,kexec_load", "true" } },
 	{ "user-budgets-too-many",   &user_scope,        { OS, "--message-queues", "1m", "true" } },
 	{ "user-limits",             &user_scope,        { OS, "--pids", "512", "--watches", "65536", "true" } },
 	{ "user-memory-by-scope",    &user_session,      { OS, "--memory", "512m", "true" } },
@@ -135,6 +148,13 @@ static const struct plan_case {
 	{ "user-net-egress",         &user_net,          { OS, "--net", "relay", "--egress", "allow:10.0.0.0/8,443/tcp", "--egress", "allow:10.0.0.0/16,443",
 	                                                   "--egress-default", "deny", "--connections-per-minute", "100", "true" } },
 	{ "user-net-rates",          &user_net,          { OS, "--net", "auto", "--rate-down", "100mbit", "--rate-up", "10MB", "true" } },
+	{ "user-net-paced",          &user_net_undiverted, { OS, "--net", "relay", "--rate-down", "10mbit", "--rate-up", "10mbit", "true" } },
+	{ "user-net-pasta",          &user_net_pasta,    { OS, "--net", "pasta", "--rate-down", "10mbit", "--egress", "deny:10.0.0.0/8", "true" } },
+	{ "user-net-pasta-auto",     &user_net_pasta_only, { OS, "--net", "auto", "true" } },
+	{ "user-net-pasta-publish",  &user_net_pasta,    { OS, "--net", "pasta", "-p", "8080:80", "true" } },
+	{ "user-net-pasta-auto-publish", &user_net_pasta_only, { OS, "--net", "auto", "-p", "8080:80", "true" } },
+	{ "user-net-no-tun",         &user_net_no_tun,   { OS, "--net", "pasta", "true" } },
+	{ "user-net-no-pasta",       &user_net,          { OS, "--net", "pasta", "true" } },
 	{ "user-net-slow",           &user_net_nested,   { OS, "--net", "relay", "--rate-up", "10mbit", "true" } },
 	{ "user-net-systemd",        &user_net_resolved, { OS, "--net", "relay" } },
 	{ "user-net-link",           &user_net_resolved, { OS, "--net", "relay", "true" } },
@@ -142,9 +162,67 @@ static const struct plan_case {
 	{ "user-net-rate-none",      &user_scope,        { OS, "--net", "none", "--rate-down", "1mbit", "true" } },
 	{ "user-net-rate-blind",     &user_scope,        { OS, "--net", "auto", "--rate-up", "1mbit", "true" } },
 	{ "user-net-publish",        &user_net,          { OS, "--net", "auto", "-p", "8080:80", "-p", "[::1]:5300-5309:53-62/udp", "-p", "auto", "--publish-allow", "1024-65535", "--publish-deny", "22,5432", "true" } },
+	{ "user-metrics",            &user_metrics,      { OS, "--metrics-listen", "[::1]:9090" } },
+	{ "user-metrics-missing",    &user_scope,        { OS, "--metrics-listen", "unix:/run/ws.sock" } },
+	{ "user-bootstrap",          &user_scope,        { OS, "-u", "dev", "--bootstrap", "/srv/agent.sh", "--bootstrap-restart", "on-failure:3" } },
+	{ "user-hooks",              &user_scope,        { OS, "--hook-poststop", "/opt/after", "--hook-prestart", "/opt/before --all", "--hook-prestart", "/opt/then",
+	                                                   "--hook-poststart", "/opt/when", "--hook-timeout", "5", "true" } },
+	{ "user-hooks-json",         &user_scope,        { OS, "--hook-prestart", "/opt/before --all", "--hook-poststop", "/opt/after", "--format", "json", "true" } },
+	{ "user-hook-held",          &user_hook_held,    { OS, "-v", "/src:/work", "--hook-prestart", "/src/hook", "true" } },
+	{ "user-hook-script-held",   &user_hook_script_held, { OS, "-v", "/src:/work", "--hook-poststart", "/opt/hook", "true" } },
+	{ "user-hook-of-others",     &user_hook_of_others, { OS, "--hook-poststop", "/opt/hook", "true" } },
+	{ "user-hook-of-inside",     &user_hook_of_inside, { OS, "--hook-poststop", "/opt/hook", "true" } },
+	{ "user-hook-of-group",      &user_hook_of_group, { OS, "--hook-poststop", "/opt/mine", "--hook-poststop", "/opt/theirs", "true" } },
+	{ "user-hook-missing",       &user_hook_missing, { OS, "--hook-poststop", "/opt/a", "--hook-prestart", "/opt/b", "true" } },
+	{ "user-net-pasta-permissive", &user_net_pasta,  { OS, "--net", "pasta", "--egress", "deny:10.0.0.0/8", "--audit-permissive", "--audit-log", "/log", "true" } },
+	{ "user-net-pasta-permissive-calls", &user_net_pasta, { OS, "--net", "pasta", "--audit-permissive", "--audit-log", "/log", "true" } },
+	{ "user-unmask",             &user_scope,        { OS, "--unmask", "/proc/interrupts", "--unmask", "/sys/firmware", "true" } },
+	{ "user-ulimits",            &user_scope,        { OS, "--ulimit", "nofile=1024:4096", "--ulimit", "core=0", "--ulimit", "nofile=2048:1048576",
+	                                                   "--ulimit", "stack=8m:unlimited", "-u", "dev", "true" } },
+	{ "user-ulimit-too-much",    &user_scope,        { OS, "--ulimit", "nofile=1024:1048577", "true" } },
+	{ "user-ulimit-unlimited",   &user_scope,        { OS, "--ulimit", "memlock=-1", "true" } },
+	{ "user-ulimit-best-effort", &user_scope,        { OS, "--ulimit", "memlock=-1", "--ulimit", "nofile=1024:1048577",
+	                                                   "--best-effort", "ulimit", "true" } },
+	{ "user-ulimit-elsewhere",   &user_scope,        { OS, "--ulimit", "nproc=100", "true" } },
+	{ "bad-ulimit-denied",       &user_scope,        { OS, "--ulimit", "core=0", "--seccomp-deny", "keyctl,prlimit64", "true" } },
+	{ "user-ulimit-denied-other", &user_scope,       { OS, "--ulimit", "nofile=9999999", "--seccomp-deny", "keyctl,setrlimit", "true" } },
+	{ "user-ulimit-unknown",     &user_scope,        { OS, "--ulimit", "nofiles=100", "true" } },
+	{ "user-unmask-unknown",     &user_scope,        { OS, "--unmask", "/proc/interrupt", "true" } },
+	{ "user-hook-timeout",       &user_scope,        { OS, "--hook-timeout", "5", "true" } },
+	{ "user-idle",               &user_net,          { OS, "--net", "auto", "-p", "2222:22", "--idle-stop", "30m", "--idle-ports", "22", "--idle-warn", "/srv/save.sh", "-t", "true" } },
+	{ "user-idle-alone",         &user_scope,        { OS, "--idle-stop", "90", "--idle-cpu", "150", "-d", "-t", "true" } },
+	{ "user-idle-host",          &user_scope,        { OS, "--net", "host", "--idle-stop", "90", "true" } },
+	{ "user-idle-cpu-alone",     &user_scope,        { OS, "--idle-cpu", "7", "true" } },
+	{ "user-hosts",              &user_net,          { OS, "--net", "relay", "--add-host", "db:10.0.0.5", "--add-host", "pod:host-gateway", "true" } },
+	{ "user-hosts-layered",      &user_image,        { "--image", "debian:12", "--net", "none", "--add-host", "db:10.0.0.5", "--", "true" } },
+	{ "user-hosts-none",         &user_scope,        { OS, "--net", "none", "--add-host", "pod:host-gateway", "true" } },
+	{ "user-hosts-place",        &user_scope,        { OS, "--net", "none", "--add-host", "db:10.0.0.5", "true" } },
+	{ "user-tz",                 &user_zone,         { "--rootfs", "/srv/debian:O", "--tz", "Europe/Berlin", "true" } },
+	{ "user-tz-pod",             &user_zone_pod,     { "--rootfs", "/srv/debian:O", "--tz", "local", "true" } },
+	{ "user-tz-place",           &user_zone,         { OS, "--tz", "Europe/Berlin", "true" } },
+	{ "user-tz-none",            &user_scope,        { "--rootfs", "/srv/debian:O", "--tz", "local", "true" } },
+	{ "user-bootstrap-stdin",    &user_scope,        { OS, "--bootstrap", "-", "true" } },
+	{ "user-volume-own",         &user_scope,        { OS, "-u", "dev", "-v", "/src:/data:U", "-v", "/key:/etc/key:ro", "true" } },
+	{ "user-volume-own-ro",      &user_scope,        { OS, "-v", "/src:/data:ro,U", "true" } },
+	{ "user-storage",            &user_storage,      { OS, "-v", "/foreign:/home", "-v", "/fixed:/opt", "-v", "/full:/var/lib/docker", "--state", "/st", "--rootfs", "/srv/debian:O", "true" } },
+	{ "user-storage-layers",     &user_storage_overlay, { OS, "-v", "/l:/var/lib/docker", "true" } },
+	{ "user-seed",               &user_storage,      { OS, "-v", "/foreign:/var/lib/docker-seed:seed", "true" } },
+	{ "user-storage-best-effort", &user_storage_overlay, { OS, "-v", "/l:/var/lib/docker", "--best-effort", "storage", "true" } },
+	{ "user-storage-state",      &user_storage_overlay, { "--rootfs", "/srv/debian:O", "--state", "/st", "true" } },
 	{ "user-net-publish-none",   &user_scope,        { OS, "-p", "8080:80", "true" } },
 	{ "user-net-publish-host",   &user_scope,        { OS, "--net", "host", "-p", "auto", "true" } },
 	{ "user-net-publish-blind",  &user_scope,        { OS, "--net", "auto", "-p", "8080:80", "true" } },
+	{ "user-image",              &user_image,        { "--image", "debian:12" } },
+	{ "user-image-command",      &user_image,        { "--image", "debian:12", "-e", "LANG=de_DE.UTF-8", "-u", "dev", "-w", "/", "--", "make", "all" } },
+	{ "user-image-entrypoint",   &user_image,        { "--image", "debian:12", "--image-entrypoint", "/bin/cat", "-v", "/src:/data", "--", "/etc/hosts" } },
+	{ "user-image-none",         &user_image,        { "--image", "debian:12", "--image-entrypoint", "", "--init", "none" } },
+	{ "user-image-state",        &user_image_upper,  { "--image", "debian:12", "--state", "/var/lib/ws", "true" } },
+	{ "user-image-no-more",      &user_image_upper,  { "--rootfs", "/srv/debian:O", "--state", "/var/lib/ws", "true" } },
+	{ "user-image-systemd",      &user_image_systemd, { "--image", "oci:/srv/os", "-v", "/src:/work" } },
+	{ "user-image-and-rootfs",   &user_image,        { "--image", "debian:12", "--rootfs", "/srv/debian" } },
+	{ "user-image-bad",          &user_image,        { "--image", "Debian:12", "true" } },
+	{ "user-entrypoint-alone",   &user_scope,        { OS, "--image-entrypoint", "/bin/cat" } },
+	{ "pod-image-docker",        &pod_image_docker,  { "--image", "debian:12" } },
 	{ "pod-host-net-relay",      &pod_host_net,      { "--net", "relay", "true" } },
 	{ "node-root",               &node_root,         { OS, "true" } },
 	{ "node-root-systemd",       &node_root,         { OS } },
@@ -239,15 +317,23 @@ static void plan(const struct plan_case *c, const struct parsed *parsed, FILE *o
                  uint64_t *ret_kinds)
 {
 	cleanup_plan struct plan plan = { 0 };
+	cleanup_arena struct arena arena = { 0 };
+	struct config config = parsed->config;
 	struct err err = parsed->err;
 	int r = parsed->r;
 
+	if (r == 0 && config.image) {
+		config.rootfs = c->facts->image->path;
+		config.overlay = true;
+		config.image_digest = c->facts->image->digest;
+		r = plan_image(&config, c->facts, &arena, &err);
+	}
 	if (r == 0)
-		r = plan_build(&parsed->config, c->facts, &plan, &err);
+		r = plan_build(&config, c->facts, &plan, &err);
 	if (r == 0 && parsed->json)
-		r = plan_print_json(&plan, &parsed->config, out, &err);
+		r = plan_print_json(&plan, &config, out, &err);
 	else if (r == 0)
-		plan_print(&plan, &parsed->config, out);
+		plan_print(&plan, &config, out);
 	if (r < 0)
 		print_failure(&err, out);
 	for (size_t i = 0; i < plan.n; i++)

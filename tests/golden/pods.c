@@ -1,7 +1,10 @@
 #include "tests/golden/pods.h"
 
+#include <errno.h>
 #include <sys/stat.h>
 
+#include "hook.h"
+#include "image.h"
 #include "kernel_files.h"
 
 /* Overriding a part of what a macro says is what these fixtures are for. */
@@ -34,11 +37,52 @@
 	}
 #define ALL_KERNEL_FILES ((UINT64_C(1) << KERNEL_FILES_N) - 1)
 
+#define ROOMY                                                           \
+	{                                                               \
+		.fstype = "", .bytes = UINT64_MAX, .inodes = UINT64_MAX \
+	}
+
 static const struct source_fact sources[] = {
-	{ true, true, 1, 11 },
-	{ true, false, 1, 12 },
-	{ true, true, 1, 13 },
+	{ true, true, 1, 11, 1000, 1000, ROOMY },
+	{ true, false, 1, 12, 100033, 100033, ROOMY },
+	{ true, true, 1, 13, 1000, 1000, ROOMY },
 };
+
+/* The first is there, the second is no character device, the third is missing. */
+static const struct node_fact nodes[] = { { true, true },
+	                                  { true, false },
+	                                  { false, false } };
+
+/* One of the volumes holds the records of workspaces. */
+static const struct hidden_fact hidden[HIDDEN_N] = {
+	[HIDDEN_RECORDS] = { "runtime directory", "/run/user/1000/berth", NULL, NULL, 1,
+	                     14, true },
+	[HIDDEN_IMAGES] = { .what = "store of images" },
+	[HIDDEN_LAYERS] = { .what = "directory of upper layers" },
+};
+
+/* Root's, and out of reach. */
+static const struct hook_fact hooks[HOOKS_MAX];
+
+static const struct hook_fact hook_held[] = {
+	{ .mode = 0755,
+	  .program = { "hook", "/src/hook", "holds", "/src", 1, 20, true } },
+};
+static const struct hook_fact hook_script_held[] = {
+	{ .mode = 0755,
+	  .program = { .what = "hook", .path = "/opt/hook" },
+	  .interpreter = { { .way = { "interpreter", "/src/sh",
+	                              "has a link on the way to", "/src", 1, 21, true },
+	                     .mode = 0755 } },
+	  .interpreter_n = 1 },
+};
+static const struct hook_fact hook_of_others[] = { { .mode = 0757, .uid = 1000 } };
+static const struct hook_fact hook_of_inside[] = { { .mode = 0755, .uid = 100033 } };
+static const struct hook_fact hook_of_group[] = {
+	{ .mode = 0775, .uid = 1000, .gid = 1000 }, /* his own, that no one else is in */
+	{ .mode = 0775, .uid = 1000, .gid = 50 },
+};
+static const struct hook_fact hook_missing[] = { { 0 }, { .error = ENOENT } };
 
 /* None of --io's is there. */
 static const struct device_fact devices[16];
@@ -48,7 +92,12 @@ static const struct device_fact devices[16];
 	.node_budget = { [BUDGET_WATCHES] = 65536, [BUDGET_INOTIFY_INSTANCES] = 128, \
 		         [BUDGET_USER_NS] = 63000, [BUDGET_PID_NS] = 63000,          \
 		         [BUDGET_SIGNALS] = 96000, [BUDGET_QUEUES] = 819200 },       \
-	.source = sources, .device = devices, .kernel_files = ALL_KERNEL_FILES,      \
+	.ulimit_hard = { [ULIMIT_NOFILE] = 1048576,                                  \
+		         [ULIMIT_CORE] = UINT64_MAX,                                 \
+		         [ULIMIT_MEMLOCK] = 8388608,                                 \
+		         [ULIMIT_STACK] = UINT64_MAX },                              \
+	.source = sources, .node = nodes, .device = devices, .hidden = hidden,       \
+	.hook = hooks, .kernel_files = ALL_KERNEL_FILES,                             \
 	.root = { 1, 2, "/sbin/init", 1000, true, true }
 
 /* An ordinary user, logged in, in a group that is not delegated to anybody. */
@@ -72,6 +121,18 @@ static const struct device_fact devices[16];
 	}
 
 const struct facts user_scope = { USER, .cgroup = SCOPE };
+const struct facts user_metrics = { USER, .cgroup = SCOPE,
+	                            .metrics_program =
+	                                    "/usr/libexec/berth/berth-metrics" };
+const struct facts user_hook_held = { USER, .cgroup = SCOPE, .hook = hook_held };
+const struct facts user_hook_script_held = { USER, .cgroup = SCOPE,
+	                                     .hook = hook_script_held };
+const struct facts user_hook_of_others = { USER, .cgroup = SCOPE,
+	                                   .hook = hook_of_others };
+const struct facts user_hook_of_inside = { USER, .cgroup = SCOPE,
+	                                   .hook = hook_of_inside };
+const struct facts user_hook_of_group = { USER, .cgroup = SCOPE, .hook = hook_of_group };
+const struct facts user_hook_missing = { USER, .cgroup = SCOPE, .hook = hook_missing };
 const struct facts user_session = { USER, .cgroup = SESSION, .user_manager = true };
 const struct facts user_no_cgroup = { USER, .cgroup = SESSION };
 
@@ -267,13 +328,13 @@ const struct facts pod_oom_highest = { POD, .oom_score_adj = 1000 };
 const struct facts node_root = { NODE_ROOT };
 /* A machine that has its controllers beside cgroup v2. */
 static const struct mount_fact hybrid_mounts[] = {
-	{ "/", "/", "ext4", false, NULL },
-	{ "/proc", "/", "proc", false, NULL },
-	{ "/sys", "/", "sysfs", false, NULL },
-	{ "/sys/fs/cgroup/cpu,cpuacct", "/", "cgroup", false, NULL },
-	{ "/sys/fs/cgroup/pids", "/", "cgroup", false, NULL },
-	{ "/sys/fs/cgroup/blkio", "/", "cgroup", false, NULL },
-	{ "/sys/fs/cgroup/unified", "/", "cgroup2", false, NULL },
+	{ .point = "/", .root = "/", .fstype = "ext4" },
+	{ .point = "/proc", .root = "/", .fstype = "proc" },
+	{ .point = "/sys", .root = "/", .fstype = "sysfs" },
+	{ .point = "/sys/fs/cgroup/cpu,cpuacct", .root = "/", .fstype = "cgroup" },
+	{ .point = "/sys/fs/cgroup/pids", .root = "/", .fstype = "cgroup" },
+	{ .point = "/sys/fs/cgroup/blkio", .root = "/", .fstype = "cgroup" },
+	{ .point = "/sys/fs/cgroup/unified", .root = "/", .fstype = "cgroup2" },
 };
 
 static const struct cgroup1_fact node_cgroup1[] = {
@@ -367,17 +428,22 @@ const struct facts node_root_lent_no_clone3 = {
 	}
 
 static const struct mount_fact pod_mounts[] = {
-	{ "/", "/", "overlay", false, NULL },
-	{ "/proc", "/", "proc", false, NULL },
-	{ "/dev", "/", "tmpfs", false, NULL },
-	{ "/dev/termination-log", "/pods/1/termination-log", "ext4", false, NULL },
-	{ "/sys", "/", "sysfs", true, NULL },
-	{ "/sys/fs/cgroup", "/", "cgroup2", false, NULL },
-	{ "/etc/hosts", "/pods/1/etc-hosts", "ext4", false, NULL },
-	{ "/etc/hostname", "/pods/1/hostname", "ext4", false, NULL },
-	{ "/etc/resolv.conf", "/pods/1/resolv.conf", "ext4", false, NULL },
-	{ "/home/dev", "/volumes/home", "ext4", false, NULL },
-	{ "/var/run/secrets/kubernetes.io/serviceaccount", "/", "tmpfs", true, NULL },
+	{ .point = "/", .root = "/", .fstype = "overlay" },
+	{ .point = "/proc", .root = "/", .fstype = "proc" },
+	{ .point = "/dev", .root = "/", .fstype = "tmpfs" },
+	{ .point = "/dev/termination-log",
+	  .root = "/pods/1/termination-log",
+	  .fstype = "ext4" },
+	{ .point = "/sys", .root = "/", .fstype = "sysfs", .read_only = true },
+	{ .point = "/sys/fs/cgroup", .root = "/", .fstype = "cgroup2" },
+	{ .point = "/etc/hosts", .root = "/pods/1/etc-hosts", .fstype = "ext4" },
+	{ .point = "/etc/hostname", .root = "/pods/1/hostname", .fstype = "ext4" },
+	{ .point = "/etc/resolv.conf", .root = "/pods/1/resolv.conf", .fstype = "ext4" },
+	{ .point = "/home/dev", .root = "/volumes/home", .fstype = "ext4" },
+	{ .point = "/var/run/secrets/kubernetes.io/serviceaccount",
+	  .root = "/",
+	  .fstype = "tmpfs",
+	  .read_only = true },
 };
 
 static struct tree_fact home[] = {
@@ -469,18 +535,93 @@ static const struct ip used_all[] = {
 	{ AF_INET, 15, { 198, 18 } },
 	{ AF_INET, 10, { 100, 64 } },
 };
+#define NET_DUAL .used = used_dual, .used_n = N_ELEMENTS(used_dual), .ipv6 = true
+#define PASTA \
+	NET_DUAL, .resolv_conf = "nameserver 10.96.0.10\n", .pasta = "/usr/bin/pasta"
 static const struct net_facts net_dual = {
-	used_dual, N_ELEMENTS(used_dual), true,
-	"search ns.svc.cluster.local cluster.local\nnameserver 10.96.0.10\n"
-	"options ndots:5\n"
+	NET_DUAL,
+	.resolv_conf = "search ns.svc.cluster.local cluster.local\n"
+		       "nameserver 10.96.0.10\noptions ndots:5\n",
+	.own = { { AF_INET, 32, { 10, 244, 1, 7 } },
+	         { AF_INET6, 128, { 0xfd, [15] = 7 } } },
 };
-static const struct net_facts net_nested = { used_nested, N_ELEMENTS(used_nested), false,
-	                                     "nameserver 127.0.0.53\n" };
-static const struct net_facts net_full = { used_all, N_ELEMENTS(used_all), false, "" };
+static const struct net_facts net_undiverted = {
+	NET_DUAL, .undiverted = true, .resolv_conf = "nameserver 10.96.0.10\n",
+	.own = { { AF_INET, 32, { 10, 244, 1, 7 } } }
+};
+static const struct net_facts net_nested = {
+	.used = used_nested,
+	.used_n = N_ELEMENTS(used_nested),
+	.resolv_conf = "nameserver 127.0.0.53\n",
+	.own = { { AF_INET, 32, { 10, 244, 1, 7 } } }
+};
+static const struct net_facts net_full = { .used = used_all,
+	                                   .used_n = N_ELEMENTS(used_all),
+	                                   .resolv_conf = "" };
+static const struct net_facts net_pasta = { PASTA, .forwards6 = true };
+static const struct net_facts net_pasta_only = { PASTA, .unrelayed = true };
+static const struct net_facts net_no_tun = { PASTA, .tun = ENOENT };
+
+/* Somebody else's and noexec; read-only; full. */
+static const struct source_fact sources_odd[] = {
+	{ true,
+	  true,
+	  1,
+	  11,
+	  0,
+	  0,
+	  { .fstype = "", .noexec = true, .bytes = UINT64_MAX, .inodes = UINT64_MAX } },
+	{ true,
+	  true,
+	  1,
+	  12,
+	  1000,
+	  1000,
+	  { .fstype = "",
+	    .read_only = true,
+	    .bytes = UINT64_MAX,
+	    .inodes = UINT64_MAX } },
+	{ true,
+	  true,
+	  1,
+	  13,
+	  1000,
+	  1000,
+	  { .fstype = "", .bytes = 99 << 20, .inodes = 7 } },
+};
+static const struct source_fact sources_overlay[] = {
+	{ true,
+	  true,
+	  1,
+	  11,
+	  1000,
+	  1000,
+	  { .fstype = "overlay", .bytes = UINT64_MAX, .inodes = UINT64_MAX } },
+};
+
+const struct facts user_storage = {
+	USER, .cgroup = SCOPE, .source = sources_odd, .state_found = true,
+	.state = { .fstype = "", .bytes = 5 << 20, .inodes = UINT64_MAX }
+};
+const struct facts user_storage_overlay = { USER, .cgroup = SCOPE,
+	                                    .source = sources_overlay,
+	                                    .state_found = true,
+	                                    .state = { .fstype = "nfs" } };
+const struct facts user_zone = { USER, .cgroup = SCOPE, .zone = "Europe/Berlin",
+	                         .root = { 1, 2, "/sbin/init", 1000, true, true,
+	                                   .has_zone = true, .has_timezone = true } };
+const struct facts user_zone_pod = { USER, .cgroup = SCOPE, .zone = "Europe/Berlin",
+	                             .zone_in_pod = true };
 
 const struct facts user_net = { USER, .cgroup = SCOPE, .net = &net_dual,
 	                        .root = { 1, 2, "/sbin/init", 1000, true, true,
 	                                  .has_hosts = true } };
+const struct facts user_net_undiverted = { USER, .cgroup = SCOPE,
+	                                   .net = &net_undiverted };
+const struct facts user_net_pasta = { USER, .cgroup = SCOPE, .net = &net_pasta };
+const struct facts user_net_pasta_only = { USER, .cgroup = SCOPE,
+	                                   .net = &net_pasta_only };
+const struct facts user_net_no_tun = { USER, .cgroup = SCOPE, .net = &net_no_tun };
 const struct facts user_net_nested = { USER, .cgroup = SCOPE, .net = &net_nested };
 const struct facts user_net_full = { USER, .cgroup = SCOPE, .net = &net_full };
 const struct facts user_net_resolved = {
@@ -497,4 +638,66 @@ const struct facts pod_host_net = {
 };
 const struct facts user_host = { USER, .cgroup = SCOPE, LAPTOP };
 const struct facts user_host_one_id = { ONE_ID, .newuidmap = true, LAPTOP };
+
+/* Images that are in the store. */
+#define DIGEST "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define BEFORE "sha256:fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
+#define STORE "/home/dev/.local/share/berth/images"
+#define TREE STORE "/trees/0-1000x1+1-100000x65536/0123456789abcdef/rootfs"
+
+static const char *const app_env[] = { "PATH=/opt/app/bin:/usr/bin", "LANG=C" };
+static const char *const app_entrypoint[] = { "/opt/app/bin/entry", "--serve" };
+static const char *const app_cmd[] = { "now" };
+static const char *const app_volume[] = { "/data", "/var/lib/app" };
+static const char *const shell_cmd[] = { "bash" };
+
+static const struct image_tree app = {
+	.digest = DIGEST,
+	.path = TREE,
+	.config = { .env = app_env,
+	            .env_n = 2,
+	            .entrypoint = app_entrypoint,
+	            .entrypoint_n = 2,
+	            .cmd = app_cmd,
+	            .cmd_n = 1,
+	            .volume = app_volume,
+	            .volume_n = 2,
+	            .user = "app:app",
+	            .workdir = "/opt/app",
+	            .stop_signal = "SIGQUIT" },
+};
+static const struct image_tree shell_only = {
+	.digest = DIGEST,
+	.path = TREE,
+	.config = { .cmd = shell_cmd, .cmd_n = 1 },
+};
+
+const struct facts user_image = {
+	USER,
+	.cgroup = SCOPE,
+	.image = &app,
+	.root = { 1, 2, NULL, 1000, true, true, .workdir_missing = true },
+};
+const struct facts user_image_upper = {
+	USER,
+	.cgroup = SCOPE,
+	.image = &app,
+	.upper_used = true,
+	.upper_over = BEFORE,
+	.root = { 1, 2, NULL, 1000, true, true },
+};
+/* With an ENTRYPOINT that systemd takes the place of. */
+const struct facts user_image_systemd = {
+	USER,
+	.cgroup = SCOPE,
+	.image = &app,
+};
+/* Debian's CMD is a shell: it says nothing about a system with dockerd in it. */
+const struct facts pod_image_docker = {
+	POD,
+	.image = &shell_only,
+	.cgroup = { .mount = "/sys/fs/cgroup", .own = "/", .controllers = "" },
+	.root = DOCKER(0, true, false),
+};
+
 #pragma GCC diagnostic pop

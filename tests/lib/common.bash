@@ -8,6 +8,10 @@
 #   BERTH_TEST_SMALL       an unpacked root file system of one busybox (do not write to it)
 #   BERTH_TEST_SMALL_TAR   the same as a tar, also an image for "docker import"
 #   BERTH_TEST_ROOTFS      an unpacked Debian with systemd and docker.io; empty with --fast
+#   BERTH_TEST_WORKSPACE   one with a developer's tools, skopeo and umoci, for tests/pod/workspace.bats
+#   BERTH_TEST_WORKSPACE_TAR  the same as a tar
+#   BERTH_TEST_BASES       a directory with bookworm.tar and trixie.tar: what debian:SUITE is
+#   BERTH_TEST_SOURCE      berth's source as a tar
 #   BERTH_TEST_WITHOUT     the program of tests/lib/without.c
 #   BERTH_TEST_CGROUP      the user's delegated cgroup; empty where berth has to find its own
 #   BERTH_TEST_AS_USER     as-user COMMAND...: root's way to become the ordinary user

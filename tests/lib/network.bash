@@ -31,14 +31,24 @@ pod_up()
 	in_pod ip route add default via fd09::2
 }
 
-# What ran in the pod's namespaces ends too: they would stay as long as it does.
+# What ran in the pod's namespaces ends too: they would stay as long as it does. Workspaces first:
+# a supervisor that is on its way out there refuses who comes from elsewhere.
 pod_down()
 {
-	local pid
+	local pid entry
 
+	for entry in "${XDG_RUNTIME_DIR:-/run}/berth/$test_prefix"-*; do
+		[ ! -e "$entry" ] || berth_in_pod rm -f "${entry##*/}" >/dev/null 2>&1 || true
+	done
 	for pid in $(pgrep -u "$(id -u)" --ns "$pod_pid" --nslist mnt); do
 		[ "$pid" = "$pod_pid" ] || kill "$pid" 2>/dev/null
 	done
+	# A server there may have mounts of its own.
+	for pid in $(pgrep -u "$(id -u)" --ns "$peer_pid" --nslist net); do
+		kill "$pid" 2>/dev/null
+	done
+	# Of nobody in particular, wait is for all: bats' own clock, too.
+	[ "${#test_processes[@]}" -gt 0 ] || return 0
 	kill "${test_processes[@]}" 2>/dev/null
 	wait "${test_processes[@]}" 2>/dev/null || true
 }
@@ -55,6 +65,33 @@ pod_resolver()
 {
 	echo "nameserver $1" >"$BATS_TEST_TMPDIR/resolv.conf"
 	in_pod mount --bind "$BATS_TEST_TMPDIR/resolv.conf" "$(readlink -f /etc/resolv.conf)"
+}
+
+# On some machines the device that pasta takes is root's alone.
+probe_tun_in_pod() { in_pod sh -c ': <>/dev/net/tun' 2>/dev/null; }
+
+is_settled() { [ -z "$(in_pod ip -6 addr show tentative)" ]; }
+
+# names_up WHERE ADDRESS: a name server there that knows db.test
+names_up()
+{
+	echo "10.1.2.3 db.test" >hosts
+	"$1" dnsmasq --keep-in-foreground --listen-address "$2" --bind-interfaces --no-resolv \
+		--no-hosts --addn-hosts="$PWD/hosts" --user=root --group=root --pid-file="$PWD/pid" 3>&- &
+	test_processes+=("$!")
+	wait_until 5 test -e pid
+}
+
+# peer_up [ADDRESS...]: who says hello at port 80 and gives datagrams back at port 7; also at
+# these addresses
+peer_up()
+{
+	local address
+
+	for address; do
+		at_peer ip addr add "$address" dev lo
+	done
+	serve peer.log at_peer python3 relay_peer.py 10.9.0.2 fd09::2 "$@"
 }
 
 # serve LOG WHERE COMMAND...: in the background, until "ready" stands in LOG.

@@ -113,8 +113,24 @@ def echo():
     return "same" if read_all(sock) == data else "different"
 
 
-def datagram():
-    sock = socket.socket(family, socket.SOCK_DGRAM)
+def extend(sock):
+    """From here on IPv6 packets have a header of destination options, which hold padding."""
+    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_DSTOPTS, bytes((0, 0, 1, 4, 0, 0, 0, 0)))
+    return sock
+
+
+def extended_connect():
+    with extend(socket.socket(family)) as sock:
+        sock.settimeout(3)
+        try:
+            sock.connect((address, port))
+            return read_all(sock).decode()
+        except OSError as error:
+            return name_of(error)
+
+
+def datagram(prepare=lambda sock: sock):
+    sock = prepare(socket.socket(family, socket.SOCK_DGRAM))
     sock.settimeout(1.5)
     sock.connect((address, port))
     try:
@@ -162,4 +178,5 @@ def spoof():
 print({"connect": attempt, "half-close": half_close, "reset-from-outside": reset_from_outside,
        "reset-from-inside": reset_from_inside, "end-from-inside": end_from_inside,
        "never-read": never_read, "many": many, "echo": echo, "datagram": datagram,
+       "extended-datagram": lambda: datagram(extend), "extended-connect": extended_connect,
        "burst": burst, "flood": flood, "spoof": spoof}[what]())

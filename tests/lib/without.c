@@ -6,15 +6,24 @@
  * no_new_privs alone: a set-user-ID newuidmap below COMMAND still works after the tests
  * have dropped their privileges. With -n it sets no_new_privs instead and needs nothing.
  *
+ * netlink:WORD answers EOPNOTSUPP to messages of netlink that hold WORD: a kernel without that
+ * kind of interface, queue or action. A process beside COMMAND reads them until nobody is left
+ * who is filtered.
+ *
  * After crun's tests/no_openat2.c. Test code only: berth's own filters are made at build time.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <seccomp.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 static const struct {
@@ -52,12 +61,28 @@ static uint32_t answer(const char *name)
 	return SCMP_ACT_KILL;
 }
 
+/* What messages are refused for; without any they are not looked at. */
+static const char *netlink_word[8];
+static size_t netlink_words;
+
 /* Takes one SYSCALL[=ERRNO] apart, in place. */
 static void refuse(scmp_filter_ctx ctx, char *spec)
 {
 	char *equals = strchr(spec, '=');
 	uint32_t action = answer(equals ? equals + 1 : "ENOSYS");
 	int nr, r;
+
+	if (strncmp(spec, "netlink:", strlen("netlink:")) == 0) {
+		if (netlink_words == sizeof(netlink_word) / sizeof(netlink_word[0]))
+			die("too many words", spec, E2BIG);
+		netlink_word[netlink_words++] = spec + strlen("netlink:");
+		if (netlink_words > 1)
+			return;
+		r = seccomp_rule_add(ctx, SCMP_ACT_NOTIFY, SCMP_SYS(sendto), 0);
+		if (r < 0)
+			die("cannot look at", spec, -r);
+		return;
+	}
 
 	if (equals)
 		*equals = '\0';
@@ -69,12 +94,96 @@ static void refuse(scmp_filter_ctx ctx, char *spec)
 		die("cannot refuse", spec, -r);
 }
 
+/* A word with its NUL, as attributes of netlink hold it. */
+static bool holds_word(pid_t pid, uint64_t address, uint64_t size)
+{
+	static char data[65536]; /* a transaction of nf_tables goes in one message */
+	struct iovec here = { data, size < sizeof(data) ? size : sizeof(data) };
+	struct iovec there = { (void *)(uintptr_t)address, here.iov_len };
+	ssize_t n = process_vm_readv(pid, &here, 1, &there, 1, 0);
+
+	for (size_t i = 0; n > 0 && i < netlink_words; i++)
+		if (memmem(data, (size_t)n, netlink_word[i], strlen(netlink_word[i]) + 1))
+			return true;
+	return false;
+}
+
+/* Until the last one with the filter is gone. */
+static void answer_for(int listener)
+{
+	struct pollfd pfd = { .fd = listener, .events = POLLIN };
+	struct seccomp_notif_resp *answer;
+	struct seccomp_notif *ask;
+
+	if (seccomp_notify_alloc(&ask, &answer) < 0)
+		_exit(125);
+	while (poll(&pfd, 1, -1) > 0 && pfd.revents & POLLIN) {
+		memset(ask, 0, sizeof(*ask));
+		if (seccomp_notify_receive(listener, ask) < 0)
+			continue;
+		memset(answer, 0, sizeof(*answer));
+		answer->id = ask->id;
+		if (holds_word((pid_t)ask->pid, ask->data.args[1], ask->data.args[2]))
+			answer->error = -EOPNOTSUPP;
+		else
+			answer->flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+		(void)seccomp_notify_respond(listener, answer);
+	}
+	_exit(0);
+}
+
+/* Born before the filter is loaded, so that it is not under it; waits for the listener. */
+static int start_reader(void)
+{
+	int pair[2];
+
+	if (pipe(pair) < 0)
+		die("cannot make", "a pipe", errno);
+	switch (fork()) {
+	case -1:
+		die("cannot make", "a process", errno);
+		break;
+	case 0: {
+		const pid_t parent = getppid();
+		int at, pidfd, listener;
+
+		(void)close(pair[1]);
+		(void)setsid();
+		if (read(pair[0], &at, sizeof(at)) != sizeof(at))
+			_exit(0);
+		pidfd = (int)syscall(SYS_pidfd_open, parent, 0);
+		listener = (int)syscall(SYS_pidfd_getfd, pidfd, at, 0);
+		/* Whoever waits for the end of our standard output waits for the command's. */
+		for (int i = 0; i < 256; i++)
+			if (i != listener)
+				(void)close(i);
+		if (listener < 0)
+			_exit(125);
+		answer_for(listener);
+	}
+	}
+	(void)close(pair[0]);
+	return pair[1];
+}
+
+static void hand_over(int to, int listener)
+{
+	const struct timespec pause = { .tv_nsec = 100000000 };
+
+	(void)fcntl(listener, F_SETFD, FD_CLOEXEC);
+	if (write(to, &listener, sizeof(listener)) != sizeof(listener))
+		die("cannot hand over", "the listener", errno);
+	(void)close(to);
+	/* Until it has its own: ours goes with execve(). */
+	(void)nanosleep(&pause, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	bool no_new_privs = argc > 1 && strcmp(argv[1], "-n") == 0;
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
 	int i = no_new_privs ? 2 : 1;
-	int r;
+	int r, reader = -1;
 
 	if (!ctx)
 		die("cannot make", "a filter", ENOMEM);
@@ -97,9 +206,13 @@ int main(int argc, char **argv)
 		return 125;
 	}
 
+	if (netlink_words)
+		reader = start_reader();
 	r = seccomp_load(ctx);
 	if (r < 0)
 		die("cannot load", "the filter (root, or -n)", -r);
+	if (netlink_words)
+		hand_over(reader, seccomp_notify_fd(ctx));
 	seccomp_release(ctx);
 
 	(void)execvp(argv[i + 1], argv + i + 1);

@@ -28,13 +28,14 @@ pod_ids()
 # cgroup controllers may be missing. The image is $pod_image with this berth.
 pod_bundle()
 {
-	local dir=$1 node=() group=/$pod
+	local dir=$1 node=() group=/$pod manifest=$pod_manifest
 
 	shift
+	[[ $manifest == /* ]] || manifest=$pod_top/templates/kubernetes/$manifest
 	! pod_by_systemd || group=system.slice:pod:$pod
 	grep -qw memory "/sys/fs/cgroup/cgroup.controllers" 2>/dev/null || node=(--no-controllers)
 	/usr/bin/python3 "$pod_top/tests/vm/bundle" \
-		"$pod_top/templates/kubernetes/$pod_manifest" "$dir" \
+		"$manifest" "$dir" \
 		--seccomp-root "$pod_top/templates/seccomp" "${node[@]}" \
 		--uids "$(pod_ids /etc/subuid "$BERTH_TEST_UID")" \
 		--gids "$(pod_ids /etc/subgid "$(id -g "$BERTH_TEST_USER")")" \
@@ -68,18 +69,24 @@ pod_made()
 {
 	pod=$1-$$
 	pod_dir=$BATS_FILE_TMPDIR/$pod
-	mkdir -p "$pod_dir"/{upper,work,root,lib,ws}
+	mkdir -p "$pod_dir"/{lib,ws}
 	chmod 755 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$pod_dir"
 	: >"$pod_dir/stdin"
 	ldd "$BERTH" | awk '/libyajl|libyaml|libcap/ { print $3 }' | xargs -r cp -Lt "$pod_dir/lib"
 	pod_bundle "$pod_dir" "${@:3}"
-	# A container's root is an overlay; its volumes are not.
-	chown --reference="$pod_image" "$pod_dir/upper" "$pod_dir/work"
-	mount -t overlay -o "lowerdir=$pod_image,upperdir=$pod_dir/upper,workdir=$pod_dir/work" \
-		overlay "$pod_dir/root"
+	pod_root
 	mount --bind "${BERTH_TEST_POD_WS:-$pod_image}" "$pod_dir/ws"
 	[ "$2" = . ] ||
 		{ jq "$2" "$pod_dir/config.json" >"$pod_dir/changed" && mv "$pod_dir/changed" "$pod_dir/config.json"; }
+}
+
+# pod_root: a container's root is an overlay; its volumes are not.
+pod_root()
+{
+	mkdir -p "$pod_dir"/{upper,work,root}
+	chown --reference="$pod_image" "$pod_dir/upper" "$pod_dir/work"
+	mount -t overlay -o "lowerdir=$pod_image,upperdir=$pod_dir/upper,workdir=$pod_dir/work" \
+		overlay "$pod_dir/root"
 }
 
 # pod_start NAME JQ OPTION...: the same, and waits until it runs.
@@ -88,6 +95,15 @@ pod_start()
 	pod_made "$@"
 	pod_oci run --detach --bundle "$pod_dir" "$pod" >"$pod_dir/log" 2>&1 <"$pod_dir/stdin" ||
 		{ cat "$pod_dir/log"; return 1; }
+}
+
+# take_cgroup_away: as runc leaves it, the group is the node's root's.
+take_cgroup_away()
+{
+	local group
+
+	group=$(find /sys/fs/cgroup -maxdepth 2 -name "$pod" -path "*$pod" | head -n 1)
+	chown -R 0:0 "$group"
 }
 
 pod_stop()

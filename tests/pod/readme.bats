@@ -82,4 +82,10 @@ as_reader()
 	assert_has running
 	assert_has 'hello from a container in a workspace'
 	assert_has 'try: all of it worked'
+
+	# The line of the tour that makes a shell find what it built.
+	readme_blocks path "$BATS_TEST_TMPDIR"
+	run bash -euc '. "$1" && type -p berth && berth version' - "$BATS_TEST_TMPDIR/block-01.path"
+	assert_status 0
+	assert_has "$top/build/berth"
 }

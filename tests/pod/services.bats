@@ -15,15 +15,6 @@ teardown()
 	pod_stop
 }
 
-# As runc leaves it: the group is the node's root's.
-take_cgroup_away()
-{
-	local group
-
-	group=$(find /sys/fs/cgroup -maxdepth 2 -name "$pod" -path "*$pod" | head -n 1)
-	chown -R 0:0 "$group"
-}
-
 @test "without a cgroup: berth's init runs dockerd where systemd cannot be, and says so" {
 	pod_start tier-b .
 	take_cgroup_away
@@ -63,5 +54,23 @@ take_cgroup_away()
 	pod_exec berth run --name ws --rootfs /srv/ws --init berth -d
 	pod_exec berth wait --ready --timeout 100 ws
 	docker_works ws
+	pod_exec berth stop ws
+}
+
+@test "a seed on the pod's volume: filled under berth's init, and what dockerd under systemd begins with" {
+	local at=/var/lib/workspace
+
+	pod_start seeds .
+	pod_exec mkdir "$at/seed" "$at/docker"
+	pod_exec berth run --name maker --rootfs /srv/ws --init berth -d -v "$at/seed:/var/lib/docker"
+	pod_exec berth wait --ready --timeout 100 maker
+	pod_exec berth exec -i maker -- docker import - small <"$BERTH_TEST_SMALL_TAR"
+	pod_exec berth stop maker
+	pod_exec berth run --name ws --rootfs /srv/ws -d -v "$at/seed:/var/lib/docker-seed:seed" -v "$at/docker:/var/lib/docker"
+	pod_exec berth wait --ready --timeout 100 ws
+	run pod_exec berth exec ws -- docker run --rm small /bin/busybox echo from the seed
+	assert_output "from the seed"
+	run pod_exec berth exec ws -- sh -c 'docker info -f {{.Driver}}; du -sm /var/lib/docker | cut -f 1'
+	[[ $output =~ ^overlay2$'\n'[01]$ ]] || fail "$output"
 	pod_exec berth stop ws
 }

@@ -220,13 +220,23 @@ refusal()
 
 @test "the text has a row for each, no colour in a pipe, and fits a terminal" {
 	check groupless
+	json=$output
 	rows=$(jq '.checks | length' <<<"$output")
+	remedies=$(jq -r '[.checks[], .limits[]] | map(.remedy // empty) | unique[]' <<<"$output")
+	[ -n "$remedies" ]
 	run groupless "$BERTH" check
 	assert_equal "$(sed -n '/^FEATURE/,/^$/p' <<<"$output" | grep -cE '^[a-z]')" "$rows"
 	[[ $output != *$'\033'* ]]
 	assert_equal "$(awk 'length > 110' <<<"$output")" ""
 	assert_has "tier            B"
 	assert_has $'\nlimits:\n'
+	text=$(tr -s ' \n' ' ' <<<"$output")
+	while read -r remedy; do
+		[[ $text == *"> $remedy "* ]] || fail "nothing says '$remedy'"
+	done <<<"$remedies"
+	# Of the limits, what was said before is not said again.
+	assert_equal "$(sed -n '/^limits:/,$p' <<<"$output" | grep -c '^ *> ' || true)" "$(
+		jq '([.limits[].remedy // empty] | unique) - [.checks[].remedy // empty] | length' <<<"$json")"
 }
 
 @test "on a terminal it has colours, but not with NO_COLOR" {
@@ -313,4 +323,27 @@ traces()
 	run -0 unshare -r "$BERTH" plan --rootfs "$BERTH_TEST_SMALL" true
 	assert_has $'\ntier: '"$found"
 	[ "$found" = C ] # one ID only
+}
+
+# slow_mounts MICROSECONDS [WHEN]: berth check, each fsmount of which takes that much longer.
+slow_mounts()
+{
+	# A leak check cannot be traced.
+	run --separate-stderr world env ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o /dev/null -e trace=fsmount \
+		-e "inject=fsmount:delay_enter=$1${2:+:when=$2}" "$BERTH" check --format json
+	assert_status 0
+}
+
+@test "slow is not hung: rows that take more than 5 s together all get a result" {
+	probe tool:strace
+	slow_mounts 1200000
+	# shellcheck disable=SC2016 # jq's own
+	jq -e '[.checks[] | select(.detail | test("hung"))] | length == 0' <<<"$output"
+	jq -e '.checks[] | select(.name == "proc") | .result == "yes"' <<<"$output"
+}
+
+@test "a row that hangs is ended after 5 s, and named" {
+	probe tool:strace
+	slow_mounts 8000000 1
+	jq -e '[.checks[] | select(.detail | test("hung for 5 s"))] | length > 0' <<<"$output"
 }

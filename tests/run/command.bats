@@ -76,6 +76,13 @@ small_run() { berth run --rm --name "$(new_name)" --rootfs "$small" "$@"; }
 	assert_output $'2 1\nberth-init'
 }
 
+@test "no word of the caller's is in sight, not even when the command begins" {
+	for _ in 1 2 3 4 5; do
+		run small_run -- cat /proc/1/cmdline
+		assert_output berth-init
+	done
+}
+
 @test "berth's init reaps orphans" {
 	# Each inner shell leaves a child behind; as zombies they would all be in /proc.
 	run small_run -- sh -c '

@@ -5,6 +5,7 @@
 
 load ../lib/common
 load ../lib/network
+load ../lib/egress
 
 setup()
 {
@@ -14,41 +15,15 @@ setup()
 	cp "$BATS_TEST_DIRNAME"/../lib/relay_*.py "$BATS_TEST_TMPDIR"
 	chmod -R a+rX "$BATS_TEST_TMPDIR"
 	name=$(new_name)
+	export net=relay
 }
 
 teardown()
 {
+	# A supervisor that a test stopped ends by nothing but SIGKILL.
+	[ ! "${stopped-}" ] || in_pod kill -CONT "$stopped" 2>/dev/null || true
 	pod_down
 	common_teardown
-}
-
-# peer_up [ADDRESS...]: who says hello at port 80 and gives datagrams back at port 7; also at
-# these addresses
-peer_up()
-{
-	local address
-
-	for address; do
-		at_peer ip addr add "$address" dev lo
-	done
-	serve peer.log at_peer python3 relay_peer.py 10.9.0.2 fd09::2 "$@"
-}
-
-# inside OPTION... -- TRY...: relay_client.py in a workspace with these options
-inside()
-{
-	local options=()
-
-	while [ "$1" != -- ]; do
-		options+=("$1")
-		shift
-	done
-	shift
-	run berth_in_pod run --name "$name" --net relay "${options[@]}" \
-		-v "$BATS_TEST_TMPDIR:/client:ro" -- python3 /client/relay_client.py "$@"
-	assert_status 0
-	run_log=$("$BERTH" logs "$name")
-	"$BERTH" rm "$name"
 }
 
 @test "a rule denies its network, and the one beside it stays" {
@@ -108,6 +83,20 @@ inside()
 	assert_output all
 }
 
+@test "extension headers of IPv6 hide nothing: denied and logged, allowed and carried" {
+	peer_up
+	inside --egress deny:any,7/udp -- extended-datagram fd09::2 7
+	assert_output EACCES
+	[[ $run_log == *"egress: udp [fd09::2]:7 denied by deny:any,7/udp"* ]]
+	inside --egress deny:any,80/tcp -- extended-connect fd09::2 80
+	assert_output EACCES
+	[[ $run_log == *"egress: tcp [fd09::2]:80 denied by deny:any,80/tcp"* ]]
+	inside -- extended-datagram fd09::2 7
+	assert_output all
+	inside -- extended-connect fd09::2 80
+	assert_output "hello from fd09::1"
+}
+
 @test "ping follows the rules" {
 	probe small
 	in_pod sysctl -qw "net.ipv4.ping_group_range=0 65535"
@@ -123,11 +112,7 @@ inside()
 	probe tool:curl tool:dig tool:dnsmasq
 	peer_up
 	pod_resolver 10.9.0.2
-	echo "10.1.2.3 db.test" >hosts
-	at_peer dnsmasq --keep-in-foreground --listen-address 10.9.0.2 --bind-interfaces --no-resolv \
-		--no-hosts --addn-hosts="$PWD/hosts" --user=root --group=root --pid-file="$PWD/pid" 3>&- &
-	test_processes+=("$!")
-	wait_until 5 test -e pid
+	names_up at_peer 10.9.0.2
 	run berth_in_pod run --rm --name "$name" --net relay --egress-default deny -- sh -c '
 		dig +short +time=2 +tries=1 db.test
 		dig +short +time=2 +tries=1 +tcp db.test
@@ -281,6 +266,52 @@ for port in range(1, 301):
 	assert_has "1 connection"
 	run -0 --separate-stderr in_pod "$BERTH" run --rm --rootfs "$BERTH_TEST_ROOTFS:O" -- sh -c "$tries"
 	assert_output "1 connection"
+}
+
+@test "permissive: what rules deny is told and let through, but for credentials and the pod's own" {
+	probe debian
+	peer_up
+	tries='use IO::Socket::INET; for (@ARGV) { print "$_ ", IO::Socket::INET->new(PeerAddr => $_, Timeout => 5) ? "open" : "closed", "\n" }'
+	run -0 --separate-stderr in_pod "$BERTH" run --rm --net relay --egress deny:10.9.0.0/24,tcp --egress-default deny \
+		--audit-log "$PWD/log" --audit-permissive --rootfs "$BERTH_TEST_ROOTFS:O" -- perl -e "$tries" 10.9.0.2:80 169.254.169.254:80
+	assert_output $'10.9.0.2:80 open\n169.254.169.254:80 closed'
+	run -0 jq -c 'select(.event == "egress-denied") | [.to, .rule, .permitted]' "$PWD/log"
+	assert_has '["10.9.0.2:80","deny:10.9.0.0/24,tcp",true]'
+	assert_has '["169.254.169.254:80",null,false]'
+	run -0 "$BERTH" policy suggest "$PWD/log"
+	assert_has '"allow:10.9.0.2,80/tcp"'
+	assert_has '// allow:169.254.169.254,80/tcp is where clouds keep credentials, and is not suggested'
+	# What was let through is not counted as denied.
+	berth_in_pod run -d --name "$name" --net relay --egress deny:10.9.0.0/24,tcp --audit-log "$PWD/log2" \
+		--audit-permissive --rootfs "$BERTH_TEST_ROOTFS:O" -- sleep 600
+	berth_in_pod exec "$name" -- perl -e "$tries" 10.9.0.2:80 10.9.0.2:80 169.254.169.254:80
+	run berth_in_pod inspect "$name"
+	assert_equal "$(jq -c '.[0].network | [.egress_denied, .egress_permitted]' <<<"$output")" "[1,2]"
+	berth_in_pod rm -f "$name"
+	# Control: without the option it is denied.
+	run -0 --separate-stderr in_pod "$BERTH" run --rm --net relay --egress deny:10.9.0.0/24,tcp \
+		--rootfs "$BERTH_TEST_ROOTFS:O" -- perl -e "$tries" 10.9.0.2:80
+	assert_output "10.9.0.2:80 closed"
+}
+
+@test "what was denied just before the end is in the audit log, before the end" {
+	local supervisor
+
+	peer_up
+	mkdir client
+	run -0 --separate-stderr berth_in_pod run -d --name "$name" --net relay --egress deny:any --audit-log "$PWD/log" \
+		-v "$PWD/client:/client" --rootfs "$BERTH_TEST_SMALL:O" -- sh -c 'until [ -e /client/go ]; do sleep 0.02; done
+			nc -w 5 10.9.0.2 80; touch /client/done'
+	supervisor=$(berth_in_pod inspect "$name" | jq '.[0].pids.supervisor')
+	stopped=$supervisor
+	in_pod kill -STOP "$supervisor"
+	touch client/go
+	wait_until 20 test -e client/done
+	in_pod kill -CONT "$supervisor"
+	run berth_in_pod wait "$name"
+	berth_in_pod rm "$name"
+	run -0 jq -r .event log
+	assert_output $'start\negress-denied\nexit'
 }
 
 # gateway COMMAND...: in the gateway's network namespace, from the pod, which owns it

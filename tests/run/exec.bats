@@ -48,6 +48,19 @@ ended() { ! runs "$1"; }
 	assert_output "compared"
 }
 
+@test "without a command it is the login shell of the user, as /etc/passwd has it" {
+	workspace
+	inside sh -c 'printf "#!/bin/sh\necho mine \$1 for \$HOME\n" >/tmp/shell; chmod 755 /tmp/shell
+		echo "own:x:77:77::/tmp:/tmp/shell" >>/etc/passwd'
+	run berth exec -u own "$ws"
+	assert_output "mine -l for /tmp"
+	run berth exec -u 78 "$ws" <<<'echo from sh'
+	assert_output "from sh"
+	run berth exec -d "$ws"
+	assert_status 125
+	assert_has "-d needs a command"
+}
+
 @test "it joins a workspace whose init hides its memory" {
 	workspace --init berth
 	run inside ls /proc/1/ns
@@ -150,7 +163,7 @@ CapEff:\t0000000000000000\nCapAmb:\t0000000000000000'
 	run berth exec no-such-workspace true
 	assert_status 125
 	workspace
-	for words in "" "$ws" "$ws --" "-x $ws true" "-w relative $ws true" "-d -i $ws true" \
+	for words in "-d $ws" "-x $ws true" "-w relative $ws true" "-d -i $ws true" \
 		"-w /no/such/dir $ws true" "-u no-such-user $ws true" "-e =v $ws true"; do
 		# shellcheck disable=SC2086
 		run berth exec $words
@@ -173,8 +186,10 @@ CapEff:\t0000000000000000\nCapAmb:\t0000000000000000'
 	assert_output "-- a"
 	run berth exec "$ws" -- echo -- a
 	assert_output "-- a"
-	run berth exec -- "$ws" echo -u root
-	assert_output "-u root"
+	# Behind it nothing is a name: tests/pod/entrypoint.bats.
+	run -127 berth exec -- "$ws" true
+	assert_status 127
+	assert_has "find '$ws'"
 }
 
 @test "the environment is made from scratch, with run's variables" {
@@ -324,8 +339,8 @@ CapEff:\t0000000000000000\nCapAmb:\t0000000000000000'
 	# PID 1 of this one is a sleep, as in a pod that runs "sleep infinity".
 	unshare --map-auto --map-root-user -m -p -f --mount-proc sleep 1000 3>&- &
 	local outside=$! pod
-	wait_until 5 pgrep -P "$outside"
-	pod=$(pgrep -P "$outside")
+	wait_until 5 pgrep -P "$outside" -x sleep # newuidmap was a child, too
+	pod=$(pgrep -P "$outside" -x sleep)
 	# In a group without anybody who is outside.
 	in_there()
 	{

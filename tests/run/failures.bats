@@ -80,6 +80,44 @@ tree()
 	[ ! -e nowhere ]
 }
 
+@test "a root file system of somebody else's, without /dev" {
+	fails --rootfs /usr -- true
+	told mount "open '/dev' in the workspace: Permission denied" "a user whom this one was not lent"
+}
+
+@test "a directory with no root file system in it" {
+	mkdir -p empty source/src scratch
+	for dir in empty source; do
+		fails --rootfs "$PWD/$dir" -- true
+		told root "'$PWD/$dir' holds no root file system" "and not the command"
+		fails --rootfs "$PWD/$dir" -- /src/no-such-program
+		told root "'$PWD/$dir' holds no root file system" "and not the command"
+		fails --rootfs "$PWD/$dir"
+		told root "'$PWD/$dir' holds no root file system" "berth unshare"
+	done
+	assert_equal "$(find empty source)" "$(printf '%s\n' empty source source/src)"
+
+	# One static program is enough, and so is one on a volume, or where PATH says.
+	for place in scratch/echo source/src/echo; do
+		cp "$BERTH_TEST_SMALL/bin/busybox" "$place"
+	done
+	fails --rm --rootfs "$PWD/scratch" -- /echo works
+	assert_output works
+	fails --rm --rootfs "$PWD/empty" -v "$PWD/scratch:/opt" -- /opt/echo works
+	assert_output works
+	fails --rm --rootfs "$PWD/source" -e PATH=/src -- echo works
+	assert_output works
+	nothing_left "$name"
+}
+
+@test "a volume of somebody else's is not given away" {
+	fails --rootfs "$small" -v /usr/share:/x:U -- true
+	assert_status 125
+	assert_has "berth: own: give the volume '/x' to '0'"
+	assert_has "hint: what is there belongs to a user whom this one was not lent"
+	nothing_left "$name"
+}
+
 @test "--init systemd without one in the image" {
 	fails --rootfs "$small" --init systemd
 	told init "'$BERTH_TEST_SMALL' has no systemd" "install systemd-sysv"
@@ -156,7 +194,7 @@ tree()
 		mount -t overlay -o lowerdir=disk/lower,upperdir=disk/upper,workdir=disk/work none disk/on
 		"$@" || status=$?; ls -A disk/on; exit "$status"' \
 		"$BERTH" run --name "$name" --rootfs "$small" --state "$PWD/disk/on" -- true
-	told overlay "Invalid argument" "give --state a directory on a volume"
+	told storage "overlay cannot carry the layers of overlay" "give a directory on ext4 or xfs"
 }
 
 @test "--state where nothing can be made" {
@@ -227,12 +265,14 @@ END
 }
 
 @test "options: bad volumes are quoted" {
+	for volume in /a :/a; do
+		fails --rootfs "$small" -v "$volume" -- true
+		told options "'$volume' is not SRC:DST" ":ro, :rw, :U or :seed"
+	done
 	while read -r quoted volume; do
 		fails --rootfs "$small" -v "$volume" -- true
 		told options "$quoted"
 	done <<'END'
-'/a' /a
-':/a' :/a
 '/a:/b:rx' /a:/b:rx
 'b' /a:b
 '/b/../c' /a:/b/../c

@@ -84,7 +84,7 @@ refused()
 @test "the root: pivot_root, umount2, openat2, chroot" {
 	refused pivot seccompProfile pivot_root=EPERM --
 	refused unshare seccompProfile unshare=EPERM --
-	refused pivot seccompProfile umount2=EPERM --
+	refused detach seccompProfile umount2=EPERM --
 	refused root seccompProfile openat2=EPERM --
 	refused warden seccompProfile chroot=EPERM --
 }

@@ -231,8 +231,9 @@ kill_during()
 	# A read that nobody answers sleeps without a process, which would take as long as a launch.
 	printf -v delay '0.%03d' "$ms"
 	# Stopped first, so that the time runs from a moment we know.
+	# Its uplink by name: a look for what there is may have a first child of its own.
 	# shellcheck disable=SC2016 # for the inner shell
-	in_cgroup sh -c 'echo $$ >pid; kill -STOP $$; exec "$@"' sh "$BERTH" run --name "$name" \
+	in_cgroup sh -c 'echo $$ >pid; kill -STOP $$; exec "$@"' sh "$BERTH" run --name "$name" --net relay \
 		--rootfs "$BERTH_TEST_SMALL:O" -v "$PWD/mark-$name:/mnt" \
 		-- sh -c "echo >/mnt/ran; sleep $nap & exec sleep $nap" >/dev/null 2>&1 3>&- &
 	wait_until 10 stopped

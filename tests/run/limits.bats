@@ -167,6 +167,56 @@ file() { cat "$(group)/$1"; }
 	assert_output "50000 100000"$'\n'$((67108864 + 65536))
 }
 
+# metric NAME [LABEL]: the value of a metric of the workspace, as metrics.txt has it.
+metric() { sed -n "s/^$1{workspace=\"$name\"${2:+,$2}} //p" metrics.txt; }
+
+# between LOW VALUE HIGH: numbers with a point.
+between()
+{
+	awk "BEGIN { exit !($1 <= $2 && $2 <= $3) }" || fail "$2 is not in $1..$3"
+}
+
+# cpu_seconds KEY: of cpu.stat.
+cpu_seconds() { awk "\$1 == \"$1\" { printf \"%.6f\", \$2 / 1000000 }" "$(group)/cpu.stat"; }
+
+@test "metrics: the processor time is that of the group" {
+	local before key
+
+	probe group
+	start --net none
+	berth exec "$name" -- sh -c 'i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done'
+	for key in user system; do
+		before=$(cpu_seconds ${key}_usec)
+		"$BERTH" stats --format prometheus "$name" >metrics.txt
+		between "$before" "$(metric berth_cpu_seconds_total "mode=\"$key\"")" "$(cpu_seconds ${key}_usec)"
+	done
+	between 0.01 "$(metric berth_cpu_seconds_total 'mode="user"')" 1000
+}
+
+as_many_as_before() { [ "$(file pids.current)" = "$before" ]; }
+
+@test "metrics: use, limits and hits are what the files of the group say" {
+	local before
+
+	for controller in cpu memory pids io; do probe controller:$controller; done
+	start --net none --cpus 0.5 --memory 64m --swap 0 --pids 20
+	before=$(file pids.current)
+	# Throttled, killed for memory, and refused a fork.
+	berth exec "$name" -- sh -c 'i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; dd if=/dev/zero of=/dev/null bs=100M count=1' || true
+	berth exec "$name" -- sh -c 'for i in $(seq 30); do sleep 1 & done; wait' || true
+	wait_until 30 as_many_as_before # what it had started outlives a shell that cannot fork
+	"$BERTH" stats --format prometheus "$name" >metrics.txt
+	assert_equal "$(metric berth_cpu_limit_cores)" 0.500
+	assert_equal "$(metric berth_memory_limit_bytes)" "$(file memory.max)"
+	assert_equal "$(metric berth_swap_limit_bytes)" "$(file memory.swap.max)"
+	assert_equal "$(metric berth_pids_limit)" "$(file pids.max)"
+	assert_equal "$(metric berth_pids)" "$(file pids.current)"
+	between 1 "$(metric berth_memory_bytes)" "$(file memory.max)"
+	between 1 "$(metric berth_cpu_throttled_periods_total)" "$(awk '$1 == "nr_throttled" { print $2 }' "$(group)/cpu.stat")"
+	between 1 "$(metric berth_oom_kills_total)" "$(awk '$1 == "oom_kill" { print $2 }' "$(group)/memory.events")"
+	between 1 "$(metric berth_pids_limit_hits_total)" "$(awk '$1 == "max" { print $2 }' "$(group)/pids.events")"
+}
+
 @test "out of memory: the limit and the process are the reason, the exit status stays 137" {
 	probe controller:memory
 	run -137 --separate-stderr berth run --name "$name" --rootfs "$BERTH_TEST_SMALL" --init none \
@@ -376,4 +426,92 @@ nothing_left()
 	assert_has "berth: spawn: "
 	assert_has "hint: "
 	nothing_left
+}
+
+# limits_of: soft and hard of some, of a /proc/PID/limits.
+limits_of() { sed -nE 's/^Max (open files|core file size|locked memory|stack size) +([0-9a-z]+) +([0-9a-z]+).*/\1: \2 \3/p'; }
+
+@test "--ulimit holds for PID 1, the command, exec and a script of ours, after a new start, too" {
+	local expected="stack size: 1048576 2097152
+core file size: 0 0
+open files: 100 200
+locked memory: 65536 65536"
+
+	echo 'cat /proc/self/limits >/tmp/script' >script
+	berth run -d --name "$name" --rootfs "$BERTH_TEST_SMALL:O" --ulimit nofile=100:200 --ulimit core=0 \
+		--ulimit memlock=64k --ulimit stack=1m:2m --bootstrap script -- \
+		sh -c 'cat /proc/self/limits >/tmp/command; sleep 60'
+	wait_until 10 berth exec "$name" -- test -s /tmp/script
+	for file in 1/limits self/limits; do
+		assert_equal "$(berth exec "$name" -- cat "/proc/$file" | limits_of)" "$expected"
+	done
+	for file in command script; do
+		assert_equal "$(berth exec "$name" -- cat "/tmp/$file" | limits_of)" "$expected"
+	done
+	run berth inspect "$name"
+	assert_has '"ulimit nofile=100:200: RLIMIT_NOFILE"'
+	berth stop -t 0 "$name"
+	berth start "$name"
+	assert_equal "$(berth exec "$name" -- cat /proc/1/limits | limits_of)" "$expected"
+	assert_equal "$(berth exec -u 7 "$name" -- cat /proc/self/limits | limits_of)" "$expected"
+	# Who comes in with less has less.
+	run in_cgroup prlimit --nofile=50:60 "$BERTH" exec "$name" -- sh -c 'ulimit -n; ulimit -Hn'
+	assert_output $'60\n60'
+}
+
+@test "--ulimit: what each of them holds, and without it does not" {
+	local with without
+
+	# OPTION, then what fails by it.
+	while IFS=: read -r with without; do
+		# The address sanitizer maps terabytes, in what is to become the command, too.
+		[[ $BERTH_TEST_BUILD != build-asan || $with != @(as|data)=* ]] || continue
+		run berth run --rm --name "$(new_name)" --rootfs "$BERTH_TEST_SMALL:O" --ulimit "$with" -- \
+			sh -c "$without"
+		[ "$status" -gt 0 ] || fail "--ulimit $with: $without"
+		run -0 berth run --rm --name "$(new_name)" --rootfs "$BERTH_TEST_SMALL:O" -- sh -c "$without"
+	done <<-'END'
+	nofile=20:exec 25</dev/null
+	fsize=64k:dd if=/dev/zero of=/tmp/x bs=64k count=2 2>&1
+	as=64m:dd if=/dev/zero of=/dev/null bs=128M count=1 2>&1
+	data=64m:dd if=/dev/zero of=/dev/null bs=128M count=1 2>&1
+	stack=128k:/bin/true $(seq 20000)
+	cpu=1:while read -r a b c d e f g h i j k l m u s rest </proc/$$/stat; [ $((u + s)) -lt 150 ]; do :; done
+	END
+}
+
+@test "--ulimit above our own hard limit: refused with its number, or as much as there is" {
+	run in_cgroup prlimit --nofile=100:150 "$BERTH" run --rm --name "$name" --rootfs "$BERTH_TEST_SMALL" \
+		--ulimit nofile=100:151 -- true
+	assert_status 125
+	assert_has "--ulimit nofile=100:151: our own hard limit is 150"
+	assert_has "LimitNOFILE="
+	run in_cgroup prlimit --nofile=100:150 "$BERTH" run --rm --name "$name" --rootfs "$BERTH_TEST_SMALL" \
+		--ulimit nofile=100:150 -- sh -c 'ulimit -n; ulimit -Hn'
+	assert_output $'100\n150'
+	run --separate-stderr in_cgroup prlimit --nofile=100:150 "$BERTH" run --name "$name" \
+		--rootfs "$BERTH_TEST_SMALL" --ulimit nofile=120:unlimited --best-effort ulimit -- \
+		sh -c 'ulimit -n; ulimit -Hn'
+	assert_output $'120\n150'
+	[[ $stderr == *"--ulimit nofile=120:unlimited is above our own hard limit: it is 120:150"* ]]
+	run berth inspect "$name"
+	assert_has '"ulimit nofile=120:150: RLIMIT_NOFILE"'
+}
+
+@test "--ulimit: names that something else holds better are refused with its name" {
+	for row in nproc:--pids sigpending:--pending-signals msgqueue:--message-queues rss:--memory; do
+		run berth run --rm --name "$name" --rootfs "$BERTH_TEST_SMALL" --ulimit "${row%:*}=5" -- true
+		assert_status 125
+		assert_has "${row#*:} holds all"
+	done
+}
+
+@test "--ulimit of a policy: names are merged, null takes one away, an option counts more" {
+	echo '{ "extends": "shell", "limits": { "ulimits": { "nofile": "100:200", "core": "0", "memlock": "64k" } } }' >base.json
+	echo '{ "extends": "./base.json", "limits": { "ulimits": { "memlock": null, "core": "0:4096" } } }' >team.json
+	run --separate-stderr berth run --rm --name "$name" --policy ./team.json --net none --rootfs "$BERTH_TEST_SMALL:O" \
+		--ulimit core=1k -- cat /proc/self/limits
+	assert_equal "$(limits_of <<<"$output" | grep -v stack)" "core file size: 1024 1024
+open files: 100 200
+locked memory: $(ulimit -l | awk '{ print $1 == "unlimited" ? $1 : $1 * 1024 }') $(ulimit -Hl | awk '{ print $1 == "unlimited" ? $1 : $1 * 1024 }')"
 }

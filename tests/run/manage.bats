@@ -106,6 +106,31 @@ field() { berth inspect "$1" | sed -n "s/^ *\"$2\": \"\{0,1\}\([^\",]*\).*/\1/p"
 	assert_has "it is not running"
 }
 
+@test "health answers at once: ready, stopped, of a supervisor that hangs, of none" {
+	start "$ws" sleep 1000
+	run berth health "$ws"
+	assert_output ready
+	run berth health --ready "$ws"
+	assert_output ready
+	supervisor=$(field "$ws" supervisor)
+	kill -STOP "$supervisor"
+	run berth health --timeout 1 "$ws"
+	kill -CONT "$supervisor"
+	assert_status 1
+	assert_has "berth: health: workspace '$ws': its supervisor does not answer"
+	run berth health --ready "$ws"
+	assert_output ready
+	berth stop -t 0 "$ws"
+	run berth health "$ws"
+	assert_status 1
+	assert_has "it does not run"
+	run berth health no-such-workspace
+	assert_status 1
+	assert_has "no workspace 'no-such-workspace'"
+	run berth health "$ws" "$ws"
+	assert_status 125
+}
+
 @test "stop, start and stop again" {
 	start "$ws" sh -c 'trap "exit 7" TERM; echo up; while :; do sleep 0.1; done'
 	wait_until 5 grep -q up "$(entry "$ws")/log"
@@ -231,8 +256,62 @@ field() { berth inspect "$1" | sed -n "s/^ *\"$2\": \"\{0,1\}\([^\",]*\).*/\1/p"
 	assert_has "'../etc' is no name for a workspace"
 }
 
+# meant WORD... = TEXT: what is said to a command that there is not.
+meant()
+{
+	local words=()
+
+	while [ "$1" != = ]; do
+		words+=("$1")
+		shift
+	done
+	run -125 "$BERTH" "${words[@]}"
+	assert_has "$2"
+	assert_has $'\nhint: '
+}
+
+@test "who mistakes a command is told what he may have meant" {
+	meant rum = "no command 'rum', did you mean 'run'?"
+	meant inspct = "no command 'inspct', did you mean 'inspect'?"
+	meant restart = "'berth stop NAME', then 'berth start NAME'"
+	meant list = "'berth ps' lists workspaces"
+	meant images = "'berth image ls' lists them"
+	meant attach = "'berth exec -it NAME sh' enters it"
+	meant xyzzy = $'no command \'xyzzy\': Invalid argument\nhint: \'berth --help\' lists them'
+	meant policy lint = "'berth policy validate' reads one"
+	meant policy explian x = "no verb 'explian', did you mean 'explain'?"
+	meant image pul x = "no verb 'pul', did you mean 'pull'?"
+	meant policy xyzzy = "'berth policy --help' lists them"
+	meant run --best-effort memry -- true = "'memry' is no limit, did you mean 'memory'?"
+	meant run --best-effort cpus,sead -- true = "'sead' is no limit, did you mean 'seed'?"
+	meant run --best-effort xyzzy -- true = "device, seed, storage, stores and ulimit count as such"
+	meant run --stop-signal FOO -- true = "TERM, SIGUSR1 or RTMIN+3"
+	meant kill -s FOO x = "TERM, SIGUSR1 or RTMIN+3"
+	meant run -v /tmp -- true = "hint: behind SRC:DST may stand :ro, :rw, :U or :seed"
+}
+
+@test "who has stopped is named, with what starts it again" {
+	start "$ws" sleep 1000
+	berth stop -t 0 "$ws"
+	run -125 "$BERTH" exec "$ws" true
+	assert_has "berth: join: join '$ws': it is not running"
+	assert_has "hint: 'berth start $ws' starts it"
+	run -125 "$BERTH" kill "$ws"
+	assert_has "hint: 'berth start $ws' starts it"
+	run -125 "$BERTH" stats "$ws"
+	assert_has "hint: 'berth start $ws' starts it"
+	run -125 "$BERTH" exec "$ws-none" true
+	assert_has "berth: join: no workspace '$ws-none'"
+	# Nothing on standard output, which is JSON's.
+	run -125 --separate-stderr "$BERTH" inspect "$ws-none"
+	assert_output ""
+	[[ $stderr == *"no workspace '$ws-none'"* ]]
+	run -125 --separate-stderr "$BERTH" inspect "$ws-none" "$ws"
+	jq -e 'length == 1' <<<"$output"
+}
+
 @test "each command has a --help" {
-	for command in ps inspect logs wait start stop kill rm; do
+	for command in ps inspect logs health wait start stop kill rm entrypoint; do
 		run berth "$command" --help
 		assert_status 0
 		assert_has "usage: berth $command"

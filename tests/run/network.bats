@@ -44,13 +44,15 @@ setup()
 	run --separate-stderr in_pod '
 		before=$(ip addr; ip rule; ip route show table all)
 		"$BERTH" plan --net relay --rate-up 10mbit --rootfs "$small" -- true
-		workspace --net relay -- sh -c "ip -o link; ip route"
+		workspace --net relay -- sh -c "ip -o link; ip route; ip neigh"
 		[ "$(ip addr; ip rule; ip route show table all)" = "$before" ]'
 	assert_status 0
 	assert_has 'veth           berth0 (198.18.240.1/30 fd62:6572:7468::1/64) to eth0 inside, MTU 1500'
 	assert_has 'shape          upload 10mbit'
 	assert_has 'default via 198.18.240.1 dev eth0'
 	assert_has 'mtu 65520'
+	grep -q '^198.18.240.1 dev eth0 lladdr 02:be:72:74:68:01.* PERMANENT' <<<"$output" || fail "$output"
+	grep -q '^fd62:6572:7468::1 dev eth0 lladdr 02:be:72:74:68:01.* PERMANENT' <<<"$output" || fail "$output"
 }
 
 @test "a workspace in a workspace has a network that does not meet the outer one" {

@@ -266,6 +266,21 @@ seen_mounts()
 	assert_output ""
 }
 
+@test "--unmask leaves them as the kernel shows them, those alone, and start keeps it" {
+	run small_run --unmask /proc/interrupts --unmask /proc/timer_list -- sh -c '
+		grep -c : /proc/interrupts; cut -d" " -f2 /proc/mounts | grep -xE "/proc/(keys|interrupts|timer_list)"'
+	[ "${lines[0]}" -gt 3 ]
+	assert_equal "${lines[*]:1}" /proc/keys
+	run small_run --unmask all -- sh -c 'cut -d" " -f2 /proc/mounts | grep -E "^/(proc|sys)/" | grep -v /sys/fs/cgroup'
+	assert_output ""
+	name=$(new_name)
+	berth run -d --name "$name" --rootfs "$BERTH_TEST_SMALL:O" --unmask /proc/keys -- sleep 1000
+	berth stop -t 0 "$name"
+	berth start "$name"
+	run ! berth exec "$name" grep -q ' /proc/keys ' /proc/mounts
+	berth exec "$name" grep -q ' /proc/interrupts ' /proc/mounts
+}
+
 @test "limits are those of the caller" {
 	run small_run -- cat /proc/self/limits
 	inside=$output

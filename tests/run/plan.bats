@@ -40,6 +40,7 @@ prove() { python3 "$BATS_TEST_DIRNAME/plan_proof.py" plan.json trace; }
 @test "a directory as root, with limits and a volume" {
 	mkdir volume
 	trace_launch "" --name "$name" --rm -i --pids 500 --watches 1000 --inotify-instances 50 \
+		--ulimit nofile=101:203 --ulimit core=0 \
 		-v "$PWD/volume:/mnt:ro" --rootfs "$BERTH_TEST_SMALL" -- /bin/true
 	prove
 }
@@ -60,7 +61,7 @@ prove() { python3 "$BATS_TEST_DIRNAME/plan_proof.py" plan.json trace; }
 }
 
 @test "a terminal, a user, the pod's network, no init" {
-	trace_launch "" --name "$name" --rm -t --init none --net host -u 33 \
+	trace_launch "" --name "$name" --rm -t --init none --net host -u 33 --ulimit nofile=101 \
 		--rootfs "$BERTH_TEST_SMALL" -- /bin/true
 	prove
 }
@@ -81,7 +82,7 @@ prove() { python3 "$BATS_TEST_DIRNAME/plan_proof.py" plan.json trace; }
 }
 
 @test "the proof fails without any one of the plan's lines, and with a foreign call" {
-	trace_launch "" --name "$name" --rm --pids 100 --cap-drop net_raw,sys_time --net relay --rate-up 9mbit --pending-signals 99 \
+	trace_launch "" --name "$name" --rm --pids 100 --cap-drop net_raw,sys_time --net relay --rate-up 9mbit --pending-signals 99 --ulimit nofile=101:203 \
 		--rootfs "$BERTH_TEST_SMALL" -- /bin/true
 	prove
 	cat >mutate.py <<-'END'

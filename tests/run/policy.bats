@@ -96,6 +96,20 @@ start() { run --separate-stderr "$BERTH" run --rm --name "$name" --policy ./poli
 	run ! grep -qF "$name" <<<"$output"
 }
 
+@test "validate goes on after a file that is wrong, and knows YAML and groups by sight" {
+	printf 'limits:\n  memory: 1g\n' >yaml.json
+	echo '{ "limxts": { "memory": "1g" } }' >group.json
+	echo '{ "limit": { "memory": "1g" } }' >short.json
+	run -125 --separate-stderr "$BERTH" policy validate ./yaml.json ./group.json shell ./short.json
+	assert_output "shell: good"
+	[ "$(grep -c '^berth: policy: ' <<<"$stderr")" -eq 3 ]
+	grep -qF "hint: a policy is JSON with comments, and no YAML" <<<"$stderr"
+	grep -qF "./group.json:1:10: unknown key 'limxts', did you mean 'limits'?" <<<"$stderr"
+	grep -qF "./short.json:1:9: unknown key 'limit', did you mean 'limits'?" <<<"$stderr"
+	run -0 "$BERTH" policy --help
+	assert_has "one key of it, or what a call gets."$'\n'
+}
+
 @test "list, validate, show, explain, diff, schema" {
 	run "$BERTH" policy list
 	assert_equal "$status" 0
@@ -109,6 +123,11 @@ start() { run --separate-stderr "$BERTH" run --rm --name "$name" --policy ./poli
 	run "$BERTH" policy explain shell limits.pids
 	grep -qF 'limits.pids: 4096 processes and threads are the most' <<<"$output"
 	assert_equal "${#lines[@]}" 1
+	run "$BERTH" policy explain shell network
+	assert_output 'network.uplink: none: a loopback interface and nothing else (profile shell)
+not said, so what berth or the pod sets counts: network.rate_down, rate_up, publish, publish_allow, publish_deny, egress, egress_default, connections_per_minute'
+	run "$BERTH" policy explain shell user
+	assert_output 'not said, so what berth or the pod sets counts: user'
 	run "$BERTH" policy explain shell limits.none
 	assert_equal "$status" 125
 
@@ -129,6 +148,26 @@ start() { run --separate-stderr "$BERTH" run --rm --name "$name" --policy ./poli
 	echo '{ "network": { "rate_down": "900kbit" } }' >slower.json
 	run "$BERTH" policy diff ./policy.json ./slower.json
 	assert_equal "$status $output" "0 - network.rate_down: 900kbit, was 2mbit"
+	# What a rung is compared with where only one of them says it is the default.
+	echo '{}' >empty.json
+	while read -r text sign; do
+		policy "$text"
+		run "$BERTH" policy diff ./empty.json ./policy.json
+		assert_equal "$status ${output:0:1}" "$([ "$sign" = + ] && echo 1 || echo 0) $sign"
+		run "$BERTH" policy diff ./policy.json ./empty.json
+		assert_equal "${output:0:1}" "$(tr '+-' '-+' <<<"$sign")"
+	done <<-'E'
+		{"nested":false} -
+		{"seccomp":{"profile":"workspace-i386"}} +
+		{"network":{"egress_default":"deny"}} -
+		{"network":{"uplink":"host"}} +
+		{"network":{"uplink":"relay"}} -
+		{"network":{"uplink":"auto"}} ~
+	E
+	policy '{"audit":{"log":"/x","permissive":true}}'
+	echo '{"audit":{"log":"/x"}}' >log.json
+	run "$BERTH" policy diff ./log.json ./policy.json
+	assert_equal "$status $output" "1 + audit.permissive: true, was not said"
 	run "$BERTH" policy diff shell shell
 	assert_equal "$status $output" "0 "
 
@@ -136,6 +175,63 @@ start() { run --separate-stderr "$BERTH" run --rm --name "$name" --policy ./poli
 	run "$BERTH" policy frobnicate
 	assert_equal "$status" 125
 	run "$BERTH" policy diff shell
+	assert_equal "$status" 125
+}
+
+@test "the keys of system calls: refused by name and place, compared, explained, exported" {
+	policy '{ "seccomp": { "deny": ["ptrace"],
+		"allow": ["keyctl", "io_urin_setup"] } }'
+	run "$BERTH" policy validate ./policy.json
+	assert_equal "$status" 125
+	assert_has "./policy.json:2:37: seccomp.allow: 'io_urin_setup' is no system call"
+	assert_has "did you mean 'io_uring_setup'?"
+	policy '{ "seccomp": { "allow": ["reboot", "open_by_handle_at"] } }'
+	run "$BERTH" policy validate ./policy.json
+	assert_equal "$status" 125
+	assert_has "'open_by_handle_at' is never allowed"
+
+	policy '{ "seccomp": { "allow": ["keyctl"], "deny": ["ptrace", "socket:AF_PACKET"] } }'
+	echo '{ "extends": "./policy.json", "seccomp": { "allow": ["ptrace", "bpf"], "profile": "workspace-i386" } }' >more.json
+	run "$BERTH" policy validate ./more.json
+	assert_equal "$status" 125
+	assert_has "'socket:AF_PACKET' is denied under seccomp.profile 'workspace-i386'"
+	echo '{ "extends": "./policy.json", "seccomp": { "allow": ["ptrace", "bpf"] } }' >more.json
+	run "$BERTH" policy diff ./policy.json ./more.json
+	assert_equal "$status $output" "1 + seccomp.allow: 'ptrace'
++ seccomp.allow: 'bpf'"
+	run "$BERTH" policy diff ./more.json ./policy.json
+	assert_equal "$status" 0
+
+	run "$BERTH" policy explain ./more.json ptrace # denied, whatever else is said
+	assert_equal "$status $output" "0 system call ptrace: Operation not permitted: the policy denies it"
+	run "$BERTH" policy explain ./more.json bpf
+	assert_equal "$status $output" "0 system call bpf: allowed: the policy allows it"
+	run "$BERTH" policy explain shell bpf
+	assert_has "system call bpf: Operation not permitted: runs code in the kernel"
+	run "$BERTH" policy explain shell socket
+	assert_equal "${#lines[@]}" 3
+	run "$BERTH" policy audit --format json ./more.json
+	assert_equal "$(jq -c '[.findings[] | select(.rule == "BP024" or .rule == "BP025") | [.rule, .detail, .line]]' <<<"$output")" \
+		'[["BP024","seccomp.allow: bpf",1],["BP025","seccomp.allow: keyctl",1]]'
+	run "$BERTH" policy explain shell capabilities
+	assert_equal "$status" 0
+	assert_has "can have all; none are inheritable, none ambient"
+	run "$BERTH" policy show strict
+	assert_has "bounding all but net_admin,net_raw,"
+
+	"$BERTH" policy seccomp ./more.json >more.pfc
+	"$BERTH" policy seccomp >plain.pfc
+	run diff plain.pfc more.pfc
+	assert_has '>     if ($a0.lo32 & 0xffffffff == 17)'
+	grep -A2 '"bpf"' more.pfc | grep -q 'action ALLOW;'
+	grep -A2 '"bpf"' plain.pfc | grep -q 'action ERRNO(1);'
+	"$BERTH" policy seccomp --format bpf ./more.json >more.bpf
+	"$BERTH" policy seccomp --format bpf >plain.bpf
+	run ! cmp -s plain.bpf more.bpf
+	assert_equal "$(($(stat -c %s more.bpf) % 8))" 0
+	run "$BERTH" policy seccomp --format c
+	assert_equal "$status" 125
+	run "$BERTH" policy seccomp shell strict
 	assert_equal "$status" 125
 }
 

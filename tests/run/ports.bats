@@ -4,44 +4,19 @@
 
 load ../lib/common
 load ../lib/network
+load ../lib/ports
 
 setup()
 {
 	common_setup
-	probe subids tool:python3 tool:ip tool:nsenter tool:curl
-	pod_up
-	cp "$BATS_TEST_DIRNAME"/../lib/ports_*.py "$BATS_TEST_TMPDIR"
-	chmod -R a+rX "$BATS_TEST_TMPDIR"
-	ws=$(new_name)
+	ports_setup
+	export net=relay
 }
 
 teardown()
 {
 	pod_down
 	common_teardown
-}
-
-# workspace OPTION... -- SERVE...: $ws, with ports_server.py SERVE... in it
-workspace()
-{
-	local options=()
-
-	while [ "$1" != -- ]; do
-		options+=("$1")
-		shift
-	done
-	berth_in_pod run -d --name "$ws" --net relay -v "$BATS_TEST_TMPDIR:/tests:ro" \
-		"${options[@]}" -- python3 /tests/ports_server.py "${@:2}"
-	wait_until 10 served
-}
-
-served() { berth_in_pod logs "$ws" | grep -qx ready; }
-
-# ask WHERE TRY...: ports_client.py at_peer or in_pod
-ask()
-{
-	run "$1" timeout 20 python3 "$BATS_TEST_TMPDIR/ports_client.py" "${@:2}"
-	assert_status 0
 }
 
 @test "the workspace sees the client's address and port, IPv4 and IPv6, TCP and UDP" {
@@ -200,8 +175,6 @@ has_no_tentative() { [[ $(in_pod ip -6 addr)$(at_peer ip -6 addr) != *tentative*
 	wait_until 5 says end
 }
 
-says() { berth_in_pod logs "$ws" | grep -qx "$1"; }
-
 @test "hundreds of connections at a time, and many bytes" {
 	workspace -p 8080:80 -- echo:80
 	ask at_peer many 10.9.0.1 8080 500
@@ -273,7 +246,7 @@ relay_of()
 @test "without a gateway nothing is published while it runs" {
 	berth_in_pod run -d --name "$ws" --net none -- sleep 100
 	run -125 berth_in_pod port "$ws" --add 8080:80
-	assert_has "the workspace has no gateway"
+	assert_has "the workspace has no relay"
 	assert_has "hint: published ports take --net relay"
 	run berth_in_pod port "$ws"
 	assert_output ""
@@ -336,29 +309,29 @@ refused_run()
 }
 
 @test "what cannot be published is refused before anything starts" {
-	local net=(--net relay)
+	local with=(--net relay)
 
 	serve holder.log in_pod python3 -c '
 import socket, time
 sock = socket.create_server(("10.9.0.1", 8080)); print("ready", flush=True); time.sleep(60)'
-	refused_run "another program of the pod has that port" "open port '8080:80/tcp'" "${net[@]}" -p 8080:80
-	refused_run "another program of the pod has that port" "open port '8080:90/tcp'" "${net[@]}" -p 8070-8089:80-99
+	refused_run "another program of the pod has that port" "open port '8080:80/tcp'" "${with[@]}" -p 8080:80
+	refused_run "another program of the pod has that port" "open port '8080:90/tcp'" "${with[@]}" -p 8070-8089:80-99
 	run in_pod ss -Hltn 'sport >= 8070 and sport < 8080'
 	assert_output ""
-	refused_run "the pod has no such address" "open port '10.9.0.77:8081:80/tcp'" "${net[@]}" -p 10.9.0.77:8081:80
+	refused_run "the pod has no such address" "open port '10.9.0.77:8081:80/tcp'" "${with[@]}" -p 10.9.0.77:8081:80
 	refused_run "a port of the pod leads to one place" "-p '8081:80/tcp' and -p '127.0.0.1:8080-8082:1-3/tcp' overlap" \
-		"${net[@]}" -p 8081:80 -p 127.0.0.1:8080-8082:1-3
+		"${with[@]}" -p 8081:80 -p 127.0.0.1:8080-8082:1-3
 	refused_run "a port leads through the workspace's own gateway" "-p '8081:80/tcp' with --net none" --net none -p 8081:80
 	refused_run "with --net host the workspace opens ports of the pod itself" "-p '8081:80/tcp' with --net host" \
 		--net host -p 8081:80
 	for bad in 80 8080: :80 0:80 8080:65536 8080:80/sctp 1-2:1-3 ::1:8080:80 x:8080:80 8080:80x '[::1:8080:80' 2-1:2-1; do
-		refused_run "ports are [IP:]OUT:IN[/tcp|udp]" "'$bad'" "${net[@]}" -p "$bad"
+		refused_run "ports are [IP:]OUT:IN[/tcp|udp]" "'$bad'" "${with[@]}" -p "$bad"
 	done
-	refused_run "a workspace has 512 published ports at most" "-p: 600 ports" "${net[@]}" \
+	refused_run "a workspace has 512 published ports at most" "-p: 600 ports" "${with[@]}" \
 		-p 2000-2299:1-300 -p 3000-3299:1-300
-	refused_run "it says which ports -p auto may open" "--publish-allow '80' without -p auto" "${net[@]}" \
+	refused_run "it says which ports -p auto may open" "--publish-allow '80' without -p auto" "${with[@]}" \
 		--publish-allow 80
-	refused_run "ports are listed as" "'80/sctp' is no port" "${net[@]}" -p auto --publish-deny 1-9,80/sctp
+	refused_run "ports are listed as" "'80/sctp' is no port" "${with[@]}" -p auto --publish-deny 1-9,80/sctp
 }
 
 @test "a privileged port takes privilege" {
@@ -394,7 +367,6 @@ sock = socket.create_server(("10.9.0.1", 8080)); print("ready", flush=True); tim
 	wait_until 5 lists "8081/tcp -> 127.0.0.1:8081"
 }
 
-lists() { berth_in_pod port "$ws" | grep -qxF -- "$1"; }
 answers() { at_peer curl -sf -o /dev/null --max-time 5 "$1"; }
 refuses() { [ "$(at_peer python3 ports_client.py tcp 10.9.0.1 "$1")" = refused ]; }
 
@@ -442,10 +414,27 @@ is_told() { berth_in_pod logs "$ws" | grep -q "port 8083/tcp listens inside and 
 
 @test "a port that the relay was too busy to take is not open behind the supervisor's back" {
 	workspace -p 8080:80 -- tcp:80
-	relay=$(berth_in_pod inspect "$ws" | sed -n 's/^ *"supervisor": \([0-9]*\),$/\1/p')
-	relay=$(pgrep -x berth-relay -P "$(pgrep -d , -P "$relay")")
+	relay=$(relay_of "$ws")
 	in_pod kill -STOP "$relay"
-	run -125 berth_in_pod port "$ws" --add 8081:81
+	begun=${EPOCHREALTIME/[.,]/}
+	berth_in_pod port "$ws" --add 8081:81 >added 2>&1 &
+	adding=$!
+	berth_in_pod port "$ws" --remove 8080:80 >removed 2>&1 &
+	removing=$!
+	# The supervisor serves others meanwhile, and each of these gets its own answer.
+	berth_in_pod exec "$ws" true
+	took=$((${EPOCHREALTIME/[.,]/} - begun))
+	[ "$took" -lt 4000000 ] || fail "the supervisor took $took us"
+	[[ $(berth_in_pod port "$ws") != *8081* ]]
+	status=0
+	wait "$adding" || status=$?
+	assert_equal "$status" 125
+	run cat added
+	assert_has "timed out"
+	status=0
+	wait "$removing" || status=$?
+	assert_equal "$status" 125
+	run cat removed
 	assert_has "timed out"
 	in_pod kill -CONT "$relay"
 	run berth_in_pod port "$ws"
@@ -454,4 +443,79 @@ is_told() { berth_in_pod logs "$ws" | grep -q "port 8083/tcp listens inside and 
 	berth_in_pod port "$ws" --add 8081:81
 }
 
+# none_of_range: nobody listens there.
+none_of_range() { [ -z "$(in_pod ss -Hltn 'sport >= 20000 and sport <= 20511')" ]; }
+
+@test "a whole range of ports is opened and closed, and is closed where the relay was too busy for it" {
+	workspace -- tcp:80
+	relay=$(relay_of "$ws")
+	berth_in_pod port "$ws" --add 20000-20511:1000-1511
+	# Each at IPv4 and IPv6.
+	assert_equal "$(berth_in_pod port "$ws" | wc -l)" 1024
+	berth_in_pod port "$ws" --remove 20000-20511:1000-1511
+	wait_until 5 none_of_range
+	in_pod kill -STOP "$relay"
+	run berth_in_pod port "$ws" --add 20000-20511:1000-1511
+	assert_status 125
+	assert_has "timed out"
+	# Positive control: those that it had been given are open.
+	run ! none_of_range
+	run berth_in_pod port "$ws"
+	[[ $output != *20000* ]] || fail "$output"
+	in_pod kill -CONT "$relay"
+	wait_until 5 none_of_range
+	berth_in_pod port "$ws" --add 20000-20511:1000-1511
+	assert_equal "$(berth_in_pod port "$ws" | wc -l)" 1024
+}
+
 free_8081() { [ -z "$(in_pod ss -Hltn 'sport = 8081')" ]; }
+
+relay_of()
+{
+	local supervisor
+
+	supervisor=$(berth_in_pod inspect "$1" | sed -n 's/^ *"supervisor": \([0-9]*\),$/\1/p')
+	pgrep -x berth-relay -P "$(pgrep -d , -P "$supervisor")"
+}
+
+@test "-p auto waits for no relay: the supervisor serves others, and the port comes later" {
+	workspace -p auto -- tcp:8081
+	wait_until 5 lists "8081/tcp -> 0.0.0.0:8081"
+	relay=$(relay_of "$ws")
+	in_pod kill -STOP "$relay"
+	berth_in_pod exec -d "$ws" -- python3 /tests/ports_server.py tcp:8082 tcp:8083 tcp:8084
+	wait_until 5 listening 8084
+	# Each would have been waited for on its own.
+	for _ in {1..8}; do
+		begun=${EPOCHREALTIME/[.,]/}
+		berth_in_pod exec "$ws" true
+		took=$((${EPOCHREALTIME/[.,]/} - begun))
+		[ "$took" -lt 3000000 ] || fail "the supervisor took $took us"
+		sleep 0.2
+	done
+	run berth_in_pod port "$ws"
+	[[ $output != *808[234]* ]] || fail "$output"
+	wait_until 10 is_slow
+	in_pod kill -CONT "$relay"
+	for port in 8082 8083 8084; do
+		wait_until 5 lists "$port/tcp -> 0.0.0.0:$port"
+	done
+	ask at_peer tcp 10.9.0.1 8083 --from 10.9.0.2 40013
+	assert_output "from 10.9.0.2 40013"
+	[ "$(berth_in_pod logs "$ws" | grep -c 8083/tcp)" = 1 ]
+}
+
+listening() { [ -n "$(in_pod ss -Hltn "sport = $1")" ]; }
+is_slow() { berth_in_pod logs "$ws" | grep -q "port 8083/tcp listens inside and is not published: wait for the relay: Connection timed out"; }
+
+@test "ps shows ports as docker ps does, neighbours as one range" {
+	workspace -p 8080-8082:80-82 -p 127.0.0.1:8083:83 -p '[::1]:5300:53/udp' -- tcp:80
+	run berth_in_pod ps
+	[[ ${lines[0]} == NAME*STATUS*PORTS ]]
+	assert_has "0.0.0.0:8080-8082->80-82/tcp, [::]:8080-8082->80-82/tcp, 127.0.0.1:8083->83/tcp, [::1]:5300->53/udp"
+	assert_equal "$(berth_in_pod ps --format json | jq -c ".[] | select(.name == \"$ws\") | .ports[3]")" \
+		'{"address":"127.0.0.1","out":8083,"in":83,"protocol":"tcp","auto":false}'
+	berth_in_pod stop -t 1 "$ws"
+	run berth_in_pod ps -a
+	[[ $output != *8080* ]] || fail "$output"
+}

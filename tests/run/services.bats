@@ -174,9 +174,60 @@ containerd ended with status 0"
 	[[ $output != *dockerd* ]] || fail "$output"
 }
 
-@test "a user without a command is refused" {
-	run berth run --rm --rootfs "$BERTH_TEST_ROOTFS" --init berth -u nobody
-	assert_status 125
-	assert_has "-u 'nobody' without a command"
-	assert_has "hint: "
+@test "with a user the daemons are root's, and exec is his" {
+	name=$(new_name)
+	berth run -d --name "$name" --rootfs "$BERTH_TEST_ROOTFS:O" --init berth -u nobody
+	run berth exec "$name" -- id -un
+	assert_output nobody
+	run berth exec "$name" -- sh -c 'ps --no-headers --ppid 1 -o user,comm | sort -u'
+	assert_has "root     containerd"
+	berth rm -f "$name"
+}
+
+# What "ls -l" has of a seed: nobody has written to it.
+census() { berth unshare -- find "$PWD/seed" -printf '%p %i %s %T@ %C@\n' | sort | sha256sum; }
+
+@test "dockerd begins with the images of a seed: none of it is copied, and nobody writes to it" {
+	local before
+
+	name=$(new_name)
+	mkdir seed docker
+	berth run -d --name "$name" --rootfs "$BERTH_TEST_ROOTFS:O" --init berth -v "$PWD/seed:/var/lib/docker"
+	berth wait --ready --timeout 60 "$name"
+	berth exec -i "$name" -- docker import - small <"$BERTH_TEST_SMALL_TAR"
+	# A file and a directory that a later layer takes away, one of them in favour of another.
+	# shellcheck disable=SC2016 # for the shell inside
+	berth exec "$name" -- sh -c 'mkdir /tmp/b && cd /tmp/b && printf "%s\n" "FROM small" \
+		"RUN dd if=/dev/urandom of=/big bs=1M count=64; mkdir /dir; echo old >/dir/old; echo old >/gone" \
+		"RUN rm -r /dir /gone; mkdir /dir; echo new >/dir/new" >Dockerfile && docker build -q -t team/tools:1 . &&
+		docker run --name left team/tools:1 /bin/true'
+	berth stop -t 40 "$name"
+	berth rm "$name"
+	before=$(census)
+
+	berth run -d --name "$name" --rootfs "$BERTH_TEST_ROOTFS:O" --init berth \
+		-v "$PWD/seed:/var/lib/docker-seed:seed" -v "$PWD/docker:/var/lib/docker"
+	berth wait --ready --timeout 60 "$name"
+	run berth exec "$name" -- sh -c 'docker info -f "{{.Driver}} {{.Images}} {{.Containers}}"; docker images -q team/tools:1 | wc -l
+		du -sm /var/lib/docker | cut -f 1'
+	[[ $output =~ ^"overlay2 "[0-9]+" 0"$'\n'"1"$'\n'[0-9]$ ]] || fail "$output"
+	run berth exec "$name" -- docker run --rm team/tools:1 /bin/sh -c \
+		'ls /dir; [ -e /gone ] || echo none; stat -c %s /big; echo mine >/dir/new; cat /dir/new'
+	assert_output $'new\nnone\n67108864\nmine'
+	# Built on, saved whole, and removed.
+	run berth exec "$name" -- sh -c 'cd /tmp && printf "%s\n" "FROM team/tools:1" "RUN rm /big; cat /dir/new >/built" >Dockerfile &&
+		docker build -q -t mine . >/dev/null && docker run --rm mine /bin/cat /built && ! docker run --rm mine /bin/ls /big &&
+		docker save team/tools:1 | wc -c'
+	assert_has $'new\n'
+	[ "${lines[-1]}" -gt 67108864 ] || fail "$output"
+	# The next start finds both.
+	berth stop -t 40 "$name"
+	berth start "$name"
+	berth wait --ready --timeout 60 "$name"
+	run berth exec "$name" -- sh -c 'docker run --rm mine /bin/cat /built; docker run --rm team/tools:1 /bin/cat /dir/new
+		docker rmi -f mine team/tools:1 small >/dev/null; docker images -aq | wc -l'
+	assert_output $'new\nnew\n0'
+	berth rm -f "$name"
+	assert_equal "$(census)" "$before"
+	berth unshare -- rm -rf "$PWD/seed" "$PWD/docker"
 }

@@ -8,7 +8,7 @@ load ../lib/network
 setup()
 {
 	common_setup
-	probe subids tool:python3 tool:ip tool:nsenter tool:jq
+	probe subids tool:python3 tool:ip tool:nsenter tool:jq tool:nc
 	pod_up
 	name=$(new_name)
 	cp "$BATS_TEST_DIRNAME/../lib/pump.py" .
@@ -100,7 +100,7 @@ rates()
 	[ "$(jq '.[0].network.download.bytes_per_second' after.json)" -lt 10000 ]
 	run berth_in_pod stats "$name"
 	assert_status 0
-	[[ ${lines[0]} == NAME*CPU*THROTTLED*MEMORY*PIDS*DOWNLOAD*UPLOAD*DROPPED ]]
+	[[ ${lines[0]} == NAME*CPU*THROTTLED*MEMORY*PIDS*READ/S*WRITTEN/S*WATCHES*DOWNLOAD*UPLOAD*DROPPED ]]
 	[[ ${lines[1]} == "$name"*bit/s*bit/s* ]]
 }
 
@@ -114,6 +114,24 @@ rates()
 	in_cgroup "$BERTH" rm -f "$name"
 	run in_cgroup "$BERTH" stats "$name"
 	assert_status 125
+}
+
+@test "stats --watch leaves out who ends, and ends with the last, as it should" {
+	in_cgroup "$BERTH" run -d --rm --net none --name "$name" -- sleep 100 >/dev/null
+	in_cgroup "$BERTH" run -d --rm --net none --name "$name-b" -- sleep 100 >/dev/null
+	timeout 30 "$BERTH" stats --watch "$name" "$name-b" >watched 2>told 3>&- &
+	watcher=$!
+	wait_until 10 grep -q "^$name-b " watched
+	"$BERTH" stop -t 0 "$name"
+	: >watched
+	wait_until 10 grep -q "^$name-b " watched
+	sleep 2.5
+	[ "$(grep -c "^$name " watched)" -le 1 ] || fail "$(cat watched)"
+	"$BERTH" stop -t 0 "$name-b"
+	status=0
+	wait "$watcher" || status=$?
+	assert_equal "$status" 0
+	[ ! -s told ] || fail "$(cat told)"
 }
 
 @test "stats has what the workspace's group uses" {
@@ -160,6 +178,114 @@ rates()
 	berth_in_pod update "$name" --rate-up 100mbit
 	[ "$(berth_in_pod inspect "$name" | jq '.[0].network.upload.bytes')" -ge "$before" ]
 	rates - 100
+}
+
+# Behind a queue of 20 ms each way half of them would take more than 30 ms.
+@test "short round trips do not wait behind a full load in both directions" {
+	cat >trips.py <<-'END'
+		import socket, statistics, sys, time
+		if sys.argv[1] == "serve":
+		    listener = socket.create_server(("10.9.0.2", 9002))
+		    print("ready", flush=True)
+		    peer, _ = listener.accept()
+		    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+		    while data := peer.recv(1):
+		        peer.send(data)
+		else:
+		    s = socket.create_connection(("10.9.0.2", 9002))
+		    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+		    took = []
+		    for _ in range(200):
+		        begun = time.monotonic()
+		        s.send(b"x")
+		        assert s.recv(1) == b"x"
+		        took.append((time.monotonic() - begun) * 1000)
+		    print(round(statistics.median(took)))
+	END
+	chmod a+r trips.py
+	begin --rate-down 10mbit --rate-up 10mbit
+	serve trips.log at_peer python3 trips.py serve
+	load_for 60 &
+	job=$!
+	sleep 2
+	run --separate-stderr berth_in_pod exec "$name" -- timeout 50 python3 /test/trips.py ask
+	end_load
+	wait "$job" || true
+	assert_status 0
+	[ "$output" -le 15 ] || fail "half of them took more than $output ms"
+}
+
+@test "the MTU follows the rate, at both ends, and all traffic with it" {
+	begin
+	mtu_is 65520
+	load_for 30 &
+	job=$!
+	sleep 1
+	berth_in_pod update "$name" --rate-down 40mbit --rate-up 20mbit
+	mtu_is 1500
+	sleep 2
+	seen 40 20
+	end_load
+	wait "$job" || true
+	# Answers of UDP that are larger come in fragments of the new size.
+	serve echo.log at_peer python3 -c '
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("10.9.0.2", 7000)); print("ready", flush=True)
+while True: s.sendto(*s.recvfrom(65535))'
+	echoes
+	berth_in_pod update "$name" --rate-down 400mbit --rate-up 200mbit
+	mtu_is 65520
+	echoes
+	# Large packets that wait would never fit into the burst of a slow rate.
+	load_for 30 &
+	job=$!
+	sleep 3
+	berth_in_pod update "$name" --rate-down 20mbit --rate-up 10mbit
+	mtu_is 1500
+	sleep 2
+	seen 20 10
+	end_load
+	wait "$job" || true
+	echoes
+	berth_in_pod update "$name" --rate-down 400mbit --rate-up 200mbit
+	# Whose interface is another one is left alone.
+	berth_in_pod exec "$name" -- ip link set eth0 mtu 1400
+	berth_in_pod update "$name" --rate-down 10mbit
+	mtu_is 1500
+	berth_in_pod exec -d "$name" -- sh -c 'unshare -n sleep 500 & sleep 0.5; ip link set eth0 netns $!; wait'
+	wait_until 10 lacks_eth0
+	berth_in_pod update "$name" --rate-down 400mbit
+}
+
+lacks_eth0() { ! berth_in_pod exec "$name" -- test -e /sys/class/net/eth0; }
+
+mtu_is() { assert_equal "$(berth_in_pod exec "$name" -- cat /sys/class/net/eth0/mtu)" "$1"; }
+
+echoes()
+{
+	berth_in_pod exec "$name" -- timeout 10 python3 -c '
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(1)
+while True: # the queue may be full of what came before
+    s.sendto(b"x" * 9000, ("10.9.0.2", 7000))
+    try: assert len(s.recv(65535)) == 9000; break
+    except TimeoutError: pass'
+}
+
+@test "of two workspaces one takes all it can, and the other keeps its rate" {
+	begin --rate-down 20mbit --rate-up 20mbit
+	local other bytes
+	other=$(new_name)
+	berth_in_pod run -d --name "$other" --net relay --rate-down 20mbit --rate-up 20mbit -v "$BATS_TEST_TMPDIR:/test:ro" -- \
+		sleep 600
+	berth_in_pod exec "$name" -- sh -c 'for i in 1 2 3 4 5 6 7 8; do
+		python3 /test/load.py 9000 30 & python3 /test/load.py 9001 30 & done; wait' 3>&- &
+	test_processes+=("$!")
+	sleep 2
+	bytes=$(berth_in_pod exec "$other" -- sh -c 'timeout 4 nc 10.9.0.2 9000 | wc -c')
+	# The other's share of the same queue would be a ninth of 10 MB.
+	[ "$bytes" -ge 6000000 ] && [ "$bytes" -le 10500000 ] || fail "$bytes"
+	berth_in_pod rm -f "$other"
 }
 
 @test "update is refused where there is nothing to change, or no network to change it of" {

@@ -16,7 +16,7 @@ setup_file()
 	# A copy of its own: the first boot of what mmdebstrap made is what is tested.
 	tree=$(mktemp -d /var/tmp/berth-systemd.XXXXXX)
 	"$BERTH" unshare -- cp -a "$BERTH_TEST_ROOTFS/." "$tree"
-	berth run --name "$ws" --rootfs "$tree" -d
+	berth run --name "$ws" --rootfs "$tree" --ulimit nofile=1024:15000 --ulimit core=0 -d
 	timeout 240 "$BERTH" wait --ready "$ws"
 	inside docker import - small <"$BERTH_TEST_SMALL_TAR"
 }
@@ -71,6 +71,21 @@ booted_after()
 	assert_status 0
 	run inside cat /run/host/container-manager
 	assert_output berth
+}
+
+@test "--ulimit holds for services, whatever their units and systemd itself ask for" {
+	local unit pid
+
+	for unit in docker containerd; do
+		pid=$(inside systemctl show -P MainPID $unit)
+		[ "$pid" -gt 1 ]
+		inside cat "/proc/$pid/limits" >limits
+		grep -q '^Max open files  *15000  *15000 ' limits # LimitNOFILE=infinity, or more
+		grep -q '^Max core file size  *0  *0 ' limits
+	done
+	# systemd takes all that there is for itself, and gives services its own default.
+	grep -q '^Max open files  *15000  *15000 ' <(inside cat /proc/1/limits)
+	assert_equal "$(inside docker run --rm small sh -c 'ulimit -Hn')" 15000
 }
 
 @test "the host name is the workspace's" {

@@ -238,12 +238,44 @@ static void test_limits(void **state)
 		assert_false(limits[i].enforced);
 }
 
+/* What v1 has cannot be handed down on v2, and nobody is told to. */
+static void test_hybrid(void **state)
+{
+	static const struct cgroup1_fact v1[] = {
+		{ "cpu,cpuacct", "/sys/fs/cgroup/cpu", "/", false, false },
+		{ "memory", "/sys/fs/cgroup/memory", "/", false, false },
+		{ "blkio", "/sys/fs/cgroup/blkio", "/", false, false },
+	};
+	struct facts facts = { .cgroup = { .ours = true, .controllers = "cpuset pids" },
+		               .cgroup1 = v1,
+		               .cgroup1_n = N_ELEMENTS(v1) };
+	struct check_env env = { .facts = &facts };
+	char detail[CHECK_DETAIL_MAX];
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(checks[CHECK_CONTROLLERS].probe(&env, detail, &err), 0);
+	assert_string_equal(detail, "cpuset pids");
+
+	facts.cgroup.controllers = "pids";
+	assert_int_equal(checks[CHECK_CONTROLLERS].probe(&env, detail, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "'cpuset' is not handed to our group"));
+	assert_non_null(strstr(err.hint, "Delegate=pids cpuset"));
+
+	facts.cgroup1_n = 0;
+	err_clear(&err);
+	assert_int_equal(checks[CHECK_CONTROLLERS].probe(&env, detail, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "'cpu' is not handed to our group"));
+	assert_string_equal(err.hint, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),      cmocka_unit_test(test_tiers),
 		cmocka_unit_test(test_remedies),   cmocka_unit_test(test_every_row),
 		cmocka_unit_test(test_own_remedy), cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_hybrid),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

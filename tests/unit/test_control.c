@@ -59,11 +59,14 @@ static int do_stop(void *ctx, uint64_t timeout_s, struct err *err)
 	return 0;
 }
 
-static int do_join(void *ctx, int fd[CONTROL_FDS], struct err *err)
+static int do_join(void *ctx, const char *words, size_t n, int fd[CONTROL_FDS],
+                   struct err *err)
 {
 	struct server *server = ctx;
 
 	(void)err;
+	(void)words;
+	(void)n;
 	fd[CONTROL_INIT] = server->entry;
 	fd[CONTROL_CGROUP] = server->got_signal == SIGUSR1 ? -EBADF : server->orders;
 	fd[CONTROL_NS + NS_PID] = server->entry;
@@ -175,6 +178,7 @@ static void test_kill(void **state)
 	struct control_reply reply;
 	struct err err = { 0 };
 
+	assert_int_equal(ask(*state, CONTROL_PING, 0, 0, &reply, NULL, &err), 0);
 	assert_int_equal(ask(*state, CONTROL_KILL, SIGTERM, 0, &reply, NULL, &err), 0);
 	assert_int_equal(ask(*state, CONTROL_KILL, SIGUSR2, 0, &reply, NULL, &err),
 	                 -EPERM);

@@ -428,7 +428,7 @@ static size_t rules_that(const struct egress *egress, const char *what)
 
 	while (more) {
 		netlink_batch_init(&batch);
-		more = egress_rules(&batch, egress, &cursor);
+		more = egress_rules(&batch, egress, false, &cursor);
 		assert_false(batch.overflow);
 		for (size_t i = 0; i < batch.n; i++)
 			found += strcmp(batch.what[i], what) == 0;
@@ -544,6 +544,25 @@ static void test_relay_permits(void **state)
 	tear_down(it);
 }
 
+/* What is let through all the same is told, and counted as that. */
+static void test_relay_permissive(void **state)
+{
+	static const char *const rule[] = { "deny:192.0.2.0/24", NULL };
+	struct bed *it = bed(rule);
+	struct relay_report report;
+
+	(void)state;
+	it->config.egress.permissive = true;
+	assert_int_equal(egress_start(&it->relay), 0);
+	assert_int_equal(ask(it, "192.0.2.1", IPPROTO_TCP, 80), 0);
+	assert_int_equal(ask(it, "192.0.2.2", IPPROTO_UDP, 80), 0);
+	assert_int_equal(ask(it, "169.254.169.254", IPPROTO_TCP, 80), -EACCES);
+	assert_true(told(it, &report) && told(it, &report) && told(it, &report));
+	assert_int_equal(report.permitted, 2);
+	assert_int_equal(report.denied, 1);
+	tear_down(it);
+}
+
 /* So many at once, then so many a second, and all of them as a number. */
 static void test_reports(void **state)
 {
@@ -602,14 +621,64 @@ static void test_per_minute(void **state)
 	tear_down(it);
 }
 
+/* Told and let through: what rules deny. The gateway itself keeps what is left. */
+static void test_permissive(void **state)
+{
+	const char *const rules[] = { "deny:10.0.0.0/8", "allow:169.254.169.254,80/tcp",
+		                      NULL };
+	struct egress egress = policy(rules), kept;
+
+	(void)state;
+	egress.deny_rest = true;
+	kept = egress_kept(&egress);
+	assert_memory_equal(&kept, &egress, sizeof(kept));
+	assert_false(egress_lets(&egress, EGRESS_BY_RULE));
+	assert_true(egress_lets(&egress, EGRESS_ALLOWED));
+
+	egress.permissive = true;
+	assert_true(egress_lets(&egress, EGRESS_BY_RULE));
+	assert_true(egress_lets(&egress, EGRESS_BY_DEFAULT));
+	assert_false(egress_lets(&egress, EGRESS_METADATA));
+	assert_false(egress_lets(&egress, EGRESS_LOCAL));
+	assert_false(egress_lets(&egress, EGRESS_MANY));
+	kept = egress_kept(&egress);
+	assert_int_equal(kept.n, 1);
+	assert_false(kept.rule[0].deny);
+	assert_false(kept.deny_rest);
+}
+
+/* A rule that denies metadata, too, does not make it one of those that are let through. */
+static void test_permissive_metadata(void **state)
+{
+	const char *const rules[] = { "deny:169.254.0.0/16", NULL };
+	struct egress egress = policy(rules);
+	struct in6_addr to;
+	unsigned int rule;
+
+	(void)state;
+	assert_int_equal(inet_pton(AF_INET6, "::ffff:169.254.169.254", &to), 1);
+	assert_int_equal(egress_judge(&egress, &to, IPPROTO_TCP, 80, &rule),
+	                 EGRESS_BY_RULE);
+	egress.permissive = true;
+	assert_int_equal(egress_judge(&egress, &to, IPPROTO_TCP, 80, &rule),
+	                 EGRESS_METADATA);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse),         cmocka_unit_test(test_malformed),
-		cmocka_unit_test(test_judge),         cmocka_unit_test(test_guards),
-		cmocka_unit_test(test_covers),        cmocka_unit_test(test_rules),
-		cmocka_unit_test(test_relay_permits), cmocka_unit_test(test_reports),
+		cmocka_unit_test(test_parse),
+		cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_judge),
+		cmocka_unit_test(test_guards),
+		cmocka_unit_test(test_covers),
+		cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_relay_permits),
+		cmocka_unit_test(test_relay_permissive),
+		cmocka_unit_test(test_reports),
 		cmocka_unit_test(test_per_minute),
+		cmocka_unit_test(test_permissive),
+		cmocka_unit_test(test_permissive_metadata),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

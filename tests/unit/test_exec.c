@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +16,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/tree.h"
+#include "join.h"
 #include "tests/unit/unit.h"
 
 static const struct environment_case {
@@ -218,9 +221,48 @@ static void test_signals_and_umask(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* Who is inside says nothing: root there has stopped him. */
+static void test_patience(void **state)
+{
+	static const struct {
+		int signal;
+		bool speaks;
+		int r;
+	} cases[] = {
+		{ SIGINT, false, -EINTR }, { SIGTERM, false, -EINTR },
+		{ SIGHUP, false, -EINTR }, { SIGQUIT, false, -EINTR },
+		{ SIGWINCH, true, 0 },     { 0, true, 0 },
+	};
+	sigset_t all, before;
+	int pair[2], signals;
+
+	(void)state;
+	(void)sigfillset(&all);
+	assert_int_equal(sigprocmask(SIG_BLOCK, &all, &before), 0);
+	signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		struct err err = { 0 };
+		char word;
+
+		if (cases[i].signal)
+			assert_int_equal(kill(getpid(), cases[i].signal), 0);
+		if (cases[i].speaks)
+			assert_int_equal(send(pair[1], "x", 1, 0), 1);
+		assert_int_equal(join_patience(pair[0], signals, &err), cases[i].r);
+		if (cases[i].speaks)
+			assert_int_equal(recv(pair[0], &word, 1, 0), 1);
+	}
+	(void)close(pair[0]);
+	(void)close(pair[1]);
+	(void)close(signals);
+	assert_int_equal(sigprocmask(SIG_SETMASK, &before, NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_patience),
 		cmocka_unit_test(test_environment),
 		cmocka_unit_test_setup_teardown(test_command, setup, teardown),
 		cmocka_unit_test(test_no_memory_for_the_environment),

@@ -114,7 +114,7 @@ static void test_rate(void **state)
 		{ "64kbit", 8000 },      { "1mbit", 125000 },
 		{ "100mbit", 12500000 }, { "100Mbit", 12500000 },
 		{ "2gbit", 250000000 },  { "100gbit", 12500000000 },
-		{ "10MB", 10000000 },    { "10mb", 10000000 },
+		{ "10MB", 10000000 },    { "10mB", 10000000 },
 		{ "500KB", 500000 },     { "1GB", 1000000000 },
 	};
 	static const struct {
@@ -129,6 +129,10 @@ static void test_rate(void **state)
 		{ "1 mbit", -EINVAL },
 		{ "1mbit/s", -EINVAL },
 		{ "100mbps", -EINVAL },
+		{ "10Mb", -EINVAL },
+		{ "10mb", -EINVAL },
+		{ "10Kb", -EINVAL },
+		{ "1Gb", -EINVAL },
 		{ "1mibit", -EINVAL },
 		{ "63kbit", -ERANGE },
 		{ "101gbit", -ERANGE },
@@ -151,6 +155,25 @@ static void test_rate(void **state)
 			fail_msg("'%s': %d '%s'", bad[i].text, -err.code, err.text);
 		assert_non_null(strstr(err.text, bad[i].text));
 	}
+}
+
+static void test_rate_text(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "64kbit", "64kbit" },  { "1500kbit", "1500kbit" }, { "10MB", "80mbit" },
+		{ "2000mbit", "2gbit" }, { "100gbit", "100gbit" },   { "125MB", "1gbit" },
+	};
+	char text[RATE_TEXT_MAX];
+	struct err err = { 0 };
+	uint64_t bytes;
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		assert_int_equal(rate_parse(cases[i][0], &bytes, &err), 0);
+		assert_string_equal(rate_text(bytes, text), cases[i][1]);
+	}
+	assert_int_equal(rate_parse("10Mb", &bytes, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "say 10mbit or 10MB"));
 }
 
 static void test_mtu(void **state)
@@ -210,9 +233,9 @@ static void test_resolver(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_plan),     cmocka_unit_test(test_docker),
-		cmocka_unit_test(test_rate),     cmocka_unit_test(test_mtu),
-		cmocka_unit_test(test_resolver),
+		cmocka_unit_test(test_plan), cmocka_unit_test(test_docker),
+		cmocka_unit_test(test_rate), cmocka_unit_test(test_rate_text),
+		cmocka_unit_test(test_mtu),  cmocka_unit_test(test_resolver),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

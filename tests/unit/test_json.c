@@ -185,6 +185,12 @@ static void test_get_others(void **state)
 	assert_int_equal(json_get_object(root, "object", &value, &err), 0);
 	assert_null(value->first);
 	assert_null(json_get(value, "x"));
+	assert_null(json_get(NULL, "x"));
+	assert_null(json_get(json_get(json_get(value, "x"), "y"), "z"));
+	err_clear(&err);
+	assert_int_equal(json_get_string(NULL, "x", &string, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "'x'"));
+	err_clear(&err);
 	assert_int_equal(json_get_object(root, "array", &value, &err), -EINVAL);
 }
 
@@ -233,6 +239,34 @@ static void test_write(void **state)
 	                          "  ]\n"
 	                          "}\n");
 	assert_int_equal(json_parse(text, size, &arena, &root, &err), 0);
+	free(text);
+}
+
+/* Longer than what is kept before it is passed on. */
+static void test_write_long(void **state)
+{
+	enum { N = 20000 };
+	cleanup_arena struct arena arena = { 0 };
+	struct err err = { 0 };
+	const struct json_value *root = NULL;
+	struct json *json;
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	(void)state;
+
+	assert_non_null(out);
+	json = json_open(out, false);
+	json_array(json);
+	for (int i = 0; i < N; i++)
+		json_number(json, i);
+	json_array_end(json);
+	assert_int_equal(json_close(json), 0);
+	assert_int_equal(fclose(out), 0);
+	assert_true(size > 100000);
+	assert_int_equal(json_parse(text, size, &arena, &root, &err), 0);
+	assert_int_equal(root->n, N);
 	free(text);
 }
 
@@ -305,6 +339,7 @@ int main(void)
 		cmocka_unit_test(test_get_others),
 		cmocka_unit_test(test_types_have_names),
 		cmocka_unit_test(test_write),
+		cmocka_unit_test(test_write_long),
 		cmocka_unit_test(test_write_fails),
 		cmocka_unit_test(test_utf8),
 	};

@@ -80,7 +80,7 @@ static void test_made_with_the_first_byte(void **state)
 	struct logfile log;
 	struct stat st;
 
-	logfile_init(&log, place->entry);
+	logfile_init(&log, place->entry, LOGFILE_NAME);
 	assert_int_equal(size_of(place, "log"), -1);
 	logfile_write(&log, "a\0b", 3);
 	assert_int_equal(size_of(place, "log"), 3);
@@ -88,7 +88,7 @@ static void test_made_with_the_first_byte(void **state)
 	logfile_close(&log);
 
 	/* Another run goes on with it. */
-	logfile_init(&log, place->entry);
+	logfile_init(&log, place->entry, LOGFILE_NAME);
 	logfile_write(&log, "c", 1);
 	assert_int_equal(size_of(place, "log"), 4);
 	logfile_close(&log);
@@ -102,7 +102,7 @@ static void test_bounded(void **state)
 	static char chunk[300001];
 	struct logfile log;
 
-	logfile_init(&log, place->entry);
+	logfile_init(&log, place->entry, LOGFILE_NAME);
 	memset(chunk, 'x', sizeof(chunk));
 	for (int i = 0; i < 20; i++) {
 		logfile_write(&log, chunk, sizeof(chunk));
@@ -118,7 +118,7 @@ static void test_what_cannot_be_written_is_lost(void **state)
 	struct logfile log;
 
 	assert_int_equal(mkdirat(place->entry, "log", 0700), 0);
-	logfile_init(&log, place->entry);
+	logfile_init(&log, place->entry, LOGFILE_NAME);
 	put(&log, "lost");
 	assert_int_equal(unlinkat(place->entry, "log", AT_REMOVEDIR), 0);
 	assert_int_equal(symlinkat("out", place->entry, "log"), 0);
@@ -172,7 +172,9 @@ static void test_tail(void **state)
 
 	for (size_t i = 0; i < N_ELEMENTS(tail_cases); i++) {
 		const struct tail_case *c = &tail_cases[i];
-		struct logreader reader = { .entry = place->entry, .out = place->out };
+		struct logreader reader = { .name = LOGFILE_NAME,
+			                    .entry = place->entry,
+			                    .out = place->out };
 		cleanup_arena struct arena arena = { 0 };
 		struct err err = { 0 };
 
@@ -189,13 +191,15 @@ static void test_tail(void **state)
 static void test_long_tail(void **state)
 {
 	struct place *place = *state;
-	struct logreader reader = { .entry = place->entry, .out = place->out };
+	struct logreader reader = { .name = LOGFILE_NAME,
+		                    .entry = place->entry,
+		                    .out = place->out };
 	cleanup_arena struct arena arena = { 0 };
 	struct err err = { 0 };
 	struct logfile log;
 	const char *text;
 
-	logfile_init(&log, place->entry);
+	logfile_init(&log, place->entry, LOGFILE_NAME);
 	for (int i = 0; i < 200000; i++) {
 		char line[32];
 
@@ -213,13 +217,15 @@ static void test_long_tail(void **state)
 static void test_follow(void **state)
 {
 	struct place *place = *state;
-	struct logreader reader = { .entry = place->entry, .out = place->out };
+	struct logreader reader = { .name = LOGFILE_NAME,
+		                    .entry = place->entry,
+		                    .out = place->out };
 	cleanup_arena struct arena arena = { 0 };
 	static char chunk[LOGFILE_MAX * 2];
 	struct err err = { 0 };
 	struct logfile log;
 
-	logfile_init(&log, place->entry);
+	logfile_init(&log, place->entry, LOGFILE_NAME);
 	assert_int_equal(logreader_begin(&reader, LOGFILE_ALL, &err), 0);
 	assert_int_equal(logreader_more(&reader, &err), 0);
 	put(&log, "first\n");
@@ -267,7 +273,9 @@ static void test_output_fails(void **state)
 {
 	struct place *place = *state;
 	cleanup_close int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
-	struct logreader reader = { .entry = place->entry, .out = full };
+	struct logreader reader = { .name = LOGFILE_NAME,
+		                    .entry = place->entry,
+		                    .out = full };
 	struct err err = { 0 };
 
 	write_file(place, "log", "x\n");

@@ -83,7 +83,8 @@ static void test_crafted(void **state)
 		{ "SYN and FIN", syn4, sizeof(syn4), 33, 0x03 },
 		{ "SYN and RST", syn4, sizeof(syn4), 33, 0x06 },
 		{ "no SYN", syn4, sizeof(syn4), 33, 0x10 },
-		{ "IPv6 with an extension header", syn6, sizeof(syn6), 6, 0 },
+		{ "IPv6 with an extension header in place of TCP", syn6, sizeof(syn6), 6,
+		  0 },
 		{ "IPv6 as IPv4 by its version", syn6, sizeof(syn6), 0, 0x45 },
 	};
 	struct flow flow;
@@ -96,6 +97,56 @@ static void test_crafted(void **state)
 		packet[row[i].at] = row[i].byte;
 		if (packet_read_syn(packet, row[i].n, &flow))
 			fail_msg("taken: %s", row[i].name);
+	}
+}
+
+/* An IPv6 packet with headers between IP and TCP. Return: its length. */
+static size_t extend(unsigned char *ret, const unsigned char *extensions, size_t n)
+{
+	memcpy(ret, syn6, 40);
+	ret[6] = extensions[0];
+	memcpy(ret + 40, extensions + 1, n - 1);
+	memcpy(ret + 40 + n - 1, syn6 + 40, sizeof(syn6) - 40);
+	return sizeof(syn6) + n - 1;
+}
+
+static void test_extensions(void **state)
+{
+	/* The type of the first one, then the headers; 0x3c is destination options. */
+	static const struct {
+		const char *name;
+		bool is_read;
+		size_t n;
+		unsigned char byte[40];
+	} row[] = {
+		{ "hop by hop", true, 9, { 0, 6, 0, 1, 4 } },
+		{ "two of them", true, 25, { 0, 0x3c, 1, 1, 12, [17] = 6, 0, 1, 4 } },
+		{ "a route that was gone", true, 9, { 43, 6, 0, 4, 0 } },
+		{ "a route to somebody else", false, 9, { 43, 6, 0, 4, 1 } },
+		{ "first fragment", false, 9, { 44, 6, 0, 0, 1 } },
+		{ "authentication", false, 9, { 51, 6, 0 } },
+		{ "longer than the packet", false, 9, { 0, 6, 255 } },
+		{ "UDP behind it", false, 9, { 0, 17, 0, 1, 4 } },
+		{ "no next header", false, 9, { 0, 59, 0, 1, 4 } },
+	};
+	unsigned char packet[sizeof(syn6) + 40];
+	struct flow flow;
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(row); i++) {
+		size_t n = extend(packet, row[i].byte, row[i].n);
+
+		print_message("  %s\n", row[i].name);
+		assert_int_equal(packet_read_syn(packet, n, &flow), row[i].is_read);
+		if (row[i].is_read)
+			assert_flow(&flow, "fd08::2", "2001:db8::1");
+		for (size_t cut = 0; cut < n; cut++) {
+			unsigned char *exact = test_malloc(cut + !cut);
+
+			memcpy(exact, packet, cut);
+			assert_false(packet_read_syn(exact, cut, &flow));
+			test_free(exact);
+		}
 	}
 }
 
@@ -323,17 +374,12 @@ static void test_udp(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_udp),
-		cmocka_unit_test(test_syn),
-		cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_crafted),
-		cmocka_unit_test(test_mapped_in_ipv6),
-		cmocka_unit_test(test_endpoint),
-		cmocka_unit_test(test_sum),
-		cmocka_unit_test(test_write_udp),
-		cmocka_unit_test(test_fragments),
-		cmocka_unit_test(test_error),
-		cmocka_unit_test(test_echo),
+		cmocka_unit_test(test_udp),        cmocka_unit_test(test_syn),
+		cmocka_unit_test(test_cut),        cmocka_unit_test(test_crafted),
+		cmocka_unit_test(test_extensions), cmocka_unit_test(test_mapped_in_ipv6),
+		cmocka_unit_test(test_endpoint),   cmocka_unit_test(test_sum),
+		cmocka_unit_test(test_write_udp),  cmocka_unit_test(test_fragments),
+		cmocka_unit_test(test_error),      cmocka_unit_test(test_echo),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

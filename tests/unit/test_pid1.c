@@ -198,6 +198,7 @@ static void test_words_are_gone(void **state)
 	assert_true(pid1 >= 0);
 	if (pid1 == 0) {
 		(void)close(ready[0]);
+		pid1_disguise();
 		child = fork();
 		if (child == 0)
 			waits(ready[1]);

@@ -8,6 +8,10 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_queue.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "netns/nft.h"
 #include "netns/relay_internal.h"
@@ -95,6 +99,9 @@ static void test_rules(void **state)
 		  "meta cmp meta cmp payload cmp counter immediate " },
 		{ "drop spoofed IPv6",
 		  "meta cmp meta cmp payload cmp counter immediate " },
+		{ "let connections hurry",
+		  "meta cmp meta cmp payload cmp meta cmp payload bitwise cmp "
+		  "immediate " },
 		{ "hold SYNs (queue)", "meta cmp meta cmp payload bitwise cmp queue " },
 		{ "divert connections (tproxy)",
 		  "meta cmp meta cmp immediate tproxy immediate " },
@@ -172,13 +179,148 @@ static void test_queue(void **state)
 	assert_int_equal(found, 1);
 }
 
+/* As the relay's loop does it, where the link has something for it. */
+static bool link_turn(struct relay *relay)
+{
+	struct epoll_event event;
+	struct source *source;
+
+	if (epoll_wait(relay->epoll, &event, 1, 0) != 1)
+		return false;
+	source = event.data.ptr;
+	source->ready(relay, source, event.events);
+	return true;
+}
+
+/* What the kernel answers to who sends, instead of sending: 0 for nothing. */
+static int send_error;
+
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	if (send_error == 0)
+		return syscall(SYS_sendmsg, fd, message, flags);
+	errno = send_error;
+	return -1;
+}
+
+/* Memory is short for a while: what is said then is late, and not lost. */
+static void test_owes_by_clock(void **state)
+{
+	static struct relay relay;
+	const struct ports_message asked = { .word = PORTS_REMOVE, .id = 7 };
+	const int trouble[] = { ENOBUFS, ENOMEM },
+		  gone[] = { EPIPE, ECONNRESET, ENOTCONN };
+	struct ports_message said;
+	int ports[2], maker[2], fd = -EBADF;
+	struct err err = { 0 };
+
+	(void)state;
+	relay.epoll = epoll_create1(EPOLL_CLOEXEC);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ports), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, maker), 0);
+	assert_int_equal(published_start(&relay,
+	                                 &(struct relay_links){ .ports = ports[1],
+	                                                        .maker = maker[1] },
+	                                 &err),
+	                 0);
+	for (size_t i = 0; i < N_ELEMENTS(trouble); i++) {
+		assert_false(published_are_busy(&relay));
+		assert_int_equal(ports_send(ports[0], &asked, -EBADF, 0), 0);
+		send_error = trouble[i];
+		assert_true(link_turn(&relay));
+		/* It has its clock, and does not turn for it, nor listens. */
+		assert_true(published_are_busy(&relay));
+		published_expire(&relay);
+		send_error = 0;
+		assert_int_equal(ports_send(ports[0], &asked, -EBADF, 0), 0);
+		assert_false(link_turn(&relay));
+		published_expire(&relay);
+		assert_false(published_are_busy(&relay));
+		assert_true(link_turn(&relay));
+		for (int k = 0; k < 2; k++) {
+			assert_int_equal(
+				ports_receive(ports[0], &said, &fd, MSG_DONTWAIT), 1);
+			assert_int_equal(said.word, PORTS_DONE);
+			assert_int_equal(said.id, asked.id);
+		}
+		assert_int_equal(ports_receive(ports[0], &said, &fd, MSG_DONTWAIT),
+		                 -EAGAIN);
+	}
+	/* Whom nobody can tell is owed nothing. */
+	for (size_t i = 0; i < N_ELEMENTS(gone); i++) {
+		assert_int_equal(ports_send(ports[0], &asked, -EBADF, 0), 0);
+		send_error = gone[i];
+		assert_true(link_turn(&relay));
+		send_error = 0;
+		assert_false(published_are_busy(&relay));
+		assert_false(relay.ports.owes);
+	}
+	(void)close(ports[0]);
+	(void)close(ports[1]);
+	(void)close(maker[0]);
+	(void)close(maker[1]);
+	(void)close(relay.epoll);
+}
+
+/* A supervisor that does not read for a while is told everything when it does. */
+static void test_owes_answers(void **state)
+{
+	static struct relay relay;
+	const struct ports_message other = { .word = PORTS_HIDDEN };
+	const struct ports_message asked[] = { { .word = PORTS_REMOVE, .id = 7 },
+		                               { .word = PORTS_USE },
+		                               { .word = PORTS_REMOVE, .id = 8 } };
+	const uint32_t want[] = { PORTS_DONE, PORTS_USED, PORTS_DONE };
+	struct ports_message said;
+	int ports[2], maker[2], fd = -EBADF;
+	struct err err = { 0 };
+	size_t n = 0;
+
+	(void)state;
+	relay.epoll = epoll_create1(EPOLL_CLOEXEC);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ports), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, maker), 0);
+	assert_int_equal(published_start(&relay,
+	                                 &(struct relay_links){ .ports = ports[1],
+	                                                        .maker = maker[1] },
+	                                 &err),
+	                 0);
+	relay.ports.came = 3;
+	while (ports_send(ports[1], &other, -EBADF, MSG_DONTWAIT) == 0)
+		continue;
+	for (size_t i = 0; i < N_ELEMENTS(asked); i++)
+		assert_int_equal(ports_send(ports[0], &asked[i], -EBADF, 0), 0);
+	assert_true(link_turn(&relay));
+	/* It sleeps as long as the link is full. */
+	assert_false(link_turn(&relay));
+	while (ports_receive(ports[0], &said, &fd, MSG_DONTWAIT) == 1)
+		assert_int_equal(said.word, PORTS_HIDDEN);
+	while (link_turn(&relay))
+		continue;
+	for (; ports_receive(ports[0], &said, &fd, MSG_DONTWAIT) == 1; n++) {
+		assert_true(n < N_ELEMENTS(want));
+		assert_int_equal(said.word, want[n]);
+		assert_int_equal(said.id, asked[n].id);
+		assert_int_equal(said.count, n == 1 ? 3 : 0);
+	}
+	assert_int_equal(n, N_ELEMENTS(want));
+	/* Nobody is there any more: it is not told, and that is no reason to turn for ever. */
+	assert_int_equal(ports_send(ports[0], &asked[0], -EBADF, 0), 0);
+	(void)close(ports[0]);
+	for (int i = 0; i < 9 && link_turn(&relay); i++)
+		assert_true(i < 8);
+	(void)close(ports[1]);
+	(void)close(maker[0]);
+	(void)close(maker[1]);
+	(void)close(relay.epoll);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_gateway),
-		cmocka_unit_test(test_rules),
-		cmocka_unit_test(test_rules_v4),
-		cmocka_unit_test(test_queue),
+		cmocka_unit_test(test_owes_answers), cmocka_unit_test(test_owes_by_clock),
+		cmocka_unit_test(test_gateway),      cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_rules_v4),     cmocka_unit_test(test_queue),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

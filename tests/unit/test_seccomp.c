@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #include "policies/seccomp.h"
+#include "policies/seccomp_assemble.h"
 #include "policies/seccomp_rules.h"
 #include "tests/unit/unit.h"
 
@@ -212,6 +214,14 @@ static const struct verdict_case {
 	{ "relay: own limits", "relay", NATIVE, SYS_prlimit64, { 0, 7, 0, 1 }, 0 },
 	{ "relay: another's limits", "relay", NATIVE, SYS_prlimit64, { 1, 7, 1, 0 }, EPERM },
 	{ "relay: PID -1's limits", "relay", NATIVE, SYS_prlimit64, { UINT32_MAX, 7, 1, 0 }, EPERM },
+	{ "metrics: accept4", "metrics", NATIVE, SYS_accept4, { 0 }, SECCOMP_ALLOW },
+	{ "metrics: openat", "metrics", NATIVE, SYS_openat, { 0 }, ENOSYS },
+	{ "metrics: socket", "metrics", NATIVE, SYS_socket, { AF_INET }, ENOSYS },
+	{ "metrics: connect", "metrics", NATIVE, SYS_connect, { 0 }, ENOSYS },
+	{ "metrics: execve", "metrics", NATIVE, SYS_execve, { 0 }, ENOSYS },
+	{ "metrics: clone", "metrics", NATIVE, SYS_clone, { 0 }, ENOSYS },
+	{ "metrics: kill", "metrics", NATIVE, SYS_kill, { 0 }, ENOSYS },
+	{ "metrics: ptrace", "metrics", NATIVE, SYS_ptrace, { 0 }, ENOSYS },
 	{ "warden: execve", "warden", NATIVE, SYS_execve, { 0 }, ENOSYS },
 	{ "warden: clone", "warden", NATIVE, SYS_clone, { 0 }, ENOSYS },
 	{ "warden: mount", "warden", NATIVE, SYS_mount, { 0 }, ENOSYS },
@@ -496,6 +506,109 @@ static void test_hot_calls_read_no_argument(void **state)
 		assert_int_equal(args, nr == SYS_ioctl || nr == SYS_socket ||
 		                               nr == SYS_personality);
 	}
+}
+
+/*
+ * Each instruction is checked, translated and compiled at every launch: with a leaf for each call
+ * there were 1058 of them, and they took a tenth of a launch.
+ */
+static void test_filters_are_short(void **state)
+{
+	(void)state;
+
+	for (size_t s = 0; s < seccomp_filters_n; s++)
+		assert_in_range(seccomp_filters[s].n, 1, 255);
+}
+
+/* The calls "c0", "c1", ... of an artificial ABI, whose numbers are three times that. */
+static void add_calls(struct seccomp_call *call, char (*name)[8], char *rule[],
+                      size_t rules, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		char *text = rule[i % rules];
+
+		(void)snprintf(name[i], sizeof(name[i]), "c%zu", i);
+		call[i] = (struct seccomp_call){ (uint32_t)(3 * i), name[i] };
+		(void)sprintf(text + strlen(text), "%s%s", *text ? " " : "", name[i]);
+	}
+}
+
+/* More spans than a conditional jump can leap over, and arguments at the far end of them. */
+static void test_far_jumps(void **state)
+{
+	enum { CALLS = 900, RULES = 5 };
+	static struct seccomp_call call[CALLS + 1];
+	static const struct seccomp_call other[] = { { 5, "tail" } };
+	const struct seccomp_abi abi[] = { { NATIVE, call, CALLS + 1 }, { 1, other, 1 } };
+	static struct seccomp_program prog;
+	static char text[RULES][CALLS * 6], name[CALLS][8];
+	char *texts[RULES] = { text[0], text[1], text[2], text[3], text[4] };
+	const struct seccomp_rule rules[] = {
+		{ text[4], EPERM, "where it is 7", 2, 0xff, 7 },
+		{ text[0], SECCOMP_ALLOW, "harmless", 0, 0, 0 },
+		{ text[1], EPERM, "refused", 0, 0, 0 },
+		{ text[2], EACCES, "refused", 0, 0, 0 },
+		{ text[3], ENOSYS, "refused", 0, 0, 0 },
+		{ text[4], SECCOMP_ALLOW, "or not", 0, 0, 0 },
+	};
+	const struct seccomp_set set = { "far", "the test", rules, N_ELEMENTS(rules),
+		                         true,  NULL,       false };
+	static const int want[RULES] = { SECCOMP_ALLOW, EPERM, EACCES, ENOSYS,
+		                         SECCOMP_ALLOW };
+	const uint64_t seven[6] = { 7, 7, 0xf00000107, 7 };
+	struct seccomp_filter f;
+	struct err err = { 0 };
+
+	(void)state;
+
+	/* One call a tail, and there are but a few: the last rule names one. */
+	add_calls(call, name, texts, RULES - 1, CALLS);
+	(void)sprintf(text[4], "tail");
+	call[CALLS] = (struct seccomp_call){ 3 * CALLS, "tail" };
+	assert_int_equal(seccomp_assemble(&set, abi, 2, &prog, &err), 0);
+	f = (struct seccomp_filter){ "far", prog.insn + prog.start,
+		                     (unsigned short)(BPF_MAXINSNS - prog.start) };
+	assert_in_range(f.n, 256, BPF_MAXINSNS);
+
+	for (long nr = 0; nr < 3L * CALLS; nr++) {
+		size_t i = (size_t)nr / 3;
+
+		assert_int_equal(verdict(&f, NATIVE, nr, NULL, NULL),
+		                 nr % 3 ? ENOSYS : want[i % (RULES - 1)]);
+	}
+	assert_int_equal(verdict(&f, NATIVE, 3L * CALLS, NULL, NULL), SECCOMP_ALLOW);
+	assert_int_equal(verdict(&f, NATIVE, 3L * CALLS, seven, NULL), EPERM);
+	assert_int_equal(verdict(&f, 1, 5, seven, NULL), EPERM);
+	assert_int_equal(verdict(&f, 1, 4, seven, NULL), ENOSYS);
+	assert_int_equal(verdict(&f, 1, 0, NULL, NULL), ENOSYS);
+	assert_int_equal(verdict(&f, 2, 5, NULL, NULL), ENOSYS);
+}
+
+static void test_assemble_refuses(void **state)
+{
+	static struct seccomp_program prog;
+	static const struct seccomp_call call[] = { { 1, "a" }, { 1, "b" } };
+	static const struct seccomp_call back[] = { { 2, "a" }, { 1, "b" } };
+	static const struct seccomp_abi one = { NATIVE, call, 1 };
+	static const struct seccomp_abi two = { NATIVE, call, 2 };
+	static const struct seccomp_abi backwards = { NATIVE, back, 2 };
+	const struct seccomp_rule open[] = { { "a", EPERM, "argument", 0, 1, 1 } };
+	const struct seccomp_rule both[] = { { "a b", EPERM, "refused", 0, 0, 0 } };
+	const struct seccomp_set open_set = { "open", "", open, 1, false, NULL, false };
+	const struct seccomp_set both_set = { "both", "", both, 1, false, NULL, false };
+	struct err err = { 0 };
+
+	(void)state;
+
+	assert_int_equal(seccomp_assemble(&open_set, &one, 1, &prog, &err), -EINVAL);
+	assert_string_equal(err.text, "'a' has no rule for its other arguments");
+	err = (struct err){ 0 };
+	assert_int_equal(seccomp_assemble(&both_set, &two, 1, &prog, &err), -EINVAL);
+	assert_string_equal(err.text, "'b' is number 1, behind 1");
+	err = (struct err){ 0 };
+	assert_int_equal(seccomp_assemble(&both_set, &backwards, 1, &prog, &err),
+	                 -EINVAL);
+	assert_string_equal(err.text, "'b' is number 1, behind 2");
 }
 
 /**
@@ -850,6 +963,9 @@ int main(void)
 		cmocka_unit_test(test_verdicts_by_name),
 		cmocka_unit_test(test_nothing_unknown_passes),
 		cmocka_unit_test(test_hot_calls_read_no_argument),
+		cmocka_unit_test(test_filters_are_short),
+		cmocka_unit_test(test_far_jumps),
+		cmocka_unit_test(test_assemble_refuses),
 		FORKING(test_kernel_refuses),
 		FORKING(test_kernel_does_not_know),
 		FORKING(test_kernel_looks_at_arguments),

@@ -68,6 +68,8 @@ static struct record a_record(const char *name)
 		.upper_made = true,
 		.args = args,
 		.args_n = N_ELEMENTS(args),
+		.origins = args,
+		.origins_n = 3,
 		.command = "/sbin/init",
 		.ready = true,
 	};
@@ -273,6 +275,9 @@ static void test_round_trip(void **state)
 	assert_int_equal(got.args_n, want.args_n);
 	for (size_t i = 0; i < got.args_n; i++)
 		assert_string_equal(got.args[i], want.args[i]);
+	assert_int_equal(got.origins_n, want.origins_n);
+	for (size_t i = 0; i < got.origins_n; i++)
+		assert_string_equal(got.origins[i], want.origins[i]);
 
 	assert_int_equal(state_read(entry, "other", &arena, &got, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "it is about 'ws'"));

@@ -305,7 +305,8 @@ static void test_copy(void **state)
 	assert_int_equal(fchmod(deep, 0555), 0);
 	assert_int_equal(fchmod(src, 01777), 0);
 
-	assert_int_equal(copy_tree(place->outside, "src", place->root, "dst", &err), 0);
+	assert_int_equal(copy_tree(place->outside, "src", place->root, "dst", NULL, &err),
+	                 0);
 	copy = openat(place->root, "dst", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(copy >= 0);
 	assert_int_equal(mode_of(place->root, "dst"), S_IFDIR | 01777);
@@ -358,7 +359,8 @@ static void test_copy_leaves_out(void **state)
 	assert_int_equal(fchmod(shut, 0000), 0);
 	file(src, "plain", 0644, "x");
 
-	assert_int_equal(copy_tree(place->outside, "src", place->root, "dst", &err), 0);
+	assert_int_equal(copy_tree(place->outside, "src", place->root, "dst", NULL, &err),
+	                 0);
 	assert_int_equal(mode_of(place->root, "dst/plain"), S_IFREG | 0644);
 	assert_int_equal(mode_of(place->root, "dst/fifo"), 0);
 	assert_int_equal(mode_of(place->root, "dst/socket"), 0);
@@ -371,9 +373,9 @@ static void test_copy_leaves_out(void **state)
 		assert_int_equal(mode_of(place->root, "dst/secret"), 0);
 		assert_int_equal(mode_of(place->root, "dst/shut"), 0);
 	}
-	assert_int_equal(copy_tree(src, "fifo", place->root, "fifo", &err), 0);
+	assert_int_equal(copy_tree(src, "fifo", place->root, "fifo", NULL, &err), 0);
 	assert_int_equal(mode_of(place->root, "fifo"), 0);
-	assert_int_equal(copy_tree(src, "gone", place->root, "gone", &err), 0);
+	assert_int_equal(copy_tree(src, "gone", place->root, "gone", NULL, &err), 0);
 	assert_int_equal(mode_of(place->root, "gone"), 0);
 	assert_int_equal(fchmod(shut, 0700), 0);
 	if (geteuid() == 0)
@@ -393,7 +395,8 @@ static void test_copy_onto(void **state)
 	dst = directory(place->root, "dst");
 	file(dst, "a", 0600, "old, and longer");
 	file(dst, "b", 0600, "stays");
-	assert_int_equal(copy_tree(place->outside, "src", place->root, "dst", &err), 0);
+	assert_int_equal(copy_tree(place->outside, "src", place->root, "dst", NULL, &err),
+	                 0);
 	assert_int_equal(file_read(dst, "a", buf, sizeof(buf), &err), 3);
 	assert_string_equal(buf, "new");
 	assert_int_equal(mode_of(dst, "a"), S_IFREG | 0640);
@@ -401,16 +404,100 @@ static void test_copy_onto(void **state)
 
 	assert_int_equal(unlinkat(dst, "a", 0), 0);
 	assert_int_equal(symlinkat("../../outside/victim", dst, "a"), 0);
-	assert_int_equal(copy_tree(src, "a", dst, "a", &err), -ELOOP);
-	assert_non_null(strstr(err.text, "'a'"));
+	assert_int_equal(copy_tree(src, "a", dst, "a", NULL, &err), 0);
+	assert_int_equal(mode_of(dst, "a"), S_IFREG | 0640);
 	assert_int_equal(file_read(place->outside, "victim", buf, sizeof(buf), &err), 9);
+
+	/* A pipe that nobody reads is not waited for, and another name of a file not written. */
+	assert_int_equal(unlinkat(dst, "a", 0), 0);
+	assert_int_equal(mkfifoat(dst, "a", 0600), 0);
+	(void)alarm(10);
+	assert_int_equal(copy_tree(src, "a", dst, "a", NULL, &err), 0);
+	(void)alarm(0);
+	assert_int_equal(mode_of(dst, "a"), S_IFREG | 0640);
+	assert_int_equal(unlinkat(dst, "a", 0), 0);
+	assert_int_equal(linkat(place->outside, "victim", dst, "a", 0), 0);
+	assert_int_equal(copy_tree(src, "a", dst, "a", NULL, &err), 0);
+	assert_int_equal(file_read(place->outside, "victim", buf, sizeof(buf), &err), 9);
+
+	assert_int_equal(unlinkat(dst, "a", 0), 0);
+	(void)close(directory(dst, "a"));
+	assert_int_equal(copy_tree(src, "a", dst, "a", NULL, &err), -EEXIST);
+	assert_non_null(strstr(err.text, "'a'"));
 
 	/* A directory of ours that is somebody's link. */
 	err_clear(&err);
 	assert_int_equal(symlinkat("../outside", place->root, "link"), 0);
-	assert_int_equal(copy_tree(place->outside, "src", place->root, "link", &err),
-	                 -ENOTDIR);
+	assert_int_equal(
+		copy_tree(place->outside, "src", place->root, "link", NULL, &err),
+		-ENOTDIR);
 	assert_int_equal(mode_of(place->outside, "a"), 0);
+}
+
+/* Of what has a bound nothing is written that is over it. */
+static void test_copy_bound(void **state)
+{
+	static const struct {
+		const char *label;
+		struct copy_bound bound, left;
+		int ret;
+	} cases[] = {
+		{ "enough", { 4, 7, 4 }, { 4, 0, 0 }, 0 },
+		{ "a long file", { 3, 100, 100 }, { 3, 0, 0 }, -EFBIG },
+		{ "all files", { 4, 6, 100 }, { 4, 0, 0 }, -EFBIG },
+		{ "many files", { 4, 7, 3 }, { 4, 0, 0 }, -E2BIG },
+	};
+	const struct place *place = *state;
+	cleanup_close int src = directory(place->outside, "src");
+
+	file(src, "a", 0600, "abc");
+	file(src, "b", 0600, "abcd");
+	assert_int_equal(mkfifoat(src, "left out", 0600), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct copy_bound bound = cases[i].bound;
+		struct err err = { 0 };
+		char name[] = "d0";
+		int r;
+
+		name[1] = (char)('0' + i);
+		r = copy_tree(place->outside, "src", place->root, name, &bound, &err);
+		if (r != cases[i].ret)
+			fail_msg("%s: %d", cases[i].label, r);
+		if (r == 0)
+			assert_memory_equal(&bound, &cases[i].left, sizeof(bound));
+	}
+
+	/* What is sparse is not even begun. */
+	assert_int_equal(unlinkat(src, "b", 0), 0);
+	file(src, "endless", 0600, "");
+	{
+		cleanup_close int endless = openat(src, "endless", O_WRONLY | O_CLOEXEC);
+		struct copy_bound bound = { 1 << 20, 1 << 20, 100 };
+		struct err err = { 0 };
+
+		assert_int_equal(ftruncate(endless, (off_t)1 << 40), 0);
+		assert_int_equal(
+			copy_tree(src, "endless", place->root, "endless", &bound, &err),
+			-EFBIG);
+		assert_int_equal(mode_of(place->root, "endless"), 0);
+	}
+}
+
+/* A file that grows while it is copied. */
+static void test_copy_content(void **state)
+{
+	const struct place *place = *state;
+	cleanup_close int from = -EBADF, to = -EBADF;
+
+	file(place->outside, "a", 0600, "12345");
+	for (uint64_t max = 4; max <= 6; max++) {
+		close_fdp(&from);
+		close_fdp(&to);
+		from = openat(place->outside, "a", O_RDONLY | O_CLOEXEC);
+		to = file_anew(place->root, "a", 0600);
+		assert_true(from >= 0 && to >= 0);
+		assert_int_equal(copy_content(from, to, max), max < 5 ? -EFBIG : 0);
+	}
 }
 
 static void test_copy_depth(void **state)
@@ -431,7 +518,7 @@ static void test_copy_depth(void **state)
 			dir = next;
 		}
 		(void)close(dir);
-		r = copy_tree(place->outside, name, place->root, name, &err);
+		r = copy_tree(place->outside, name, place->root, name, NULL, &err);
 		assert_int_equal(r, levels == 64 ? 0 : -ELOOP);
 	}
 }
@@ -450,8 +537,8 @@ static void test_copy_large(void **state)
 	for (size_t i = 0; i < size; i++)
 		content[i] = (char)('a' + i % 23);
 	file(place->outside, "large", 0644, content);
-	assert_int_equal(copy_tree(place->outside, "large", place->root, "copy", &err),
-	                 0);
+	assert_int_equal(
+		copy_tree(place->outside, "large", place->root, "copy", NULL, &err), 0);
 	assert_int_equal(file_read(place->root, "copy", copy, size + 2, &err), size);
 	assert_memory_equal(copy, content, size);
 }
@@ -471,7 +558,8 @@ static void test_copy_owner(void **state)
 	if (!given)
 		assert_true(errno == (geteuid() == 0 ? EINVAL : EPERM));
 	assert_int_equal(fchmodat(src, "theirs", 06755, 0), 0);
-	assert_int_equal(copy_tree(place->outside, "src", place->root, "dst", &err), 0);
+	assert_int_equal(copy_tree(place->outside, "src", place->root, "dst", NULL, &err),
+	                 0);
 	assert_int_equal(fstatat(place->root, "dst/theirs", &st, 0), 0);
 	assert_int_equal(st.st_uid, given ? 1 : geteuid());
 	assert_int_equal(st.st_mode, S_IFREG | 06755);
@@ -488,6 +576,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_copy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_copy_leaves_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_copy_onto, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_copy_bound, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_copy_content, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_copy_depth, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_copy_large, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_copy_owner, setup, teardown),

@@ -178,7 +178,8 @@ gone()
 	local row name module
 
 	undo+=("rm -f /etc/modprobe.d/berth-test.conf")
-	for row in veth:veth nftables:nf_tables relay:nft_tproxy shaping:sch_tbf overlay:overlay; do
+	for row in veth:veth nftables:nf_tables relay:nft_tproxy shaping:sch_tbf \
+		forwarding:nft_masq overlay:overlay; do
 		name=${row%:*} module=${row#*:}
 		wait_until 30 gone "$module" 2>/dev/null || fail "$(lsmod)"
 		echo "install $module /bin/false" >/etc/modprobe.d/berth-test.conf
@@ -341,8 +342,9 @@ confined()
 	remedy nftables appArmorProfile
 	remedy relay appArmorProfile
 	remedy shaping appArmorProfile
+	remedy forwarding appArmorProfile
 	row A --apparmor-default unused
-	mended capabilities user-namespace loopback veth nftables relay shaping
+	mended capabilities user-namespace loopback veth nftables relay shaping forwarding
 }
 
 @test "remedy: a pod's user without helpers" {
@@ -412,9 +414,96 @@ confined()
 	remedy root-volume "mount a volume"
 	run pod_exec berth run --rm --rootfs /srv/ws:O --state /var/lib/workspace -- touch /kept
 	assert_status 125
-	assert_has "on a volume"
+	assert_has "give a directory on ext4 or xfs: an emptyDir"
 	row A --pod "$no_profiles"
 	run pod_exec berth run --rm --rootfs /srv/ws:O --state /var/lib/workspace -- touch /kept
 	assert_status 0
 	helped root-volume # the root is what it is
+}
+
+# state DIR [COMMAND...]: the report of a machine for that directory; of a pod, for in_pod DIR.
+state()  { report=$(as_user "${@:2}" "$BERTH" check --format json --state "$1"); }
+in_pod() { report=$(unshare --fork --pid --mount-proc "$BERTH_TEST_AS_USER" "$BERTH" check --format json --state "$1"); }
+
+# unfit DIR ROW MACHINE POD COMMAND: the row says no and, on a machine and in a pod, these; COMMAND is
+# what they say, and mends it.
+unfit()
+{
+	local where
+
+	for where in state:"$3" in_pod:"$4"; do
+		"${where%%:*}" "$1"
+		remedy "$2" "${where#*:}"
+		told[$2:$where]=${told[$2]}
+	done
+	eval "$5"
+	for where in state:"$3" in_pod:"$4"; do
+		"${where%%:*}" "${moved:-$1}"
+		told[$2]=${told[$2:$where]}
+		mended "$2"
+	done
+}
+
+@test "remedy: a directory for --state that layers cannot lie in, without room, or noexec" {
+	local dir moved=
+
+	# Where the user may look.
+	dir=$(mktemp -d /var/tmp/berth-state-XXXXXX)
+	undo+=("rm -r $dir")
+	chmod 755 "$dir"
+	cd "$dir"
+	mkdir at lower merged
+	dir+=/at
+	undo+=("cd /; umount -q $dir")
+	mount -t tmpfs -o "ro,size=4g,nr_inodes=20k" none at
+	unfit "$dir/none/yet" state-layers "mount -o remount,rw DIR" "leave readOnly out" "mount -o remount,rw at"
+	mended state-room state-exec
+	mount -o remount,size=100m at
+	unfit "$dir" state-room "make room in --state" "ask for a larger volume" "mount -o remount,size=4g at"
+	mount -o remount,nr_inodes=500 at
+	unfit "$dir" state-room "make room in --state" "ask for a larger volume" "mount -o remount,nr_inodes=20k at"
+	mount -o remount,noexec at
+	unfit "$dir" state-exec "mount -o remount,exec DIR" "leave noexec out" "mount -o remount,exec at"
+
+	undo+=("umount -q $PWD/merged")
+	mkdir at/upper at/work
+	mount -t overlay -o "lowerdir=lower,upperdir=at/upper,workdir=at/work" none merged
+	moved=$dir
+	unfit "$PWD/merged" state-layers "ext4, xfs" "mount an emptyDir" true
+	machine
+	assert_equal "$(field state-layers result)" untried
+	# A pod says it by the variable.
+	machine env BERTH_STATE="$PWD/merged"
+	remedy state-layers "--state"
+}
+
+@test "remedy: skopeo or umoci is missing: its package" {
+	local name where
+
+	bin=$(mktemp -d /var/tmp/berth-bin-XXXXXX)
+	undo+=("rm -r $bin")
+	chmod 755 "$bin"
+	for name in skopeo umoci; do
+		for where in "install the package $name, if" "install the package $name in the image"; do
+			rm -f "$bin/$name"
+			with_bin "$where"
+			remedy "$name" "$where"
+			install -m 755 /bin/true "$bin/$name"
+			with_bin "$where"
+			mended "$name"
+		done
+	done
+}
+
+# with_bin REMEDY: the report of a pod or machine, as the remedy is for, where $bin is /usr/local/bin and
+# $name is not elsewhere.
+with_bin()
+{
+	local new=(unshare --mount)
+
+	[[ $1 != *"in the image"* ]] || new+=(--fork --pid --mount-proc)
+	# shellcheck disable=SC2016 # for the inner shell
+	report=$("${new[@]}" bash -ec 'mount --bind "$0" /usr/local/bin
+		[ ! -e "/usr/bin/$1" ] || mount --bind /dev/null "/usr/bin/$1"
+		shift; exec "$@"' "$bin" "$name" "$BERTH_TEST_AS_USER" "$BERTH" check --format json)
 }

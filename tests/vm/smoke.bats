@@ -10,8 +10,8 @@ setup_file()
 
 	# The layer above the tree is no place for dockerd's own layers, so those are a volume.
 	dir=$(as_user mktemp -d /var/tmp/smoke.XXXXXX)
-	as_user mkdir "$dir/docker"
-	as_user "$BERTH" run --name "$ws" -d --rootfs "$BERTH_TEST_ROOTFS:O" --state "$dir" \
+	as_user mkdir "$dir/docker" "$dir/state"
+	as_user "$BERTH" run --name "$ws" -d --rootfs "$BERTH_TEST_ROOTFS:O" --state "$dir/state" \
 		-v "$dir/docker:/var/lib/docker"
 }
 

@@ -1,0 +1,53 @@
+#ifndef IMAGE_PROGRAM_H
+#define IMAGE_PROGRAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+#define PROGRAM_TAIL_MAX 4096
+
+/**
+ * struct program - A program that works for us
+ * @argv:	NULL-terminated; the first word is looked up in PATH
+ * @env:	NULL for ours
+ * @package:	Debian's, for who has not got it
+ * @out:	its standard output; -EBADF: each line goes to @line
+ * @line:	called for each line of its standard output, without the newline
+ * @ctx:	for @line
+ * @watched:	another descriptor to poll while it runs, or -EBADF; then @ready is called
+ * @tail:	filled in: the end of what it wrote to standard error, NUL-terminated
+ * @tail_n:	length of @tail
+ */
+struct program {
+	const char *const *argv, *const *env;
+	const char *package;
+	int out;
+	void (*line)(void *ctx, char *line);
+	void *ctx;
+	int watched;
+	void (*ready)(int watched);
+	char tail[PROGRAM_TAIL_MAX + 1];
+	size_t tail_n;
+};
+
+/**
+ * program_run() - Run a program and wait for it
+ * @program:	see there
+ * @err:	filled in where it could not be run
+ *
+ * It ends when we do, also by SIGKILL. Its standard input is /dev/null.
+ *
+ * Return: its exit status, 128 + n when signal n ended it; -ENOENT where there is none, and
+ * the hint names the package; else -errno.
+ */
+int program_run(struct program *program, struct err *err);
+
+/* Whether @name is in a directory of @path, NULL for the shell's own. */
+bool program_found(const char *name, const char *path);
+
+/* The last line of the tail that says something, without control characters. */
+const char *program_said(struct program *program);
+
+#endif
