@@ -179,12 +179,12 @@ cgroup_remove()
 	fi
 }
 
-# user_left_nothing: whether all workspaces are gone within two seconds; says what is not.
+# user_left_nothing: whether all workspaces are gone within ten seconds; says what is not.
 user_left_nothing()
 {
 	local left
 
-	for _ in {1..20}; do
+	for _ in {1..100}; do
 		left=$(user_leavings)
 		[ -n "$left" ] || return 0
 		sleep 0.1

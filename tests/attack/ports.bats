@@ -113,8 +113,8 @@ while time.monotonic() < end:
     [sock.close() for sock in socks]
 print("over", flush=True)
 time.sleep(60)'
-	wait_until 15 is_over
-	wait_until 3 has_none
+	wait_until 30 is_over
+	wait_until 10 has_none
 	open=("/proc/$(berth_in_pod inspect "$ws" | sed -n 's/^ *"supervisor": \([0-9]*\),$/\1/p')/fd"/*)
 	[ "${#open[@]}" -gt 5 ] && [ "${#open[@]}" -lt 64 ]
 	run berth_in_pod port "$ws"

@@ -40,16 +40,16 @@ told() { berth logs "$ws" | grep -qF -- "$1"; }
 	echo 'echo begun; exec sleep 1000' >script
 	workspace --bootstrap script
 	wait_until 10 wrote begun
-	run berth exec "$ws" sh -c 'ps | grep -c "[s]leep 1000"'
-	assert_output 2
+	wait_until 5 two_sleep
 	berth stop -t 0 "$ws"
 	echo 'echo second' >script
 	berth start "$ws"
 	wait_until 10 wrote second
-	# Nobody of it is left.
-	run pgrep -u "$(id -u)" -f "exec --unattended -i $ws"
-	assert_status 1
+	wait_until 10 told "bootstrap: the script ended with 0"
+	wait_until 5 nobody_is_left
 }
+two_sleep() { [ "$(berth exec "$ws" sh -c 'ps | grep -c "[s]leep 1000"')" = 2 ]; }
+nobody_is_left() { ! pgrep -u "$(id -u)" -f "exec --unattended -i $ws"; }
 
 @test "no, on-failure, on-failure:N and always" {
 	echo 'echo run; exit 3' >script

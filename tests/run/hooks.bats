@@ -34,15 +34,19 @@ nothing_left()
 		! find "${BERTH_TEST_CGROUP:-/nonexistent}" -name "berth-$ws" 2>/dev/null | grep .
 }
 
+# none_runs WORDS: whoever was killed is gone a moment later.
+none_runs() { ! pgrep -u "$(id -u)" -fx "$1"; }
+
 @test "each at its moment, with the state that hooks of OCI get" {
 	hook before 'echo before >>order' "cd \"$PWD/out\"" \
 		"readlink /proc/\$(jq .pid before)/ns/pid /proc/\$(jq .pid before)/ns/net /proc/self/ns/pid | uniq >spaces" \
 		'ls -l /proc/$(jq .pid before)/exe | grep -c berth >exe'
-	hook when "berth=\"$BERTH\"; \$berth exec --unattended $ws cat /ran >\"$PWD/out/seen\""
+	hook when "berth=\"$BERTH\"; \$berth exec --unattended $ws sh -c 'until [ -s /ran ]; do sleep 0.1; done
+		cat /ran; echo >/go' >\"$PWD/out/seen\""
 	hook after "[ ! -e /proc/\$(jq .pid \"$PWD/out/when\") ] && echo gone >\"$PWD/out/after.pid\""
 	sed -i '/order/d' before
 	run_with --init none --hook-poststop "$PWD/after a b" --hook-prestart "$PWD/before" --hook-poststart "$PWD/when" -- \
-		sh -c 'echo x >/ran; sleep 1; exit 3'
+		sh -c 'echo x >/ran; until [ -e /go ]; do sleep 0.1; done; exit 3'
 	assert_status 3
 	assert_output ''
 	jq -se --arg ws "$ws" --arg root "$BERTH_TEST_SMALL" '
@@ -162,14 +166,15 @@ nothing_left()
 
 	# As in a pod: no limit of time but that of the hook, after which it would have failed.
 	for kind in before early late after; do
-		hook "$kind" "[ $kind != late ] || sleep 1" "timeout 10 \"$BERTH\" inspect $ws >\"$PWD/out/$kind.inspect\"" \
+		hook "$kind" "[ $kind != late ] || until timeout 10 \"$BERTH\" inspect $ws | jq -e '.[0].pids.init == 0'; do sleep 0.1; done" \
+			"timeout 10 \"$BERTH\" inspect $ws >\"$PWD/out/$kind.inspect\"" \
 			"timeout 10 \"$BERTH\" ps --format json >\"$PWD/out/$kind.ps\"" "timeout 10 \"$BERTH\" health $ws" \
 			"timeout 10 \"$BERTH\" stats --no-stream $ws || true; timeout 10 \"$BERTH\" port $ws || true" \
 			"[ $kind = before ] || timeout 10 \"$BERTH\" exec --unattended $ws true 2>\"$PWD/out/$kind.exec\" || [ \$? != 124 ]"
 	done
 	for rm in "" --rm; do
-		run_with $rm --hook-prestart "$PWD/before" --hook-poststart "$PWD/early" --hook-poststart "$PWD/late" --hook-poststop "$PWD/after" -- \
-			sh -c 'sleep 0.5; exit 4'
+		run_with $rm -v "$PWD/out:/out:ro" --hook-prestart "$PWD/before" --hook-poststart "$PWD/early" --hook-poststart "$PWD/late" \
+			--hook-poststop "$PWD/after" -- sh -c 'until [ -e /out/late ]; do sleep 0.1; done; exit 4'
 		assert_status 4
 		assert_equal "$(jq -rs '[.[] | .[0] | .status, .alive, .exit_code, .pids.init > 0] | map(tostring) | join(" ")' out/{before,early,late,after}.inspect)" \
 			"created true -1 false running true -1 true running true -1 false exited true 4 false"
@@ -187,7 +192,7 @@ nothing_left()
 @test "a stop, and a signal, while hooks of a reboot's end run: there is no other life" {
 	local how
 
-	hook after "echo after >>\"$PWD/out/order\"; sleep 1"
+	hook after "echo after >>\"$PWD/out/order\"; until [ -e \"$PWD/go\" ]; do sleep 0.1; done; sleep 3"
 	for how in stop kill TERM INT; do
 		run_with -d --init none -v "$PWD/out:/out" --hook-poststop "$PWD/after" -- \
 			sh -c 'echo life >>/out/order; sleep 0.5; exec busybox reboot -f'
@@ -198,6 +203,7 @@ nothing_left()
 		# What needs it is told why it cannot be.
 		run berth exec "$ws" true
 		assert_has "it is between two starts"
+		touch go # it waits for no answer to these four, but has time for each to be said
 		case $how in
 		stop) berth stop "$ws" ;;
 		kill) berth kill "$ws" ;;
@@ -209,7 +215,7 @@ nothing_left()
 		# By itself, and not by the signal's default action, which would leave it for others to bury.
 		assert_equal "$(jq -c '.[0] | [.status, .exit_code, .reason, .alive]' <<<"$output")" '["exited",0,"rebooted",false]'
 		berth rm "$ws"
-		rm out/order
+		rm out/order go
 	done
 }
 
@@ -218,6 +224,7 @@ nothing_left()
 
 	hook slow 'sleep 1004 & sleep 1004'
 	hook after 'sleep 1'
+	hook last 'sleep 5'
 	for how in TERM INT "stop -t 1" "stop -t 1 early"; do
 		berth run --name "$ws" --rootfs "$BERTH_TEST_SMALL:O" --hook-timeout 60 --hook-poststart "$PWD/slow" --hook-poststop "$PWD/after" -- \
 			sh -c "trap '' TERM; $([[ $how != *early ]] || echo sleep 1005)" 2>told &
@@ -231,7 +238,7 @@ nothing_left()
 		wait "$!" || status=$?
 		assert_equal "$status" 125
 		grep -q "hook: the workspace was stopped while the poststart hook '$PWD/slow' ran" told
-		run ! pgrep -u "$(id -u)" -fx 'sleep 1004'
+		wait_until 5 none_runs 'sleep 1004'
 		assert_equal "$(jq -r .status out/after)" stopped
 		run berth inspect "$ws"
 		assert_equal "$(jq -c '.[0] | [.status, .exit_code, .alive]' <<<"$output")" '["exited",125,false]'
@@ -239,8 +246,8 @@ nothing_left()
 		rm out/*
 	done
 	# Those of the end are waited for, and the exit status is what it was.
-	berth run --name "$ws" --rootfs "$BERTH_TEST_SMALL:O" --hook-poststop "$PWD/after" -- sh -c 'exit 9' 2>told &
-	wait_until 10 test -s out/after
+	berth run --name "$ws" --rootfs "$BERTH_TEST_SMALL:O" --hook-poststop "$PWD/last" -- sh -c 'exit 9' 2>told &
+	wait_until 10 test -s out/last
 	kill -TERM "$(jq .supervisor "$(entry)/state.json")"
 	wait "$!" || status=$?
 	assert_equal "$status" 9
@@ -253,7 +260,7 @@ nothing_left()
 	assert_has "berth: hook: the prestart hook '$PWD/slow' took longer than 1 s"
 	assert_has "--hook-timeout"
 	nothing_left
-	run ! pgrep -u "$(id -u)" -fx 'sleep 1001'
+	wait_until 5 none_runs 'sleep 1001'
 }
 
 @test "a killed supervisor leaves no hook, and none runs after it" {
@@ -265,7 +272,7 @@ nothing_left()
 	wait_until 10 eval '[ "$(pgrep -u "$(id -u)" -fxc "sleep 1002")" = 2 ]'
 	pid=$(jq .supervisor "$(entry)/state.json")
 	kill -KILL "$pid"
-	wait_until 5 eval '! pgrep -u "$(id -u)" -fx "sleep 1002"'
+	wait_until 5 none_runs 'sleep 1002'
 	[ ! -e out/after ]
 	berth ps >/dev/null
 	wait_until 5 nothing_left
@@ -280,7 +287,7 @@ nothing_left()
 	assert_equal "$status" 125
 	grep -q "signal 15 during the launch" told
 	nothing_left
-	run ! pgrep -u "$(id -u)" -fx 'sleep 1003'
+	wait_until 5 none_runs 'sleep 1003'
 }
 
 @test "by a policy and by variables; plan, explain, diff and show tell of them" {

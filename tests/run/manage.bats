@@ -59,11 +59,17 @@ field() { berth inspect "$1" | sed -n "s/^ *\"$2\": \"\{0,1\}\([^\",]*\).*/\1/p"
 }
 
 @test "logs, its end, and following it" {
-	start "$ws" sh -c 'echo one; echo two >&2; sleep 1; echo three'
-	berth wait --ready "$ws"
-	wait_until 5 grep -q two "$(entry "$ws")/log"
+	# Of two pipes nobody knows which is read first: each line waits for the one before.
+	mkdir said
+	berth run -d --name "$ws" --rootfs "$BERTH_TEST_SMALL:O" -v "$PWD/said:/said:ro" -- sh -c '
+		await() { until [ -e "/said/$1" ]; do sleep 0.1; done; }
+		echo one; await one; echo two >&2; await two; sleep 1; echo three' >/dev/null
+	wait_until 10 grep -q one "$(entry "$ws")/log"
+	touch said/one
+	wait_until 10 grep -q two "$(entry "$ws")/log"
 	run berth logs --tail 1 "$ws"
 	assert_output "two"
+	touch said/two
 	run berth logs -f "$ws"
 	assert_output "one"$'\n'"two"$'\n'"three"
 	run berth logs "$ws"
@@ -213,7 +219,7 @@ field() { berth inspect "$1" | sed -n "s/^ *\"$2\": \"\{0,1\}\([^\",]*\).*/\1/p"
 
 	berth run -d --rm --name "$ws-rm" --rootfs "$BERTH_TEST_SMALL" -- sleep 1000
 	kill -KILL "$(field "$ws-rm" supervisor)"
-	wait_until 2 test ! -e "$(entry "$ws-rm")"
+	wait_until 10 test ! -e "$(entry "$ws-rm")"
 }
 
 @test "a workspace whose processes were all killed is tidied up by the next command" {
@@ -224,7 +230,7 @@ field() { berth inspect "$1" | sed -n "s/^ *\"$2\": \"\{0,1\}\([^\",]*\).*/\1/p"
 	warden=$(pgrep -P "$supervisor")
 	kill -STOP "$supervisor"
 	kill -KILL "$warden" "$supervisor"
-	wait_until 2 gone "$supervisor"
+	wait_until 10 gone "$supervisor"
 	[ -e "$(entry "$ws")" ]
 	run berth ps -aq
 	[[ $output != *"$ws"* ]]

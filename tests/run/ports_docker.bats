@@ -41,7 +41,7 @@ web()
 	lists "28101/tcp -> 127.0.0.1:28101"
 	inside docker rm -f one
 	wait_until 10 refuses 28101
-	wait_until 2 unlisted 28101
+	wait_until 10 unlisted 28101
 }
 
 @test "docker's ports are UDP ports too, where they are allowed" {

@@ -105,8 +105,8 @@ on_terminal()
 	probe tool:script
 	# shellcheck disable=SC2016
 	run on_terminal 'stty rows 33 cols 101
-		(sleep 2; stty rows 40 cols 90 </dev/tty) &
-		$run -it -- sh -c "stty size; trap \"stty size; exit 4\" WINCH; while :; do sleep 0.1; done"
+		(until $BERTH exec $ws test -e /tmp/armed 2>/dev/null; do sleep 0.1; done; stty rows 40 cols 90 </dev/tty) &
+		$run -it -- sh -c "stty size; trap \"stty size; exit 4\" WINCH; >/tmp/armed; while :; do sleep 0.1; done"
 		echo status $?'
 	assert_output $'33 101\n40 90\nstatus 4'
 }
