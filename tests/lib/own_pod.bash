@@ -20,6 +20,9 @@ in_pod()
 		--mount-proc bash -euo pipefail -c '
 			ip link set lo up
 			ip link add pod0 type veth peer name pod1
+			# No address that becomes another one a second later, when nobody else has it.
+			ip link set pod0 addrgenmode none
+			ip link set pod1 addrgenmode none
 			ip link set pod0 up
 			ip link set pod1 up
 			ip addr add 192.0.2.1/24 dev pod0

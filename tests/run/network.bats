@@ -91,21 +91,24 @@ rates()
 			nc 192.0.2.1 9000 >/dev/null &
 			nc 192.0.2.1 9001 </dev/zero & sleep 60" >/dev/null &
 		until warden=$(pgrep -x berth-warden); do sleep 0.1; done
-		# Bytes and seconds, of each direction.
+		# Bytes, and the seconds before and after they were read, of each direction.
 		now()
 		{
 			nsenter -t "$warden" -n sh -c "
 				for device in berth0 berth-up; do
+					read -r before _ </proc/uptime
 					tc -s qdisc show dev \$device | grep -A1 -w tbf
-					read -r up _ </proc/uptime; echo at \$up
-				done"
+					read -r after _ </proc/uptime; echo at \$before \$after
+				done" 2>/dev/null
 		}
+		# More than what programs say to one another before.
+		until [ "$(now | awk "\$1 == \"Sent\" && \$2 > 50000" | wc -l)" = 2 ]; do sleep 0.1; done
 		sleep 2; now; sleep 8; now' "$1"
 	assert_status 0
 	awk -v rate="$2" '$1 == "Sent" { n = $2 }
-		$1 == "at" { bytes[++i] = n; at[i] = $2 }
+		$1 == "at" { bytes[++i] = n; from[i] = $2; to[i] = $3 }
 		END { for (i = 1; i < 3; i++)
-			printf "%d ", (bytes[i + 2] - bytes[i]) * 800 / (at[i + 2] - at[i]) / rate }' <<<"$output"
+			printf "%d ", (bytes[i + 2] - bytes[i]) * 800 / (to[i + 2] - from[i]) / rate }' <<<"$output"
 }
 
 @test "rates are kept in both directions" {
