@@ -690,7 +690,10 @@ static void test_long_path(void **state)
 	assert_int_equal(control_listen(&control, entry, &err), 0);
 	control_exited(&control, 0);
 	if (fork() == 0) {
-		(void)usleep(50000);
+		struct pollfd pfd = { .fd = control.listener, .events = POLLIN };
+
+		(void)poll(&pfd, 1, 10000);
+		(void)usleep(50000); /* for the request behind the connection */
 		control_close(&control, entry);
 		_exit(0);
 	}

@@ -67,34 +67,45 @@ static void test_queue_at_once(void **state)
 {
 	const int64_t queue = shape_for(RATE, MTU).queue;
 	int64_t begun, total, late;
+	bool open = true;
+	int wait = 0;
 
 	(void)state;
-	pace_set(&relay, RATE);
 	begun = now_ns();
+	pace_set(&relay, RATE);
 	total = drain(1000);
 	late = (now_ns() - begun) / 1000; /* bytes that came due meanwhile */
 	assert_in_range(total, queue, queue + 2000 + late);
-	assert_false(pace_open(&relay));
-	assert_in_range(pace_wait_ms(&relay), 1, 3);
-	rest_ms(pace_wait_ms(&relay));
+	/* Where others had the processor meanwhile, it is open again: what counts is that it closes. */
+	for (int i = 0; i < 100 && (open || wait == 0); i++) {
+		(void)drain(1000);
+		open = pace_open(&relay);
+		wait = pace_wait_ms(&relay);
+	}
+	assert_false(open);
+	assert_in_range(wait, 1, 3);
+	rest_ms(wait);
 	assert_true(pace_open(&relay));
 	assert_int_equal(pace_wait_ms(&relay), 0);
 }
 
 static void test_rate_over_time(void **state)
 {
-	const int64_t ahead = shape_for(RATE, MTU).queue, begun = now_ns();
-	int64_t total = 0, took;
+	const int64_t ahead = shape_for(RATE, MTU).queue;
+	int64_t begun, total = 0, took = INT64_MAX;
 
 	(void)state;
-	pace_set(&relay, RATE);
-	while (now_ns() < begun + 300 * NS_PER_MS) {
-		total += drain(MTU);
-		rest_ms(pace_wait_ms(&relay));
+	/* A machine that is busy with other things may be slower for once; nothing makes it faster. */
+	for (int i = 0; i < 5 && total < took / 2; i++) {
+		begun = now_ns();
+		pace_set(&relay, RATE);
+		for (total = 0; now_ns() < begun + 300 * NS_PER_MS;) {
+			total += drain(MTU);
+			rest_ms(pace_wait_ms(&relay));
+		}
+		took = (now_ns() - begun) / 1000;
+		assert_true(total <= took + ahead + 2 * MTU);
 	}
-	took = (now_ns() - begun) / 1000;
-	/* A machine that is busy with other things may be slower; nothing makes it faster. */
-	assert_true(total <= took + ahead + 2 * MTU);
 	assert_true(total >= took / 2);
 }
 

@@ -385,6 +385,18 @@ static void test_inputs(void **state)
 	}
 }
 
+static bool becomes_full(int fd)
+{
+	for (int i = 0; i < 1000; i++) {
+		struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+
+		if (poll(&pfd, 1, 0) == 0)
+			return true;
+		(void)usleep(10000);
+	}
+	return false;
+}
+
 /* An output that takes nothing must not keep the loop from seeing a signal. */
 static void test_full_output_leaves_the_loop_alive(void **state)
 {
@@ -404,7 +416,7 @@ static void test_full_output_leaves_the_loop_alive(void **state)
 			pipe_or_fail(out);
 		rig.out = out[1];
 		pid = start(&rig);
-		(void)usleep(200000);
+		assert_true(becomes_full(out[1]));
 		(void)kill(pid, SIGUSR1);
 		assert_int_equal(end_of(pid), PROXY_STOPPED);
 		(void)close(out[0]);
@@ -594,8 +606,8 @@ static int ws_terminal(void)
 	return 42;
 }
 
-/* Reads from @fd until @text was seen. */
-static bool shows(int fd, const char *text)
+/* Reads from @fd until @text was seen, or nothing comes for so many milliseconds. */
+static bool shows_within(int fd, const char *text, int ms)
 {
 	char screen[4096] = "";
 	size_t n = 0;
@@ -604,7 +616,7 @@ static bool shows(int fd, const char *text)
 		struct pollfd pfd = { .fd = fd, .events = POLLIN };
 		ssize_t got;
 
-		if (poll(&pfd, 1, 5000) <= 0)
+		if (poll(&pfd, 1, ms) <= 0)
 			break;
 		got = read(fd, screen + n, sizeof(screen) - 1 - n);
 		if (got <= 0)
@@ -616,6 +628,11 @@ static bool shows(int fd, const char *text)
 	}
 	print_message("  instead of '%s': '%s'\n", text, screen);
 	return false;
+}
+
+static bool shows(int fd, const char *text)
+{
+	return shows_within(fd, text, 10000);
 }
 
 /* A session on the terminal; its leader is the proxy, or puts it in the background. */
@@ -668,6 +685,7 @@ static void test_terminal(void **state)
 {
 	const struct winsize size = { .ws_row = 50, .ws_col = 132 };
 	struct terminal terminal;
+	bool resized = false;
 	pid_t pid;
 
 	(void)state;
@@ -679,9 +697,11 @@ static void test_terminal(void **state)
 
 	/* The kernel sends SIGWINCH to the foreground group. */
 	assert_int_equal(ioctl(terminal.master, TIOCSWINSZ, &size), 0);
-	(void)usleep(200000);
-	say(terminal.master, "x\r");
-	assert_true(shows(terminal.master, "size 50 132\r\n"));
+	for (int i = 0; i < 50 && !resized; i++) {
+		say(terminal.master, "x\r");
+		resized = shows_within(terminal.master, "size 50 132\r\n", 200);
+	}
+	assert_true(resized);
 	say(terminal.master, "q\r");
 	assert_int_equal(end_of(pid), 42);
 	assert_false(is_raw(&terminal));
