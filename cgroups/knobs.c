@@ -126,6 +126,18 @@ static bool read_list(const char *text, uint64_t set[CPUS_MAX / 64])
 	}
 }
 
+bool knob_cpus_within(const char *inner, const char *outer)
+{
+	uint64_t in[CPUS_MAX / 64], out[CPUS_MAX / 64];
+
+	if (!read_list(inner, in) || !read_list(outer, out))
+		return false;
+	for (size_t i = 0; i < CPUS_MAX / 64; i++)
+		if (in[i] & ~out[i])
+			return false;
+	return true;
+}
+
 static int parse_list(const char *text, struct limit *ret, struct err *err)
 {
 	uint64_t set[CPUS_MAX / 64];

@@ -93,6 +93,9 @@ struct limit {
 int knob_parse(enum knob knob, const char *text, struct arena *arena, struct limit *ret,
                struct err *err);
 
+/* Whether every CPU of the list @inner, "0-3,7", is in @outer; both were checked. */
+bool knob_cpus_within(const char *inner, const char *outer);
+
 /* The knob of an option's name of @len bytes, KNOB_N where there is none. */
 enum knob knob_find(const char *name, size_t len);
 

@@ -78,6 +78,18 @@ bool egress_names_metadata(const struct egress_rule *rule)
 	return false;
 }
 
+bool egress_meet(const struct egress_rule *a, const struct egress_rule *b)
+{
+	const struct ip *x = &a->network, *y = &b->network;
+
+	if (a->protocol && b->protocol && a->protocol != b->protocol)
+		return false;
+	if (a->first > b->last || b->first > a->last)
+		return false;
+	/* Those of two families can meet behind a translator. */
+	return !x->family || !y->family || x->family != y->family || ip_overlap(x, y);
+}
+
 static bool has_ports(const struct egress_rule *rule)
 {
 	return rule->first != 0 || rule->last != UINT16_MAX;

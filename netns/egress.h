@@ -110,6 +110,9 @@ struct egress egress_kept(const struct egress *egress);
 /* Whether nothing is left for @rule where @before stands before it. */
 bool egress_covers(const struct egress_rule *before, const struct egress_rule *rule);
 
+/* Whether a destination may be met by both: never false where one is. */
+bool egress_meet(const struct egress_rule *a, const struct egress_rule *b);
+
 /* Whether the rule's network lies in one that is denied as metadata. */
 bool egress_names_metadata(const struct egress_rule *rule);
 

@@ -22,9 +22,13 @@ enum policy_type {
 enum policy_sense {
 	POLICY_NEUTRAL, /* something else, neither more nor less */
 	POLICY_CEILING, /* more, and most without any */
-	POLICY_GRANT,   /* more */
-	POLICY_DENIAL,  /* less */
-	POLICY_LADDER,  /* more, in the order of its choices */
+	POLICY_EACH, /* likewise for each thing that an item names: "/dev/sda:wbps=1m" */
+	POLICY_WITHIN, /* more where a set has what the other has not; all without one */
+	POLICY_GRANT,  /* more */
+	POLICY_ONLY,   /* more, and everything without any */
+	POLICY_DENIAL, /* less */
+	POLICY_LADDER, /* more, in the order of its choices */
+	POLICY_WHO,    /* more as root, who it is where nothing is said */
 	POLICY_RULES, /* more with "allow:...", less with "deny:..."; the first one counts */
 };
 

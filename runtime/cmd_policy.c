@@ -125,6 +125,12 @@ static bool is_asked(const struct policy_key *key, const char *only)
 	                 (key->path[len] == '\0' || key->path[len] == '.'));
 }
 
+static bool is_limit(const struct policy_key *key)
+{
+	return key->sense == POLICY_CEILING || key->sense == POLICY_EACH ||
+	       key->sense == POLICY_WITHIN;
+}
+
 static bool is_said(const struct policy *policy, const struct policy_key *key)
 {
 	for (size_t i = 0; i < policy->n; i++)
@@ -152,7 +158,7 @@ static void explain_unsaid(const struct policy *policy, const char *only)
 		size_t group = dot ? (size_t)(dot + 1 - path) : 0;
 		bool same = before && group > 0 && !strncmp(before, path, group);
 
-		if ((!only && policy_keys[i].sense != POLICY_CEILING) ||
+		if ((!only && !is_limit(&policy_keys[i])) ||
 		    !is_asked(&policy_keys[i], only) || is_said(policy, &policy_keys[i]))
 			continue;
 		(void)printf("%s%s", same ? ", " : lead, same ? path + group : path);

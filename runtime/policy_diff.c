@@ -4,15 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "cgroups/knobs.h"
 #include "netns/rate.h"
-#include "ulimit.h"
-
-/* The settings of one key. */
-struct values {
-	const struct policy_setting *first;
-	size_t n;
-};
+#include "policy_diff_parts.h"
 
 static struct values values_of(const struct policy *policy, const struct policy_key *key)
 {
@@ -26,28 +21,17 @@ static struct values values_of(const struct policy *policy, const struct policy_
 	return ret;
 }
 
-static bool has(const struct values *values, const char *text)
-{
-	for (size_t i = 0; i < values->n; i++)
-		if (!strcmp(values->first[i].value, text))
-			return true;
-	return false;
-}
-
 /* A value of a key as a number, whatever its unit; it was checked before. */
-static double amount(const struct policy_key *key, const char *text, struct arena *arena)
+static double amount(const struct policy_key *key, const char *text)
 {
-	enum knob knob = knob_find(key->option, strlen(key->option));
 	struct err ignored = { 0 };
-	struct limit limit;
-	uint64_t rate;
+	uint64_t n;
 
-	if (strstr(key->option, "rate-") && rate_parse(text, &rate, &ignored) == 0)
-		return (double)rate;
-	if (knob < KNOB_N && knob_info[knob].kind == KNOB_SIZE &&
-	    knob_parse(knob, text, arena, &limit, &ignored) == 0)
-		return (double)limit.number;
-	return strtod(text, NULL);
+	if (strstr(key->option, "rate-") && rate_parse(text, &n, &ignored) == 0)
+		return (double)n;
+	if (size_parse(text, 0, UINT64_MAX, &n, &ignored) == 0)
+		return (double)n;
+	return strtod(text, NULL); /* "1.5" processors */
 }
 
 static double step_of(const struct policy_key *key, const char *text)
@@ -77,8 +61,7 @@ static double default_step(const struct policy_key *key)
 }
 
 /* How much a key of one value allows: without it, all for a ceiling, else unknown. */
-static double allowed(const struct policy_key *key, const struct values *values,
-                      struct arena *arena)
+static double allowed(const struct policy_key *key, const struct values *values)
 {
 	if (values->n == 0 && key->sense == POLICY_LADDER)
 		return default_step(key);
@@ -86,20 +69,88 @@ static double allowed(const struct policy_key *key, const struct values *values,
 		return key->sense == POLICY_CEILING ? strtod("inf", NULL) : -1;
 	if (key->sense == POLICY_LADDER)
 		return step_of(key, values->first->value);
-	return amount(key, values->first->value, arena);
+	return amount(key, values->first->value);
 }
 
 static const char *shown(const struct policy_key *key, const struct values *values)
 {
 	if (values->n > 0)
 		return values->first->value;
-	return key->sense == POLICY_CEILING ? "no limit" : "not said";
+	return key->sense == POLICY_CEILING || key->sense == POLICY_WITHIN ? "no limit"
+	                                                                   : "not said";
 }
 
-/* What a rule's coming, or its going, makes possible. */
-static char sign_of(const struct policy_key *key, const char *value, bool comes)
+static char sign_of_amount(const struct policy_key *key, const struct values *a,
+                           const struct values *b)
 {
-	if (key->sense == POLICY_GRANT)
+	const double before = allowed(key, a), after = allowed(key, b);
+
+	/* A share that only one of them names is compared with who knows what. */
+	if (before < 0 || after < 0)
+		return '~';
+	return after > before ? '+' : after < before ? '-' : '~';
+}
+
+static char sign_of_cpus(const struct values *a, const struct values *b)
+{
+	if (a->n == 0 || b->n == 0)
+		return b->n == 0 ? '+' : '-';
+	if (!knob_cpus_within(b->first->value, a->first->value))
+		return '+';
+	return knob_cpus_within(a->first->value, b->first->value) ? '~' : '-';
+}
+
+/* Without a user it is root; an image may name another one, which nobody knows here. */
+static bool is_root(const struct values *values)
+{
+	const char *name = values->n > 0 ? values->first->value : "0";
+	const size_t len = strcspn(name, ":");
+
+	return strspn(name, "0") == len || (len == 4 && !strncmp(name, "root", len));
+}
+
+/* What another value of a key makes possible. */
+static char sign_of_value(const struct policy_key *key, const struct values *a,
+                          const struct values *b)
+{
+	switch (key->sense) {
+	case POLICY_WHO:
+		return is_root(a) == is_root(b) ? '~' : is_root(b) ? '+' : '-';
+	case POLICY_WITHIN:
+		return sign_of_cpus(a, b);
+	case POLICY_GRANT:
+		if (key->type == POLICY_TEXT)
+			return b->n > 0 ? '+' : '-';
+		return sign_of_amount(key, a, b);
+	case POLICY_CEILING:
+	case POLICY_LADDER:
+		return sign_of_amount(key, a, b);
+	case POLICY_NEUTRAL:
+	case POLICY_EACH:
+	case POLICY_ONLY:
+	case POLICY_DENIAL:
+	case POLICY_RULES:
+		break;
+	}
+	return '~';
+}
+
+static bool diff_value(const struct policy_key *key, const struct values *a,
+                       const struct values *b, FILE *out)
+{
+	const char sign = sign_of_value(key, a, b);
+
+	if (a->n == b->n && (a->n == 0 || !strcmp(a->first->value, b->first->value)))
+		return false;
+	(void)fprintf(out, "%c %s: %s, was %s\n", sign, key->path, shown(key, b),
+	              shown(key, a));
+	return sign == '+';
+}
+
+/* What an item's coming, or its going, makes possible. */
+static char sign_of_item(const struct policy_key *key, const char *value, bool comes)
+{
+	if (key->sense == POLICY_GRANT || key->sense == POLICY_ONLY)
 		return comes ? '+' : '-';
 	if (key->sense == POLICY_DENIAL)
 		return comes ? '-' : '+';
@@ -108,114 +159,91 @@ static char sign_of(const struct policy_key *key, const char *value, bool comes)
 	return '~';
 }
 
-static bool same_order(const struct values *a, const struct values *b)
-{
-	for (size_t i = 0; i < a->n && i < b->n; i++)
-		if (strcmp(a->first[i].value, b->first[i].value) != 0)
-			return false;
-	return a->n == b->n;
-}
-
-static bool diff_items(const struct policy_key *key, const struct values *a,
-                       const struct values *b, FILE *out)
-{
-	bool more = false, same = true;
-
-	for (size_t i = 0; i < a->n; i++)
-		if (!has(b, a->first[i].value)) {
-			char sign = sign_of(key, a->first[i].value, false);
-
-			(void)fprintf(out, "%c %s: no longer '%s'\n", sign, key->path,
-			              a->first[i].value);
-			more |= sign == '+';
-			same = false;
-		}
-	for (size_t i = 0; i < b->n; i++)
-		if (!has(a, b->first[i].value)) {
-			char sign = sign_of(key, b->first[i].value, true);
-
-			(void)fprintf(out, "%c %s: '%s'\n", sign, key->path,
-			              b->first[i].value);
-			more |= sign == '+';
-			same = false;
-		}
-	/* Which of them decides is another one then. */
-	if (same && key->sense == POLICY_RULES && !same_order(a, b))
-		(void)fprintf(out, "~ %s: in another order\n", key->path);
-	return more;
-}
-
-/* What a policy says of one name of a map of ulimits; nothing is all that there is. */
-static const struct policy_setting *find_name(const struct values *values,
-                                              const char *pair)
-{
-	const size_t len = strcspn(pair, "=") + 1;
-
-	for (size_t i = 0; i < values->n; i++)
-		if (!strncmp(values->first[i].value, pair, len))
-			return &values->first[i];
-	return NULL;
-}
-
-/* Up to the hard limit everybody inside raises the soft one: only the former holds. */
-static double hard_limit(const struct policy_setting *setting)
-{
-	struct ulimit all[ULIMIT_N] = { 0 };
-	struct err ignored = { 0 };
-	enum ulimit_kind kind;
-
-	if (!setting || ulimit_parse(setting->value, all, &ignored) < 0)
-		return strtod("inf", NULL);
-	kind = ulimit_find(setting->value, strcspn(setting->value, "="));
-	return all[kind].hard == ULIMIT_UNLIMITED ? strtod("inf", NULL)
-	                                          : (double)all[kind].hard;
-}
-
-static bool diff_ulimit(const struct policy_key *key, const struct policy_setting *a,
-                        const struct policy_setting *b, FILE *out)
-{
-	const double before = hard_limit(a), after = hard_limit(b);
-	const char *name = a ? a->value : b->value;
-	const char sign = after > before ? '+' : after < before ? '-' : '~';
-
-	if (a && b && !strcmp(a->value, b->value))
-		return false;
-	(void)fprintf(out, "%c %s: %.*s: %s, was %s\n", sign, key->path,
-	              (int)strcspn(name, "="), name,
-	              b ? strchr(b->value, '=') + 1 : "no limit",
-	              a ? strchr(a->value, '=') + 1 : "no limit");
-	return sign == '+';
-}
-
-static bool diff_ulimits(const struct policy_key *key, const struct values *a,
-                         const struct values *b, FILE *out)
+/* The items that @in has and @other has not. */
+static bool diff_some(const struct policy_key *key, const struct items *in,
+                      const struct items *other, bool comes, FILE *out)
 {
 	bool more = false;
 
-	for (size_t i = 0; i < a->n; i++)
-		more |= diff_ulimit(key, &a->first[i], find_name(b, a->first[i].value),
-		                    out);
-	for (size_t i = 0; i < b->n; i++)
-		if (!find_name(a, b->first[i].value))
-			more |= diff_ulimit(key, NULL, &b->first[i], out);
+	for (size_t i = 0; i < in->n; i++) {
+		char sign = sign_of_item(key, in->text[i], comes);
+
+		if (policy_items_have(key, other, in->text[i]))
+			continue;
+		/* The first one ends that there is everything, the last one begins it. */
+		if (key->sense == POLICY_ONLY && other->n == 0)
+			sign = comes ? '-' : '+';
+		(void)fprintf(out, "%c %s: %s'%s'\n", sign, key->path,
+		              comes ? "" : "no longer ", in->text[i]);
+		more |= sign == '+';
+	}
 	return more;
 }
 
-static bool diff_value(const struct policy_key *key, const struct values *a,
-                       const struct values *b, FILE *out, struct arena *arena)
+/* The same items, but not in the same order. */
+static bool is_reordered(const struct policy_key *key, const struct items *a,
+                         const struct items *b)
 {
-	double before = allowed(key, a, arena), after = allowed(key, b, arena);
-	char sign = after > before ? '+' : '-';
+	bool moved = false;
 
-	if (a->n == b->n && (a->n == 0 || !strcmp(a->first->value, b->first->value)))
+	for (size_t i = 0; i < a->n; i++)
+		if (!policy_items_have(key, b, a->text[i]))
+			return false;
+	for (size_t i = 0; i < b->n; i++) {
+		if (!policy_items_have(key, a, b->text[i]))
+			return false;
+		moved |= i >= a->n || strcmp(a->text[i], b->text[i]) != 0;
+	}
+	return moved || a->n != b->n;
+}
+
+static bool diff_items(const struct policy_key *key, const struct values *values_a,
+                       const struct values *values_b, FILE *out, struct arena *arena)
+{
+	const struct items a = policy_items(key, values_a, arena);
+	const struct items b = policy_items(key, values_b, arena);
+	bool more = diff_some(key, &a, &b, false, out);
+	char sign;
+
+	more |= diff_some(key, &b, &a, true, out);
+	if (key->sense != POLICY_RULES)
+		return more;
+	/* Which of them decides is another one then. */
+	sign = policy_items_order(&a, &b);
+	if (sign != '~' || is_reordered(key, &a, &b))
+		(void)fprintf(out, "%c %s: in another order\n", sign, key->path);
+	return more || sign == '+';
+}
+
+static bool diff_ceiling(const struct policy_key *key, const struct ceiling *a,
+                         const struct ceiling *b, FILE *out)
+{
+	const double before = a ? a->most : strtod("inf", NULL);
+	const double after = b ? b->most : strtod("inf", NULL);
+	const char sign = after > before ? '+' : after < before ? '-' : '~';
+
+	if (a && b && !strcmp(a->text, b->text))
 		return false;
-	/* A share that only one of them names is compared with who knows what. */
-	if (key->sense == POLICY_NEUTRAL || before < 0 || after < 0 ||
-	    (before >= after && before <= after))
-		sign = '~';
-	(void)fprintf(out, "%c %s: %s, was %s\n", sign, key->path, shown(key, b),
-	              shown(key, a));
+	(void)fprintf(out, "%c %s: %s: %s, was %s\n", sign, key->path,
+	              a ? a->name : b->name, b ? b->text : "no limit",
+	              a ? a->text : "no limit");
 	return sign == '+';
+}
+
+static bool diff_ceilings(const struct policy_key *key, const struct values *values_a,
+                          const struct values *values_b, FILE *out, struct arena *arena)
+{
+	const struct ceilings a = policy_ceilings(key, values_a, arena);
+	const struct ceilings b = policy_ceilings(key, values_b, arena);
+	bool more = false;
+
+	for (size_t i = 0; i < a.n; i++)
+		more |= diff_ceiling(key, &a.one[i], policy_ceiling(&b, a.one[i].name),
+		                     out);
+	for (size_t i = 0; i < b.n; i++)
+		if (!policy_ceiling(&a, b.one[i].name))
+			more |= diff_ceiling(key, NULL, &b.one[i], out);
+	return more;
 }
 
 int policy_diff(const struct policy *a, const struct policy *b, FILE *out, bool *ret_more,
@@ -227,14 +255,13 @@ int policy_diff(const struct policy *a, const struct policy *b, FILE *out, bool 
 	for (size_t i = 0; i < policy_keys_n; i++) {
 		const struct policy_key *key = &policy_keys[i];
 		const struct values before = values_of(a, key), after = values_of(b, key);
-		bool items = key->type == POLICY_LIST || key->type == POLICY_MAP;
 
-		if (key->type == POLICY_MAP && key->sense == POLICY_CEILING)
-			*ret_more |= diff_ulimits(key, &before, &after, out);
+		if (key->sense == POLICY_EACH)
+			*ret_more |= diff_ceilings(key, &before, &after, out, &arena);
+		else if (key->type == POLICY_LIST || key->type == POLICY_MAP)
+			*ret_more |= diff_items(key, &before, &after, out, &arena);
 		else
-			*ret_more |=
-				items ? diff_items(key, &before, &after, out)
-				      : diff_value(key, &before, &after, out, &arena);
+			*ret_more |= diff_value(key, &before, &after, out);
 	}
 	return arena.failed ? err_set(err, ENOMEM, "compare the policies") : 0;
 }

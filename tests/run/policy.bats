@@ -178,6 +178,62 @@ not said, so what berth or the pod sets counts: network.rate_down, rate_up, publ
 	assert_equal "$status" 125
 }
 
+@test "diff: what limits is missed when it goes, and spellings are no difference" {
+	local before after there back
+
+	# "+" and "-" mean the exit status, too; "=" prints nothing, and "~" nothing that is more.
+	while IFS='|' read -r before after there back; do
+		printf '%s\n' "$before" >before.json
+		policy "$after"
+		run "$BERTH" policy diff ./before.json ./policy.json
+		assert_equal "$before $after: $status ${output:0:1}" \
+			"$before $after: $([ "$there" = + ] && echo 1 || echo 0) ${there#=}"
+		run "$BERTH" policy diff ./policy.json ./before.json
+		assert_equal "$after $before: $status ${output:0:1}" \
+			"$after $before: $([ "$back" = + ] && echo 1 || echo 0) ${back#=}"
+	done <<-'E'
+		{"network":{"publish":["auto"],"publish_allow":["8000"]}}|{"network":{"publish":["auto"]}}|+|-
+		{"network":{"publish":["auto"],"publish_allow":["8000"]}}|{"network":{"publish":["auto"],"publish_allow":[]}}|+|-
+		{"network":{"publish":["auto"],"publish_allow":["8000"]}}|{"network":{"publish":["auto"],"publish_allow":["8000,9000"]}}|+|-
+		{"limits":{"message_queues":"8m"}}|{"limits":{"message_queues":"900k"}}|-|+
+		{"limits":{"memory":"1g"}}|{"limits":{"memory":"900m"}}|-|+
+		{"limits":{"cpus":1.5}}|{"limits":{"cpus":"1.25"}}|-|+
+		{"limits":{"io":["8:0:wbps=1m"]}}|{}|+|-
+		{"limits":{"io":["8:0:wbps=1m"]}}|{"limits":{"io":["8:0:wbps=900k,riops=9"]}}|-|+
+		{"limits":{"io":["8:0:wbps=1m,riops=9"]}}|{"limits":{"io":["8:0:riops=9","8:0:wbps=1m"]}}|=|=
+		{"limits":{"io":["8:0:wbps=1m"]}}|{"limits":{"io":["8:16:wbps=1m"]}}|+|+
+		{"limits":{"hugetlb":["2m:64m"]}}|{}|+|-
+		{"limits":{"hugetlb":["2m:64m"]}}|{"limits":{"hugetlb":["2048k:8m"]}}|-|+
+		{"limits":{"hugetlb":["2m:64m","1g:1g"]}}|{"limits":{"hugetlb":["1g:1g","2m:64m"]}}|=|=
+		{"limits":{"cpuset":"0-3"}}|{}|+|-
+		{"limits":{"cpuset":"0-3"}}|{"limits":{"cpuset":"1,2"}}|-|+
+		{"limits":{"cpuset":"0-3"}}|{"limits":{"cpuset":"0,1,2-3"}}|~|~
+		{"limits":{"cpuset":"0-1"}}|{"limits":{"cpuset":"1-2"}}|+|+
+		{"user":"dev"}|{}|+|-
+		{"user":"dev"}|{"user":"0:100"}|+|-
+		{"user":"dev"}|{"user":"adm"}|~|~
+		{"user":"root"}|{}|~|~
+		{"capabilities":{"drop":["net_raw"]}}|{"capabilities":{"drop":["CAP_NET_RAW"]}}|=|=
+		{"capabilities":{"drop":["net_raw,mknod"]}}|{"capabilities":{"drop":["MKNOD","net_raw"]}}|=|=
+		{"capabilities":{"drop":["net_raw"]}}|{"capabilities":{"drop":["all"]}}|-|+
+		{"seccomp":{"deny":["ptrace,bpf"]}}|{"seccomp":{"deny":["bpf","ptrace"]}}|=|=
+		{"limits":{"best_effort":["cpus,memory"]}}|{"limits":{"best_effort":["memory","cpus"]}}|=|=
+		{"limits":{"best_effort":["cpus,memory"]}}|{"limits":{"best_effort":["memory"]}}|-|+
+		{"network":{"egress":["deny:10.0.0.1","allow:10.0.0.0/8"]}}|{"network":{"egress":["allow:10.0.0.0/8","deny:10.0.0.1"]}}|+|-
+		{"network":{"egress":["deny:10.0.0.1","allow:10.0.0.0/8","deny:any"]}}|{"network":{"egress":["deny:any","allow:10.0.0.0/8","deny:10.0.0.1"]}}|+|+
+		{"network":{"egress":["deny:10.0.0.1","allow:10.0.0.1,443/tcp"]}}|{"network":{"egress":["allow:10.0.0.1,443/tcp","deny:10.0.0.1"]}}|+|-
+		{"network":{"egress":["deny:10.0.0.1,53/udp","allow:10.0.0.1,443/tcp"]}}|{"network":{"egress":["allow:10.0.0.1,443/tcp","deny:10.0.0.1,53/udp"]}}|~|~
+		{"network":{"egress":["deny:10.0.0.1","allow:10.1.0.0/16"]}}|{"network":{"egress":["allow:10.1.0.0/16","deny:10.0.0.1"]}}|~|~
+		{"network":{"egress":["deny:10.0.0.1","allow:any"]}}|{"network":{"egress":["allow:any","deny:10.0.0.1","allow:any"]}}|+|-
+	E
+	# Beside a change of its own an order is told, too.
+	policy '{"network":{"egress":["deny:10.0.0.1","allow:10.0.0.0/8"]}}'
+	echo '{"network":{"egress":["allow:10.0.0.0/8","deny:10.9.0.0/24","deny:10.0.0.1"]}}' >more.json
+	run "$BERTH" policy diff ./policy.json ./more.json
+	assert_equal "$status $output" "1 - network.egress: 'deny:10.9.0.0/24'
++ network.egress: in another order"
+}
+
 @test "the keys of system calls: refused by name and place, compared, explained, exported" {
 	policy '{ "seccomp": { "deny": ["ptrace"],
 		"allow": ["keyctl", "io_urin_setup"] } }'
