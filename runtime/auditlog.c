@@ -88,7 +88,30 @@ static int open_file(struct auditlog *log, struct err *err)
 	}
 	if (err->code)
 		drop_fd(&log->fd);
+	log->piece = SIZE_MAX;
+	log->torn = false;
 	return -err->code;
+}
+
+/*
+ * Our own description of it never waits, while O_NONBLOCK on the one that we were given would
+ * surprise everybody who has it, too. What cannot be opened again, a socket or somebody else's
+ * pipe, is written in pieces: one for which there is room (pipe(7)).
+ */
+static void open_stderr(struct auditlog *log)
+{
+	struct stat st = { 0 };
+
+	log->piece = SIZE_MAX;
+	if (fstat(STDERR_FILENO, &st) == 0 &&
+	    (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)))
+		log->fd = open("/proc/self/fd/2",
+		               O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (log->fd >= 0)
+		return;
+	log->fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (!S_ISREG(st.st_mode))
+		log->piece = PIPE_BUF;
 }
 
 /* What nobody meant, and no time will mend. */
@@ -109,7 +132,7 @@ int auditlog_open(struct auditlog *log, struct err *err)
 	if (!path)
 		return 0;
 	if (log->is_stderr) {
-		log->fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+		open_stderr(log);
 		return log->fd >= 0 || !log->config->audit_required
 		               ? 0
 		               : err_set(err, errno, "write the audit log");
@@ -161,32 +184,65 @@ static int make_room(struct auditlog *log, size_t n, struct err *err)
 	return open_file(log, err);
 }
 
-static int write_whole(struct auditlog *log, const char *text, size_t n, struct err *err)
+/* Return: how much was written before it failed, which is all where it did not. */
+static size_t write_some(struct auditlog *log, const char *text, size_t n,
+                         struct err *err)
 {
-	struct pollfd pfd = { .fd = log->fd, .events = POLLOUT };
 	size_t done = 0;
 
-	/* A reader who does not read is no reason to wait. */
-	if (poll(&pfd, 1, 0) < 1 || !(pfd.revents & POLLOUT))
-		return err_set(err, pfd.revents & POLLERR ? EPIPE : EAGAIN,
-		               "write the audit log");
 	while (done < n) {
-		ssize_t m = write(log->fd, text + done, n - done);
+		struct pollfd pfd = { .fd = log->fd, .events = POLLOUT };
+		const size_t left = n - done;
+		ssize_t m;
 
+		/* A reader who does not read is no reason to wait. */
+		if (poll(&pfd, 1, 0) < 1 || !(pfd.revents & POLLOUT)) {
+			(void)err_set(err, pfd.revents & POLLERR ? EPIPE : EAGAIN,
+			              "write the audit log");
+			return done;
+		}
+		m = write(log->fd, text + done, left < log->piece ? left : log->piece);
 		if (m < 0 && errno == EINTR)
 			continue;
-		if (m < 0)
+		if (m < 0) {
 			(void)err_set(err, errno, "write the audit log");
-		else
-			done += (size_t)m;
-		if (m >= 0)
-			continue;
-		/* Half a line would spoil the next one. */
-		if (done > 0)
-			(void)!write(log->fd, "\n", 1);
-		return -err->code;
+			return done;
+		}
+		done += (size_t)m;
 	}
-	return 0;
+	return done;
+}
+
+/*
+ * Takes half a line back: what is left of it would spoil the next one. A pipe gives nothing
+ * back, and in a file another one may have written behind us: there it gets an end later.
+ */
+static void mend(struct auditlog *log, const struct stat *before, size_t done)
+{
+	struct stat now;
+
+	if (done == 0)
+		return;
+	log->torn = log->is_stderr || !S_ISREG(before->st_mode) ||
+	            fstat(log->fd, &now) < 0 ||
+	            (uint64_t)now.st_size != (uint64_t)before->st_size + done ||
+	            ftruncate(log->fd, before->st_size) < 0;
+}
+
+static int write_whole(struct auditlog *log, const char *text, size_t n, struct err *err)
+{
+	struct stat before = { 0 };
+	size_t done;
+
+	if (log->torn && write_some(log, "\n", 1, err) < 1)
+		return -err->code;
+	log->torn = false;
+	(void)fstat(log->fd, &before);
+	done = write_some(log, text, n, err);
+	if (done == n)
+		return 0;
+	mend(log, &before, done);
+	return -err->code;
 }
 
 static void put_words(struct json *json, const char *text, size_t n)

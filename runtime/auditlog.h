@@ -26,6 +26,8 @@
  * @dir, @base:	of the file; the directory is owned
  * @fd:		of the file, owned; standard error's where it goes there
  * @seq:	of the last line
+ * @piece:	most bytes of one write, where a longer one could wait
+ * @torn:	half a line stands there: an end is due before the next one
  * @troubled:	@trouble was called since a line could last be written
  * @lost:	lines since the last one that could be written
  */
@@ -35,7 +37,8 @@ struct auditlog {
 	void *ctx;
 	int dir, fd;
 	const char *base;
-	bool is_stderr, troubled;
+	size_t piece;
+	bool is_stderr, torn, troubled;
 	uint64_t seq, lost;
 };
 
