@@ -37,6 +37,8 @@ struct want {
  * struct story - What the logs tell
  * @policy:	name of what was asked for at the last start, NULL for none
  * @denied:	calls that it denies itself
+ * @rule, @rules: of egress, as all that was asked for had them
+ * @deny_rest:	what they do not meet was denied; so it is where no start tells
  * @lines, @more: that were read; what was tried and not told one by one
  * @left_out:	lines of things for which there is no room
  */
@@ -44,7 +46,9 @@ struct story {
 	struct arena *arena;
 	struct want want[WANTS_MAX];
 	size_t n;
-	const char *policy, *denied;
+	const char *policy, *denied, *rule[EGRESS_RULES];
+	size_t rules;
+	bool deny_rest;
 	uint64_t lines, more, left_out;
 };
 
@@ -88,21 +92,31 @@ static int add(struct story *story, enum want_kind kind, const char *item, const
 	return story->arena->failed ? err_set(err, ENOMEM, "read the log") : 0;
 }
 
-/* What the policy of a start denies itself, as one list. */
-static const char *denied_by(const char *policy, struct arena *arena)
+/* What the merged policy of a start says that counts for what comes of it. */
+static void read_policy(struct story *story, const char *text)
 {
 	cleanup_arena struct arena scratch = { 0 };
-	const struct json_value *root = NULL, *list;
+	const struct json_value *root = NULL, *list, *network;
 	struct err ignored = { 0 };
-	const char *ret = "";
+	const char *rest;
 
-	if (!policy || json_parse(policy, strlen(policy), &scratch, &root, &ignored) < 0)
-		return ret;
+	story->denied = "";
+	story->rules = 0;
+	story->deny_rest = true;
+	if (!text || json_parse(text, strlen(text), &scratch, &root, &ignored) < 0)
+		return;
 	list = json_get(json_get(root, "seccomp"), "deny");
 	for (const struct json_value *v = list ? list->first : NULL; v; v = v->next)
 		if (v->type == JSON_STRING)
-			ret = arena_printf(arena, "%s%s,", ret, v->text);
-	return ret;
+			story->denied = arena_printf(story->arena, "%s%s,", story->denied,
+			                             v->text);
+	network = json_get(root, "network");
+	list = json_get(network, "egress");
+	for (const struct json_value *v = list ? list->first : NULL; v; v = v->next)
+		if (v->type == JSON_STRING && story->rules < EGRESS_RULES)
+			story->rule[story->rules++] = arena_dup(story->arena, v->text);
+	rest = text_of(network, "egress_default");
+	story->deny_rest = rest && !strcmp(rest, "deny");
 }
 
 static void begin(struct story *story, const struct json_value *line)
@@ -116,7 +130,7 @@ static void begin(struct story *story, const struct json_value *line)
 		story->want[i].calls = 0;
 	}
 	story->policy = policy ? arena_dup(story->arena, policy) : NULL;
-	story->denied = denied_by(text_of(line, "policy"), story->arena);
+	read_policy(story, text_of(line, "policy"));
 }
 
 /* "10.0.0.1:443" and "tcp" as a rule. */
@@ -313,12 +327,35 @@ static void put_obstacles(struct story *story)
 	}
 }
 
-static void put_name(const char *name)
+static void put_text(const char *text)
 {
 	struct json *json = json_open(stdout, false);
 
-	json_string(json, name);
+	json_string(json, text);
 	(void)json_close(json);
+}
+
+/* Whether what it says itself counts behind what is suggested, or is to be said again. */
+static bool extends(const struct story *story)
+{
+	return story->policy && strcmp(story->policy, "audit") != 0;
+}
+
+static void put_network(struct story *story)
+{
+	unsigned int n;
+
+	(void)printf("\t\"network\": {\n\t\t\"egress_default\": \"%s\",\n"
+	             "\t\t\"egress\": [",
+	             story->deny_rest ? "deny" : "allow");
+	n = put_list(story, WANT_EGRESS, EGRESS_RULES - (unsigned int)story->rules);
+	if (!extends(story) && story->rules > 0)
+		(void)printf("%s\n\t\t\t// as it was run", n > 0 ? "," : "");
+	for (size_t i = 0; !extends(story) && i < story->rules; i++) {
+		(void)printf("%s\n\t\t\t", i > 0 ? "," : "");
+		put_text(story->rule[i]);
+	}
+	(void)printf("\n\t\t]\n\t},\n");
 }
 
 static void print(struct story *story)
@@ -327,9 +364,9 @@ static void print(struct story *story)
 	             " lines, for review: what "
 	             "a program tries\n// is not always what it needs.\n{\n",
 	             story->lines);
-	if (story->policy && strcmp(story->policy, "audit") != 0) {
+	if (extends(story)) {
 		(void)printf("\t\"extends\": ");
-		put_name(story->policy);
+		put_text(story->policy);
 		(void)printf(",\n");
 	}
 	if (has(story, WANT_CALL)) {
@@ -337,12 +374,8 @@ static void print(struct story *story)
 		(void)put_list(story, WANT_CALL, WANTS_MAX);
 		(void)printf("\n\t\t]\n\t},\n");
 	}
-	if (has(story, WANT_EGRESS)) {
-		(void)printf("\t\"network\": {\n\t\t\"egress_default\": \"deny\",\n"
-		             "\t\t\"egress\": [");
-		(void)put_list(story, WANT_EGRESS, EGRESS_RULES);
-		(void)printf("\n\t\t]\n\t},\n");
-	}
+	if (has(story, WANT_EGRESS))
+		put_network(story);
 	put_obstacles(story);
 	if (story->more > 0)
 		(void)printf("\t// %" PRIu64 " more tries were not told one by one: they "
@@ -376,7 +409,7 @@ int policy_suggest_main(int argc, char **argv, struct err *err)
 	if (r < 0)
 		return r;
 	story->arena = &arena;
-	story->denied = "";
+	read_policy(story, NULL);
 	for (int i = first; r == 0 && i < argc; i++)
 		r = read_log(story, argv[i], err);
 	if (r == 0)

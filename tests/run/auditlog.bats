@@ -197,6 +197,43 @@ events() { lines -r .event | paste -sd' '; }
 	assert_has "open the audit log's directory '$PWD/missing': No such file or directory; lines are lost"
 }
 
+@test "a full disk does not stop the workspace unless audit.required, and tears no line" {
+	# A world of the user's own, where a file system of 16 KiB can be mounted.
+	cat >script <<-'END'
+		mount -t tmpfs -o size=16k none disk
+		"$BERTH" run -d --name "$name" --rootfs "$BERTH_TEST_SMALL:O" --net none --audit-log "$PWD/disk/log" $1 -- /bin/sleep 1000 >/dev/null
+		ran=0 refused=0
+		for i in $(seq 20); do
+			if said=$("$BERTH" exec "$name" -- /bin/sh -c 'echo "ran-$0"' "$i" "$(printf '%3000s' x)" 2>&1); then ran=$((ran + 1)); else refused=$((refused + 1)) why=$said; fi
+		done
+		echo "ran $ran refused $refused full $(wc -l <disk/log)"
+		cp disk/log torn
+		# Room again: those that were lost are told, and the next one.
+		: >disk/log
+		"$BERTH" exec "$name" -- /bin/true
+		"$BERTH" rm -f "$name" >/dev/null
+		cp disk/log later
+		echo "why ${why-}"
+	END
+	mkdir disk
+	export name
+	run -0 --separate-stderr in_cgroup unshare --map-auto --map-root-user -m bash -euo pipefail script ""
+	assert_equal "$(awk '{ print $1, $2, $3, $4 }' <<<"${lines[0]}")" "ran 20 refused 0"
+	jq -R fromjson <torn >/dev/null
+	assert_equal "$(jq -r .event <later | head -n 2 | paste -sd' ')" "lost exec"
+	written=$(jq -c 'select(.event != "lost")' torn | wc -l)
+	[ "$written" -lt 15 ]
+	assert_equal "$(cat torn later | jq -s 'map(select(.event == "lost").lines) | add')" "$((21 - written))"
+	# With the other way the rest is not done.
+	export name=$name-2
+	run -0 --separate-stderr in_cgroup unshare --map-auto --map-root-user -m bash -euo pipefail script --audit-required
+	[[ ${lines[0]} =~ ^ran\ ([0-9]+)\ refused\ ([0-9]+)\ full\ ([0-9]+)$ ]]
+	assert_equal "$((BASH_REMATCH[1] + BASH_REMATCH[2])) $((BASH_REMATCH[1] + 1))" "20 ${BASH_REMATCH[3]}"
+	[ "${BASH_REMATCH[2]}" -gt 0 ]
+	assert_has "write the audit log: No space left on device"
+	jq -R fromjson <torn >/dev/null
+}
+
 @test "a place that the workspace can write to is refused" {
 	mkdir volume
 	ln -s volume link
@@ -363,6 +400,31 @@ refused() { lines "select(.event == \"syscall-refused\") | $1"; }
 	[[ $output != *'"allow:169.254'* ]]
 }
 
+@test "a suggestion denies nothing by default that the run did not" {
+	denied='{"version":1,"event":"egress-denied","protocol":"tcp","to":"10.0.0.1:80","reason":"denied by","rule":"deny:10.0.0.0/24","permitted":true}'
+	start() { jq -nc --arg policy "$1" --argjson name "$2" '{version:1,event:"start",policy_name:$name,policy:$policy}'; }
+	suggested()
+	{
+		printf '%s\n' "$(start "$@")" "$denied" >log.jsonl
+		"$BERTH" policy suggest log.jsonl >suggested.json
+		"$BERTH" policy show --format json ./suggested.json | jq -c '[.network.egress_default, .network.egress]'
+	}
+	# The rest was allowed, and the rules of no policy's file are to count in this one.
+	rules='{"network":{"egress":["deny:10.0.0.0/24","allow:10.0.0.0/8,443/tcp"]}}'
+	assert_equal "$(suggested "$rules" null)" \
+		'["allow",["allow:10.0.0.1,80/tcp","deny:10.0.0.0/24","allow:10.0.0.0/8,443/tcp"]]'
+	assert_equal "$(suggested '{"network":{"egress_default":"deny","egress":["allow:10.0.0.0/8,443/tcp"]}}' '"audit"')" \
+		'["deny",["allow:10.0.0.1,80/tcp","allow:10.0.0.0/8,443/tcp"]]'
+	# A policy by name is extended: its rules come once.
+	echo "$rules" >own.json
+	assert_equal "$(suggested "$rules" '"./own.json"')" \
+		'["allow",["allow:10.0.0.1,80/tcp","deny:10.0.0.0/24","allow:10.0.0.0/8,443/tcp"]]'
+	# There is room for all of them, or it would be no policy.
+	rules=$(jq -nc '{network: {egress: [range(64) | "deny:10.1.0.\(.)"]}}')
+	suggested "$rules" null >/dev/null
+	grep -q '// and 1 more, which a policy has no room for' suggested.json
+}
+
 @test "however many things root inside has tried, a suggestion is made, and says what is not in it" {
 	seq 1 5000 | sed 's/.*/{"version":1,"event":"syscall-refused","call":"keyctl","process":"p&","calls":1,"permitted":true}/' >log.jsonl
 	echo '{"version":1,"event":"syscall-refused","call":"keyctl","process":"p1","calls":7,"permitted":true}' >>log.jsonl
@@ -374,7 +436,7 @@ refused() { lines "select(.event == \"syscall-refused\") | $1"; }
 }
 
 @test "names that end comments or speak to terminals do not get out of a suggestion" {
-	printf '%s\n' '{"version":1,"seq":1,"event":"start","policy_name":"./a\".json","policy":"{\"seccomp\":{\"deny\":[\"ptrace,bpf\"]}}"}' \
+	printf '%s\n' '{"version":1,"seq":1,"event":"start","policy_name":"./a\".json","policy":"{\"seccomp\":{\"deny\":[\"ptrace,bpf\"]},\"network\":{\"egress_default\":\"deny\",\"egress\":[\"deny:any\"]}}"}' \
 		'{"version":1,"event":"syscall-refused","call":"keyctl","process":"a\n\"x\"\u001b[31m","calls":3,"permitted":true}' \
 		'{"version":1,"event":"syscall-refused","call":"keyctl","process":"b","calls":4,"permitted":true}' \
 		'{"version":1,"event":"syscall-refused","call":"keyctl\", \"bpf","process":"b","calls":4,"permitted":true}' \

@@ -270,7 +270,7 @@ for port in range(1, 301):
 
 @test "permissive: what rules deny is told and let through, but for credentials and the pod's own" {
 	probe debian
-	peer_up
+	peer_up 10.8.1.1
 	tries='use IO::Socket::INET; for (@ARGV) { print "$_ ", IO::Socket::INET->new(PeerAddr => $_, Timeout => 5) ? "open" : "closed", "\n" }'
 	run -0 --separate-stderr in_pod "$BERTH" run --rm --net relay --egress deny:10.9.0.0/24,tcp --egress-default deny \
 		--audit-log "$PWD/log" --audit-permissive --rootfs "$BERTH_TEST_ROOTFS:O" -- perl -e "$tries" 10.9.0.2:80 169.254.169.254:80
@@ -281,6 +281,13 @@ for port in range(1, 301):
 	run -0 "$BERTH" policy suggest "$PWD/log"
 	assert_has '"allow:10.9.0.2,80/tcp"'
 	assert_has '// allow:169.254.169.254,80/tcp is where clouds keep credentials, and is not suggested'
+	# Under what is suggested the same run goes as it went, and metadata stay where they are.
+	in_pod "$BERTH" run --rm --net relay --egress deny:10.9.0.2,80/tcp --audit-log "$PWD/log3" --audit-permissive \
+		--rootfs "$BERTH_TEST_ROOTFS:O" -- perl -e "$tries" 10.9.0.2:80 >/dev/null 2>&1
+	"$BERTH" policy suggest "$PWD/log3" >suggested.json
+	run -0 --separate-stderr in_pod "$BERTH" run --rm --net relay --policy ./suggested.json \
+		--rootfs "$BERTH_TEST_ROOTFS:O" -- perl -e "$tries" 10.9.0.2:80 10.8.1.1:80 169.254.169.254:80
+	assert_output $'10.9.0.2:80 open\n10.8.1.1:80 open\n169.254.169.254:80 closed'
 	# What was let through is not counted as denied.
 	berth_in_pod run -d --name "$name" --net relay --egress deny:10.9.0.0/24,tcp --audit-log "$PWD/log2" \
 		--audit-permissive --rootfs "$BERTH_TEST_ROOTFS:O" -- sleep 600
