@@ -89,6 +89,25 @@ static bool chosen(const struct policy_key *key, const char *text)
 	return !key->choice;
 }
 
+static int not_chosen(const struct reader *reader, const struct policy_key *key,
+                      const struct json_value *value)
+{
+	struct nearest near;
+	char meant[NEAREST_TEXT_MAX];
+	const char *all = "";
+
+	nearest_begin(&near, value->text);
+	for (const struct policy_choice *choice = key->choice; choice->value; choice++) {
+		nearest_try(&near, choice->value);
+		all = arena_printf(reader->arena, "%s%s%s", all, *all ? ", " : "",
+		                   choice->value);
+	}
+	(void)refuse(reader, value, key->path,
+	             arena_printf(reader->arena, "'%s' is not possible%s", value->text,
+	                          nearest_text(&near, meant)));
+	return err_hint(reader->err, "what is: %s", all);
+}
+
 static int read_map(struct reader *reader, const struct policy_key *key,
                     const struct json_value *value)
 {
@@ -148,9 +167,7 @@ static int read_value(struct reader *reader, const struct policy_key *key,
 	if (key->type == POLICY_BOOL)
 		return add(reader, key, value->boolean ? "true" : "false", value);
 	if (!chosen(key, value->text))
-		return refuse(
-			reader, value, key->path,
-			arena_printf(reader->arena, "'%s' is not possible", value->text));
+		return not_chosen(reader, key, value);
 	return add(reader, key, value->text, value);
 }
 

@@ -178,6 +178,17 @@ not said, so what berth or the pod sets counts: network.rate_down, rate_up, publ
 	assert_equal "$status" 125
 }
 
+@test "a value that is none of a key's choices: the nearest one, and all of them" {
+	policy '{ "init": "systmd" }'
+	run "$BERTH" policy validate ./policy.json
+	assert_equal "$status $output" "125 berth: policy: ./policy.json:1:18: init: 'systmd' is not possible, did you mean 'systemd'?: Invalid argument
+hint: what is: auto, systemd, berth, none"
+	policy '{ "network": { "uplink": "carrier-pigeon" } }'
+	run "$BERTH" policy validate ./policy.json
+	assert_has "'carrier-pigeon' is not possible: Invalid argument"
+	assert_has "what is: none, relay, pasta, auto, host"
+}
+
 @test "diff: what limits is missed when it goes, and spellings are no difference" {
 	local before after there back
 
