@@ -31,16 +31,20 @@ ask()
 # Which of the kernel's calls there are differs; these are on every machine.
 calls="keyctl bpf clone clone3 ptrace personality ioctl socket mount fsopen open_tree move_mount unshare reboot kexec_load read"
 
+# Of each kind that there is one.
+paths="/ /work/src /workshop /opt/tools/ /dev/fuse /dev/null /proc/interrupts /proc/kcore /proc/irq/3 /proc/1 /sys/firmware/acpi /etc/hosts /a/../b"
+
 # output FILE: what is to be in it.
 output()
 {
-	local one other call
+	local one other call path
 
 	case $1 in
 	show.txt) for one in $policies; do ask show "$one"; done ;;
 	show.json) "$berth" policy show --format json ./looser.json ;;
 	explain.txt) for one in $policies; do ask explain "$one"; done ;;
 	calls.txt) for call in $calls; do ask explain shell "$call"; ask explain ./team.json "$call"; done ;;
+	paths.txt) for path in $paths; do ask explain shell "$path"; ask explain ./team.json "$path"; done ;;
 	diff.txt)
 		for one in $policies; do
 			for other in $policies; do ask diff "$one" "$other"; done
@@ -53,7 +57,7 @@ output()
 	esac | sed "s/$version/VERSION/g"
 }
 version=$("$berth" version | sed 's/[^0-9]*\([0-9.]*[0-9]\).*/\1/; s/\./\\./g; q')
-files="show.txt show.json explain.txt calls.txt diff.txt audit.txt audit.json audit.sarif schema.json"
+files="show.txt show.json explain.txt calls.txt paths.txt diff.txt audit.txt audit.json audit.sarif schema.json"
 
 if [ "${1-}" = --update ]; then
 	for file in $files; do
