@@ -14,19 +14,37 @@ inside()
 	run --separate-stderr berth run --rm --name "$(new_name)" --rootfs "$BERTH_TEST_SMALL:O" "$@"
 }
 
+# beside OPTION... -- COMMAND...: a workspace of Debian that stays; what it printed first is in $said.
+beside()
+{
+	: >beside
+	berth run --rm --name "$(new_name)" --rootfs "$BERTH_TEST_ROOTFS:O" "$@" >beside 2>errors 3>&- &
+	wait_until 60 grep -q "^now " beside
+	said=$(cat beside)
+}
+
+# debian OPTION... -- COMMAND...: one of Debian that ends.
+debian() { run --separate-stderr berth run --rm --name "$(new_name)" --rootfs "$BERTH_TEST_ROOTFS:O" "$@"; }
+
+# The neighbours of one that has used up all of his: with the same number, and with none.
 @test "the watcher budget cannot be raised from inside, and a neighbour keeps his" {
 	probe debian
-	local watch='for i in $(seq 600); do mkdir -p /tmp/w/$i; done
-		inotifywait -q -r -t 1 /tmp/w 2>&1; echo "exit $?"'
+	local made='mkdir -p $(seq -f /tmp/w/%.0f "$0")' said
 
-	run berth run --rm --name "$(new_name)" --rootfs "$BERTH_TEST_ROOTFS:O" --watches 200 -- sh -c '
+	beside --watches 200 -- sh -c '
 		echo 100000 >/proc/sys/user/max_inotify_watches
-		cat /proc/sys/user/max_inotify_watches; eval "$0"' "$watch"
-	assert_has 100000 # what is read back is root's own copy
-	assert_has "upper limit on inotify watches reached"
-	assert_has "exit 1"
-	run berth run --rm --name "$(new_name)" --rootfs "$BERTH_TEST_ROOTFS:O" -- sh -c "$watch"
-	assert_output "exit 2" # its time was over
+		cat /proc/sys/user/max_inotify_watches; '"$made"'
+		mkfifo /tmp/up; inotifywait -m -r /tmp/w 2>/tmp/up & grep -q established /tmp/up
+		inotifywait -q -t 1 /etc 2>&1
+		echo "now $?"; sleep 1000' 199
+	[[ $said == 100000$'\n'*"upper limit on inotify watches reached"*$'\n'"now 1" ]] ||
+		fail "$said" # the first is root's own copy
+	for options in "--watches 200:199:2" ":600:2" "--watches 200:200:1"; do
+		IFS=: read -r option n want <<<"$options"
+		# shellcheck disable=SC2086 # words
+		debian $option -- sh -c "$made"'; inotifywait -q -r -t 1 /tmp/w; echo "exit $?"' "$n"
+		assert_output "exit $want" # 2: its time was over
+	done
 }
 
 @test "the budget of inotify instances cannot be raised from inside, and a neighbour keeps his" {
@@ -39,20 +57,20 @@ inside()
 		done
 		ls -l /proc/[0-9]*/fd | grep -c anon_inode:inotify'
 
-	run --separate-stderr berth run --rm --name "$(new_name)" --rootfs "$BERTH_TEST_ROOTFS:O" \
-		--inotify-instances 10 -- sh -c '
+	beside --inotify-instances 10 -- sh -c '
 		echo 1000 >/proc/sys/user/max_inotify_instances
-		cat /proc/sys/user/max_inotify_instances; eval "$0"' "$instances"
-	assert_output $'1000\n10'
-	run --separate-stderr berth run --rm --name "$(new_name)" --rootfs "$BERTH_TEST_ROOTFS:O" -- \
-		sh -c "$instances"
+		cat /proc/sys/user/max_inotify_instances; echo "now $(eval "$0")"; sleep 1000' "$instances"
+	assert_equal "$said" $'1000\nnow 10'
+	debian --inotify-instances 10 -- sh -c "$instances"
+	assert_output 10
+	debian -- sh -c "$instances"
 	assert_output 30
 }
 
 # More namespaces of a kind than --KIND-namespaces says, at a time, as root inside.
 @test "no more namespaces can be nested than each option says, and root inside cannot raise that" {
 	probe debian
-	for kind in user:-Urf pid:-pf mount:-mf net:-nf ipc:-if uts:-uf cgroup:-Cf; do
+	for kind in user:-Urf pid:-pf mount:-mf net:-nf ipc:-if uts:-uf cgroup:-Cf time:-Tf; do
 		for net in none auto; do
 			run --separate-stderr berth run --rm --name "$(new_name)" --net "$net" \
 				--rootfs "$BERTH_TEST_ROOTFS:O" "--${kind%:*}-namespaces" 2 -- sh -c '
@@ -76,30 +94,61 @@ takes='
 	use POSIX; POSIX::sigprocmask(SIG_BLOCK, POSIX::SigSet->new(40));
 	my %take = (
 		fanotify => sub { syscall(300, 0x200, 0) },
+		marks    => sub {
+			$group = syscall(300, 0x200, 0) unless defined $group;
+			my $file = "/dev/shm/m" . $i;
+			open my $made, ">", $file;
+			syscall(301, $group, 1, 2, -100, $file) },
 		signals  => sub { my $info = pack "iiix116", 40, 0, -1; syscall(129, 0 + $$, 40, $info) },
 		queues   => sub { my $n = "q" . $i; syscall(240, $n, 0x42, 0600, 0) } );
 	for ($i = 0; $i < 500 && $take{$ARGV[0]}->() >= 0; $i++) {}
-	print "$i ", $! + 0, "\n";'
+	print "now $i ", $! + 0, "\n";
+	sleep $ARGV[1];'
 
-@test "the budgets of fanotify groups, queued signals and message queues hold, and a neighbour keeps his" {
+@test "the budgets of fanotify, queued signals and message queues hold, and a neighbour keeps his" {
 	probe debian
-	for budget in "fanotify --fanotify-groups 20 20 24" "signals --pending-signals 50 50 11" \
-		"queues --message-queues 200k 2 24"; do
+	for budget in "fanotify --fanotify-groups 20 20 24" "marks --fanotify-marks 20 20 28" \
+		"signals --pending-signals 50 50 11" "queues --message-queues 200k 2 24"; do
 		read -r what option value want errno <<<"$budget"
-		run -0 berth run --rm --name "$(new_name)" --rootfs "$BERTH_TEST_ROOTFS:O" \
-			"$option" "$value" -- bash -c 'ulimit -i "$(ulimit -H -i)" -q "$(ulimit -H -q)"
-			echo 1000 >/proc/sys/user/max_fanotify_groups; exec perl -e "$0" "$1"' "$takes" "$what"
-		assert_output "$want $errno"
-		run -0 berth run --rm --name "$(new_name)" --rootfs "$BERTH_TEST_ROOTFS:O" -- \
-			perl -e "$takes" "$what"
+		# shellcheck disable=SC2016 # the shell inside
+		beside "$option" "$value" -- bash -c 'ulimit -i "$(ulimit -H -i)" -q "$(ulimit -H -q)"
+			for f in groups marks; do echo 1000 >/proc/sys/user/max_fanotify_$f; done
+			exec perl -e "$0" "$@"' "$takes" "$what" 1000
+		assert_equal "$said" "now $want $errno"
+		debian "$option" "$value" -- perl -e "$takes" "$what" 0
+		assert_output "now $want $errno"
+		debian -- perl -e "$takes" "$what" 0
+		output=${output#now }
 		[ "${output% *}" -gt "$want" ] || fail "without $option: $output"
 	done
 }
 
+# As many processes as there may be, up to 100 more; then how many there are.
+forks='
+	for ($n = 0; $n < 100; $n++) {
+		my $pid = fork;
+		last unless defined $pid;
+		$pid or do { sleep 1000; exit };
+	}
+	opendir my $proc, "/proc";
+	print "now ", scalar(grep /^[0-9]/, readdir $proc), "\n";'
+
 @test "the budget of processes holds for root and for other users inside" {
-	inside --pids 60 -- sh -c 'ulimit -u unlimited 2>/dev/null
-		n=0; for i in $(seq 200); do sleep 30 & done 2>/dev/null; ls /proc | grep -c "^[0-9]"'
-	[ "${output:-0}" -le 60 ] || fail "$output processes"
+	probe debian
+	for by in "" "setpriv --reuid 7 --clear-groups" "unshare -Ur"; do
+		for most in 60 400; do
+			# shellcheck disable=SC2016 # the shell inside
+			debian --pids "$most" -- sh -c 'ulimit -u unlimited 2>/dev/null; exec $1 perl -e "$0"' \
+				"$forks" "$by"
+			assert_status 0
+			output=${output#now }
+			if [ "$most" = 60 ]; then
+				[[ $output -ge 40 && $output -le 60 ]] || fail "'$by', --pids 60: $output processes"
+			else
+				[ "$output" -gt 100 ] || fail "'$by', --pids 400: $output processes"
+			fi
+		done
+	done
 }
 
 @test "sysctls and files of the node are not written" {
