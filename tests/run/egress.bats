@@ -153,10 +153,14 @@ teardown()
 @test "no minute has more connections than are allowed" {
 	peer_up
 	probe tool:jq
+	local seven='for i in 1 2 3 4 5 6 7; do timeout 2 nc -z 10.9.0.2 80 && echo yes || echo no; done'
+
+	run berth_in_pod run --name "$name" --net relay -- sh -c "$seven"
+	assert_output $'yes\nyes\nyes\nyes\nyes\nyes\nyes'
+	berth_in_pod rm "$name"
 	run berth_in_pod run --name "$name" --net relay --connections-per-minute 5 -d -- sleep 60
 	assert_status 0
-	run berth_in_pod exec "$name" -- sh -c 'for i in 1 2 3 4 5 6 7; do
-		timeout 2 nc -z 10.9.0.2 80 && echo yes || echo no; done'
+	run berth_in_pod exec "$name" -- sh -c "$seven"
 	assert_output $'yes\nyes\nyes\nyes\nyes\nno\nno'
 	[ "$(berth_in_pod inspect "$name" | jq '.[0].network.egress_limited')" -ge 2 ]
 	[ "$(berth_in_pod inspect "$name" | jq '.[0].network.egress_denied')" = 0 ]
