@@ -119,6 +119,9 @@ const char *verify_status(struct verify *verify, const char *status, const char 
 /* That init, by /proc/PID/cgroup, is in the workspace's groups; @two: of cgroup v2, too. */
 int verify_in_group(struct verify *verify, const struct packed_step *step, bool two,
                     struct err *err);
+/* The same by the @text of such a file, which is cut. */
+void verify_groups(struct verify *verify, const struct packed_step *step, bool two,
+                   char *text);
 
 verify_fn verify_spawn, verify_map, verify_ucount, verify_rlimit, verify_ulimit,
 	verify_unshare, verify_oom, verify_capabilities, verify_seccomp, verify_relay,

@@ -179,18 +179,15 @@ int verify_cgroup1_limit(struct verify *verify, const struct packed_step *step,
 	return 0;
 }
 
-int verify_in_group(struct verify *verify, const struct packed_step *step, bool two,
-                    struct err *err)
+void verify_groups(struct verify *verify, const struct packed_step *step, bool two,
+                   char *text)
 {
 	const char *wanted =
 		arena_printf(verify->arena, "/berth-%s/payload", verify->record->name);
 	const size_t len = strlen(wanted);
-	char path[64], text[8192], *rest = text, *line;
+	char *line;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/cgroup", verify->init);
-	if (file_read(AT_FDCWD, path, text, sizeof(text), err) < 0)
-		return -err->code;
-	while ((line = strsep(&rest, "\n"))) {
+	while ((line = strsep(&text, "\n"))) {
 		const bool is_two = !strncmp(line, "0::", 3);
 		const char *group = is_two ? line + 2 : strrchr(line, ':');
 		const char *at = group ? strstr(group, wanted) : NULL;
@@ -204,6 +201,17 @@ int verify_in_group(struct verify *verify, const struct packed_step *step, bool 
 		           "init's group", arena_printf(verify->arena, "in %s", wanted),
 		           arena_dup(verify->arena, group + 1));
 	}
+}
+
+int verify_in_group(struct verify *verify, const struct packed_step *step, bool two,
+                    struct err *err)
+{
+	char path[64], text[8192];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/cgroup", verify->init);
+	if (file_read(AT_FDCWD, path, text, sizeof(text), err) < 0)
+		return -err->code;
+	verify_groups(verify, step, two, text);
 	return 0;
 }
 
