@@ -49,8 +49,8 @@ EOF
 	percent --rate-down 10mbit
 	# Payload is less than what the interface counts.
 	[[ $percent -ge 50 && $percent -le 103 ]] || fail "$output"
-	percent # the same where nothing is said
-	[ "$percent" -gt 150 ] || fail "$output"
+	percent # the same where nothing is said, on an emulated machine, too
+	[ "$percent" -gt 110 ] || fail "$output"
 }
 
 @test "packets from other addresses than the planned one get nowhere" {

@@ -75,6 +75,13 @@ limit() { cat "$(where "$1")/$group/berth-$name/$2"; }
 none_left() { [ -z "$(find /sys/fs/cgroup -maxdepth 3 -name "berth-$name")" ]; }
 
 @test "v1: a hog is killed at --memory, and that is told" {
+	local hog='dd if=/dev/zero of=/dev/null bs=67108864 count=1 2>/dev/null && echo taken'
+
+	run berth run --rm --name "$name" --rootfs "$BERTH_TEST_SMALL" -- sh -c "$hog" # none is set
+	assert_output taken
+	run berth run --rm --name "$name" --rootfs "$BERTH_TEST_SMALL" --memory 32m --swap 0 -- sh -c "$hog"
+	assert_has "OOM-killed at memory.limit_in_bytes 32 MiB"
+	[[ $output != *taken* ]]
 	run berth run --name "$name" --rootfs "$BERTH_TEST_SMALL" --memory 32m --swap 0 -- \
 		sh -c 'x=x; while :; do x=$x$x; done'
 	assert_status 137
@@ -94,9 +101,15 @@ none_left() { [ -z "$(find /sys/fs/cgroup -maxdepth 3 -name "berth-$name")" ]; }
 }
 
 @test "v1: --pids stops a fork bomb" {
+	local bomb='for i in 1 2 3 4 5 6 7 8 9; do (sleep 9 & sleep 9 & sleep 9 &); done'
+
+	start
+	run -0 berth exec "$name" -- sh -c "$bomb" # none is set
+	assert_output ""
+	berth rm -f "$name"
 	start --pids 20
 	assert_equal "$(limit pids pids.max)" 20
-	run berth exec "$name" -- sh -c 'for i in 1 2 3 4 5 6 7 8 9; do (sleep 9 & sleep 9 & sleep 9 &); done'
+	run berth exec "$name" -- sh -c "$bomb"
 	assert_has "can't fork"
 	[ "$(limit pids payload/pids.current)" -le 20 ]
 	run berth inspect "$name"
