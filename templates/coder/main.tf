@@ -204,7 +204,8 @@ resource "kubernetes_manifest" "pod" {
           { name = "BERTH_INIT", value = var.tier_b ? "berth" : "systemd" },
           { name = "BERTH_STATE", value = "/var/lib/workspace" },
           { name = "BERTH_HOSTNAME", value = lower(data.coder_workspace.me.name) },
-          { name = "BERTH_VOLUME", value = "/srv/home:/home" },
+          # The volume is dev's home, not /home: what is in the image there would be hidden.
+          { name = "BERTH_VOLUME", value = "/srv/home:/home/dev:U" },
           { name = "BERTH_USER", value = "dev" },
           { name = "BERTH_BOOTSTRAP", value = "/etc/berth/agent/agent.sh" },
           { name = "BERTH_BOOTSTRAP_RESTART", value = "always" },
@@ -220,6 +221,11 @@ resource "kubernetes_manifest" "pod" {
             cpu    = tostring(data.coder_parameter.cpu.value)
             memory = "${data.coder_parameter.memory.value}Gi"
           }
+        }
+        startupProbe = {
+          exec           = { command = ["berth", "health"] }
+          periodSeconds  = 2
+          timeoutSeconds = 6
         }
         readinessProbe = {
           exec           = { command = ["berth", "health", "--ready"] }

@@ -70,6 +70,29 @@ in_it() { pod_exec berth exec -- "$@"; }
 }
 ready() { [ "$(pod_exec berth health --ready 2>&1)" = ready ]; }
 
+@test "coder: without systemd an empty volume is the home of its user" {
+	local volume
+
+	volume=$(sed -n 's/.*"BERTH_VOLUME", value = "\(.*\)".*/\1/p' "$pod_top/templates/coder/main.tf")
+	# shellcheck disable=SC2034
+	pod_manifest=workspace-runc.yaml
+	pod_made coder . --env "BERTH_VOLUME=$volume" --env BERTH_USER=dev \
+		--pod '{ "volumes": [{ "name": "state", "emptyDir": {} }, { "name": "home", "emptyDir": {} }] }' \
+		--container '{ "volumeMounts": [{ "name": "state", "mountPath": "/var/lib/workspace" },
+			{ "name": "home", "mountPath": "/srv/home" }] }'
+	# As templates/docker/Dockerfile has it.
+	echo dev:x:1000:1000::/home/dev:/bin/bash >>"$pod_dir/root/etc/passwd"
+	echo dev:x:1000: >>"$pod_dir/root/etc/group"
+	mkdir "$pod_dir/root/home/dev"
+	pod_oci run --detach --bundle "$pod_dir" "$pod" >"$pod_dir/log" 2>&1 <"$pod_dir/stdin"
+	wait_until 100 ready
+	run in_it sh -c 'id -un; cd && pwd && stat -c %U . && echo kept >file'
+	assert_output $'dev\n/home/dev\ndev'
+	assert_status 0
+	run cat "$pod_dir/volumes/home/file"
+	assert_output kept
+}
+
 # machine: a workspace with systemd to play a machine, which has this berth, and setuid programs.
 machine()
 {
