@@ -72,10 +72,17 @@ static int look(int entry, const char *name, const struct health *health, struct
 	if (!state_alive(entry))
 		return err_set(err, ESRCH, "it does not run");
 	r = state_read(entry, name, &arena, &record, err);
-	if (r < 0)
+	if (r == -ENOENT) { /* born a moment ago */
+		err_clear(err);
+		record.status = STATUS_CREATED;
+	} else if (r < 0) {
 		return r;
+	}
 	/* A launch takes its time, and is bounded by nobody but the probe's own patience. */
-	if (record.status == STATUS_CREATED && !health->ready) {
+	if (record.status == STATUS_PULLING || record.status == STATUS_CREATED) {
+		if (health->ready)
+			return err_set(err, EAGAIN,
+			               "it is not ready: it is being started");
 		(void)puts("starting");
 		return 0;
 	}

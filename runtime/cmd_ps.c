@@ -97,6 +97,9 @@ static void put_status(char *out, size_t size, const struct line *line, int64_t 
 		(void)snprintf(out, size, "Exited (%d) %s ago%s", r->exit_code, duration,
 		               is_idle(r) ? ", idle" : "");
 		return;
+	case STATUS_PULLING:
+		(void)snprintf(out, size, "Pulling");
+		return;
 	case STATUS_CREATED:
 	case STATUS_MAX:
 	default:

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/fd.h"
+#include "claim.h"
 #include "commands.h"
 #include "control.h"
 #include "entries.h"
@@ -25,7 +26,10 @@ static const struct options options = {
 static int end_it(int entry, const char *name, struct err *err)
 {
 	struct control_request request = { .verb = CONTROL_KILL, .signal = SIGKILL };
+	int r = claim_end_pull(entry, name, err);
 
+	if (r != 0)
+		return r < 0 ? r : 0;
 	/* Who has no socket, or has ended meanwhile, needs no signal. */
 	if (entries_ask(entry, &request, err) < 0) {
 		if (err->code != ESRCH && err->code != ECONNRESET)

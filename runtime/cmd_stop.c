@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "claim.h"
 #include "commands.h"
 #include "control.h"
 #include "entries.h"
@@ -22,9 +23,11 @@ static int stop_one(void *ctx, int state, int entry, const char *name, struct er
 {
 	struct control_request request = { .verb = CONTROL_STOP,
 		                           .timeout_s = *(uint64_t *)ctx };
-	int r = entries_ask(entry, &request, err);
+	int r = claim_end_pull(entry, name, err);
 
 	(void)state;
+	if (r == 0)
+		r = entries_ask(entry, &request, err);
 	/* Its socket, its supervisor or all of it was gone before: that is what stop is
 	 * for. One that is alive and has no socket is still being launched. */
 	if ((r == -ESRCH || r == -ECONNRESET) &&

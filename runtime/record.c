@@ -25,6 +25,7 @@
 #define EXIT_KILLED 137
 
 const char *const status_name[STATUS_MAX] = {
+	[STATUS_PULLING] = "pulling",
 	[STATUS_CREATED] = "created",
 	[STATUS_RUNNING] = "running",
 	[STATUS_EXITED] = "exited",

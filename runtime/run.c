@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "bootstrap.h"
+#include "claim.h"
 #include "hold.h"
 #include "launch.h"
 #include "options.h"
@@ -247,10 +248,11 @@ static int no_record(struct err *err)
 }
 
 static int see_through(const struct config *config, const struct facts *facts,
-                       const struct plan *plan, bool again, void (*started)(void *),
-                       void *ctx, struct arena *arena, struct err *err)
+                       const struct plan *plan, struct claim *claim,
+                       void (*started)(void *), void *ctx, struct arena *arena,
+                       struct err *err)
 {
-	cleanup_close int state = -EBADF, entry = -EBADF, lock = -EBADF, root = -EBADF;
+	cleanup_close int root = -EBADF;
 	cleanup_holds struct holds holds = { 0 };
 	struct workspace ws = { .config = config,
 		                .facts = facts,
@@ -263,23 +265,12 @@ static int see_through(const struct config *config, const struct facts *facts,
 	ssize_t n;
 	int r;
 
-	state = state_open(true, err);
-	if (state < 0)
-		return no_record(err);
-	entry = again ? state_reopen(state, config->name, &lock, err)
-	              : state_create(state, config->name, &lock, err);
-	if (entry == -EEXIST && config->entrypoint) {
-		/* A container that is started again may find its own past. */
-		err_clear(err);
-		again = true;
-		entry = state_reopen(state, config->name, &lock, err);
-	}
-	if (entry < 0)
-		return no_record(err);
-	ws.state = state;
-	ws.entry = entry;
-	ws.lock = lock;
-	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", state);
+	if (claim->entry < 0 && claim_take(claim, config, claim->again, err) < 0)
+		return -err->code;
+	ws.state = claim->state;
+	ws.entry = claim->entry;
+	ws.lock = claim->lock;
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", claim->state);
 	n = readlink(link, path, sizeof(path) - 1);
 	path[n > 0 ? n : 0] = '\0';
 	ws.state_path = path;
@@ -287,30 +278,32 @@ static int see_through(const struct config *config, const struct facts *facts,
 
 	r = lock_root(config, plan, &root, err);
 	if (r == 0)
-		r = hold_volumes(config, facts, state, &holds, err);
+		r = hold_volumes(config, facts, claim->state, &holds, err);
 	if (r == 0)
 		r = make_store(config, arena, &upper, &made, err);
 	if (r == 0 && *upper)
-		r = hold_directory(upper, "the upper layers", state, &holds, err);
+		r = hold_directory(upper, "the upper layers", claim->state, &holds, err);
+	if (r < 0)
+		claim_restore(claim);
 	if (r == 0) {
 		ws.record = first_record(config, plan, facts, upper, arena);
 		ws.record.upper_made = made;
-		if (again)
-			keep_past(entry, &ws.record, arena);
+		if (claim->again)
+			keep_past(claim->entry, &ws.record, arena);
 		if (arena->failed)
 			r = err_set(err, ENOMEM, "keep the workspace's record");
 		else
-			r = state_write(entry, &ws.record, err);
+			r = state_write(claim->entry, &ws.record, err);
 		if (r < 0)
 			(void)no_record(err);
 	}
 	if (r == 0 && config->script)
-		r = bootstrap_keep(entry, config->script, config->script_n, err);
+		r = bootstrap_keep(claim->entry, config->script, config->script_n, err);
 	if (r == 0)
 		r = supervise(&ws, err);
 	if (r == SUPERVISE_RESTART)
 		r = restart(&ws, err);
-	leave(&ws, again || ws.record.started_ms > 0);
+	leave(&ws, claim->again || ws.record.started_ms > 0);
 	if (r < 0) {
 		(void)err_step(err, "launch");
 		return hint_for(err);
@@ -328,8 +321,8 @@ static void tell_started(void *ctx)
 	drop_fd(sock);
 }
 
-/* Keeps @keep of what the caller had open: nobody is to wait for our end of a pipe. */
-static void become_daemon(int keep)
+/* Keeps these of what the caller had open: nobody is to wait for our end of a pipe. */
+static void become_daemon(const int *keep, size_t n)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	struct err ignored = { 0 };
@@ -339,11 +332,11 @@ static void become_daemon(int keep)
 	if (null >= 0)
 		(void)fd_replace_stdio(null, null, null, &ignored);
 	close_fdp(&null);
-	(void)fd_keep_only(&keep, 1, &ignored);
+	(void)fd_keep_only(keep, n, &ignored);
 }
 
 static int run_detached(const struct config *config, const struct facts *facts,
-                        const struct plan *plan, bool again, struct arena *arena,
+                        const struct plan *plan, struct claim *claim, struct arena *arena,
                         struct err *err)
 {
 	cleanup_close int reader = -EBADF;
@@ -361,11 +354,12 @@ static int run_detached(const struct config *config, const struct facts *facts,
 		return err_set(err, errno, "start the supervisor");
 	}
 	if (pid == 0) {
+		const int keep[] = { pair[1], claim->state, claim->entry, claim->lock };
 		int r;
 
 		drop_fd(&reader);
-		become_daemon(pair[1]);
-		r = see_through(config, facts, plan, again, tell_started, &pair[1], arena,
+		become_daemon(keep, sizeof(keep) / sizeof(keep[0]));
+		r = see_through(config, facts, plan, claim, tell_started, &pair[1], arena,
 		                err);
 		if (r < 0 && pair[1] >= 0)
 			(void)write_all(pair[1], err, sizeof(*err));
@@ -388,39 +382,70 @@ static int run_detached(const struct config *config, const struct facts *facts,
 	return 0;
 }
 
-int run(const struct config *wanted, bool again, struct arena *arena, struct err *err)
+/*
+ * Makes sure that there is an image. One that may have to be fetched takes minutes: the
+ * workspace is known, and alive, from before that on.
+ */
+static int find_image(struct config *config, struct claim *claim, struct arena *arena,
+                      const struct image_tree **ret, struct err *err)
+{
+	int r = 0;
+
+	if (config->image && !config->image_digest && config->pull != IMAGE_NEVER) {
+		r = claim_take(claim, config, claim->again, err);
+		if (r == 0)
+			r = claim_pulling(claim, config, arena, err);
+	}
+	return r < 0 ? r : image_prepare(config, true, arena, ret, err);
+}
+
+static int run_claim(struct config *config, struct claim *claim, struct arena *arena,
+                     struct err *err)
 {
 	cleanup_plan struct plan plan = { 0 };
+	const bool again = claim->again;
 	const struct image_tree *image = NULL;
-	struct config config = *wanted;
 	struct facts facts;
 	int r;
 
-	r = image_prepare(&config, true, arena, &image, err);
+	r = find_image(config, claim, arena, &image, err);
 	if (r == 0)
-		r = probe(&config, image, arena, &facts, err);
+		r = probe(config, image, arena, &facts, err);
 	if (r == 0)
-		r = plan_image(&config, &facts, arena, err);
+		r = plan_image(config, &facts, arena, err);
 	if (r == 0)
-		r = plan_build(&config, &facts, &plan, err);
-	if (r < 0)
-		return hint_for(err);
-	if (plan.n > 0 && plan.step[0].kind == STEP_SCOPE)
-		return enter_scope(&config, again, arena, err);
-	if (config.stop_timeout_s == LIMIT_UNSET)
-		config.stop_timeout_s = plan.init == INIT_SYSTEMD ? 90
-		                        : plan.service_n > 0      ? 30
-		                                                  : 10;
-	for (size_t i = 0; i < plan.notes_n; i++)
+		r = plan_build(config, &facts, &plan, err);
+	if (r == 0 && plan.n > 0 && plan.step[0].kind == STEP_SCOPE) {
+		claim_drop(claim); /* for berth in the scope */
+		return enter_scope(config, again, arena, err);
+	}
+	if (r == 0 && config->stop_timeout_s == LIMIT_UNSET)
+		config->stop_timeout_s = plan.init == INIT_SYSTEMD ? 90
+		                         : plan.service_n > 0      ? 30
+		                                                   : 10;
+	for (size_t i = 0; r == 0 && i < plan.notes_n; i++)
 		log_warn("%s", plan.notes[i]);
 	/* Not before: whoever starts us in a scope has it still to read. */
-	if (config.bootstrap && !strcmp(config.bootstrap, BOOTSTRAP_STDIN) && !again)
-		r = bootstrap_read(arena, &config.script, &config.script_n, err);
-	if (r < 0)
+	if (r == 0 && config->bootstrap && !strcmp(config->bootstrap, BOOTSTRAP_STDIN) &&
+	    !again)
+		r = bootstrap_read(arena, &config->script, &config->script_n, err);
+	if (r < 0) {
+		(void)hint_for(err);
+		claim_drop(claim);
 		return r;
-	return config.detach ? run_detached(&config, &facts, &plan, again, arena, err)
-	                     : see_through(&config, &facts, &plan, again, NULL, NULL,
-	                                   arena, err);
+	}
+	return config->detach ? run_detached(config, &facts, &plan, claim, arena, err)
+	                      : see_through(config, &facts, &plan, claim, NULL, NULL,
+	                                    arena, err);
+}
+
+int run(const struct config *wanted, bool again, struct arena *arena, struct err *err)
+{
+	cleanup_claim struct claim claim = CLAIM_NONE;
+	struct config config = *wanted;
+
+	claim.again = again;
+	return run_claim(&config, &claim, arena, err);
 }
 
 int cmd_run_saved(const struct record *record, struct err *err)

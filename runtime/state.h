@@ -11,6 +11,7 @@
 #define STATE_NAME_MAX 63
 
 enum status {
+	STATUS_PULLING, /* its image is being fetched */
 	STATUS_CREATED, /* the launch has not finished */
 	STATUS_RUNNING, /* init was executed */
 	STATUS_EXITED,

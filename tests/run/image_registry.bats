@@ -16,6 +16,7 @@ setup()
 teardown()
 {
 	[ -z "${flaky_pid:-}" ] || kill "$flaky_pid" 2>/dev/null || true
+	[ -z "${launch_pid:-}" ] || kill "$launch_pid" 2>/dev/null || true
 	registry_stop
 	image_teardown
 	common_teardown
@@ -249,32 +250,14 @@ login_file()
 	assert_has 'HTTPS_PROXY'
 }
 
-@test "a pull that is killed goes on where it was" {
-	probe small image_tools registry
-	registry_start
-	insecure
-	make_image layout one --odd
-	push layout one os:1
-
-	for delay in 0.05 0.1 0.2 0.3; do
-		in_cgroup timeout -s KILL "$delay" "$BERTH" image pull --progress none "$registry/os:1" >/dev/null 2>&1 || true
-	done
-	run --separate-stderr run_image "$registry/os:1" -- cat /odd/link
-	assert_output 'one inode'
-	run find "$images/tmp" -mindepth 1
-	assert_output ''
-	berth image prune --all
-	run find "$images/blobs/sha256" "$images/trees" -mindepth 2
-	assert_output ''
-}
-
-# flaky CUTS: what pulls goes by a port that cuts the first connections; its words are in flaky.log.
+# flaky CUTS [HOLD]: what pulls goes by a port that cuts the first connections, and holds requests with HOLD in
+# them back until there is a file "go"; its words are in flaky.log.
 flaky()
 {
 	local port
 
 	port=$(free_port)
-	python3 "$BATS_TEST_DIRNAME/../lib/flaky.py" "$port" "${registry##*:}" "$1" >flaky.log 3>&- &
+	python3 "$BATS_TEST_DIRNAME/../lib/flaky.py" "$port" "${registry##*:}" "$1" ${2:+"$2" go} >flaky.log 3>&- &
 	flaky_pid=$!
 	wait_until 10 grep -q ready flaky.log
 	registry=127.0.0.1:$port
@@ -307,6 +290,191 @@ flaky()
 	assert_output ''
 }
 
+# entrypoint ARG...: without the tests' own variables, which a pod does not have.
+entrypoint()
+{
+	local variable unset=()
+
+	for variable in "${!BERTH_TEST_@}"; do unset+=(-u "$variable"); done
+	in_cgroup env "${unset[@]}" "$BERTH" entrypoint "$@"
+}
+
+# held_launch COMMAND...: in the background, up to where the registry does not answer.
+held_launch()
+{
+	: >flaky.log
+	"$@" >out 2>&1 </dev/null &
+	launch_pid=$!
+	wait_until 20 grep -q held flaky.log
+}
+status_of() { berth ps -a --format json | jq -r --arg name "$1" '.[] | select(.name == $name).status'; }
+over() { ! kill -0 "$launch_pid" 2>/dev/null; }
+
+@test "a pull that is killed goes on where it was" {
+	probe small image_tools registry
+	registry_start
+	insecure
+	make_image layout one --odd
+	push layout one os:1
+	# What is fetched as the log of the registry itself has it.
+	fetched() { grep -c "GET /v2/os/blobs/sha256:$1" registry/log; }
+	manifest=layout/blobs/sha256/$(jq -r '.manifests[0].digest[7:]' layout/index.json)
+	first=$(jq -r '.layers[0].digest[7:]' "$manifest")
+	second=$(jq -r '.layers[1].digest[7:]' "$manifest")
+
+	flaky 0 "blobs/sha256:$second"
+	held_launch berth image pull --progress none "$registry/os:1"
+	wait_until 20 test -e "$images/blobs/sha256/$first"
+	pkill -KILL -P "$launch_pid" -x berth || kill -KILL "$launch_pid"
+	wait_until 10 over
+	assert_equal "$(fetched "$first") $(fetched "$second")" '1 0'
+	[ -n "$(ls -A "$images/tmp")" ]
+
+	touch go
+	run --separate-stderr run_image "$registry/os:1" -- cat /odd/link
+	assert_output 'one inode'
+	assert_equal "$(fetched "$first")" 1
+	[ "$(fetched "$second")" -ge 1 ]
+	run find "$images/tmp" -mindepth 1
+	assert_output ''
+	berth image prune --all
+	run find "$images/blobs/sha256" "$images/trees" -mindepth 2
+	assert_output ''
+	run --separate-stderr run_image "$registry/os:1" -- true
+	assert_equal "$(fetched "$first")" 2
+}
+
+@test "a registry that hangs: tried again, and rm and prune say whom they wait for" {
+	probe small image_tools registry
+	registry_start
+	insecure
+	make_image layout one
+	push layout one os:1
+	flaky 0 /blobs/
+
+	held_launch berth image pull --progress json --pull-patience 2 "$registry/os:1"
+	in_cgroup "$BERTH" image prune >prune 2>&1 &
+	prune=$!
+	wait_until 10 grep -q 'waiting for process [0-9]*, which works in the store' prune
+	held=$(sed -n 's/.*waiting for process \([0-9]*\),.*/\1/p' prune)
+	assert_equal "$(cat "/proc/$held/comm")" berth
+	wait_until 20 grep -q '"step":"again"' out
+	touch go
+	wait "$launch_pid" || fail "$(cat out)"
+	wait "$prune"
+	assert_equal "$(berth image ls -q)" "$registry/os:1"
+
+	rm go
+	berth image prune --all
+	run berth image pull --progress json --pull-patience 1 "$registry/os:1"
+	assert_status 125
+	assert_has 'nothing came for 1 s, 4 times'
+	assert_has 'hint: is the registry up?'
+	assert_equal "$(grep -c '"step":"again"' <<<"$output")" 3
+	run find "$images/tmp" -mindepth 1
+	assert_output ''
+}
+
+@test "while its image is pulled a workspace lives, is not ready, and can be stopped and removed" {
+	probe small image_tools registry
+	registry_start
+	insecure
+	make_image layout one --config '{ "Cmd": ["sleep", "1000"] }'
+	push layout one os:1
+	flaky 0 /blobs/
+	name=$(new_name)
+	export XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR/run # its probes name no workspace
+	mkdir run
+
+	# As a pod does, in which the kubelet asks.
+	held_launch entrypoint --name "$name" --net none --image "$registry/os:1"
+	run berth health
+	assert_status 0
+	assert_output starting
+	run berth health --ready
+	assert_status 1
+	assert_has "it is not ready"
+	assert_equal "$(status_of "$name")" pulling
+	run berth ps
+	assert_has Pulling
+	assert_equal "$(berth inspect "$name" | jq -r '.[0] | .status + " " + .image')" "pulling $registry/os:1"
+	run berth run --name "$name" --image "$registry/os:1" -- true
+	assert_status 125
+	assert_has "the name '$name' is taken"
+	run berth rm "$name"
+	assert_status 125
+
+	# Nobody signalled by a number alone: the record's is another process for once.
+	entry=$XDG_RUNTIME_DIR/berth/$name
+	cp -p "$entry/state.json" kept.json
+	sleep 1000 3>&- &
+	other=$!
+	sed "s/\"supervisor\": [0-9]*/\"supervisor\": $other/" kept.json >"$entry/state.json"
+	run berth stop "$name"
+	assert_status 125
+	assert_has "find the process that pulls for '$name'"
+	kill "$other"
+	cp -p kept.json "$entry/state.json"
+
+	run berth stop "$name"
+	assert_status 0
+	assert_output "$name"
+	wait_until 10 over
+	code=0
+	wait "$launch_pid" || code=$?
+	assert_equal "$code" 143
+	assert_equal "$(status_of "$name")" ""
+	run pgrep -f "skopeo.*$registry"
+	assert_output ''
+
+	held_launch berth run --name "$name" --net none --image "$registry/os:1"
+	run berth rm -f "$name"
+	assert_status 0
+	wait_until 10 over
+	assert_equal "$(status_of "$name")" ""
+
+	# Nor is anything left of a launch whose pull fails.
+	run berth run --name "$name" --net none --image "$registry/nothing:1"
+	assert_status 125
+	assert_has 'check the name and the tag'
+	[ ! -e "$entry" ]
+
+	held_launch berth run -d --name "$name" --net none --image "$registry/os:1"
+	touch go
+	wait "$launch_pid"
+	assert_equal "$(status_of "$name")" running
+	run berth health "$name"
+	assert_output ready
+	berth rm -f "$name"
+	unset XDG_RUNTIME_DIR
+}
+
+@test "a container that is started again, and has to pull, keeps its workspace's past" {
+	probe small image_tools registry
+	registry_start
+	insecure
+	make_image layout one
+	push layout one os:1
+	name=$(new_name)
+	again() { entrypoint --name "$name" --image "$registry/os:1" --pull always --net none -- sh -c 'exit 3'; }
+	run again
+	assert_status 3
+	created=$(berth inspect "$name" | jq '.[0].created_ms')
+
+	flaky 0 /manifests/
+	held_launch again
+	assert_equal "$(status_of "$name")" pulling
+	berth stop "$name"
+	wait_until 10 over
+	assert_equal "$(status_of "$name")" exited
+	# A pull that fails leaves the end of the life before.
+	registry=127.0.0.1:9
+	insecure
+	run again
+	assert_status 125
+	assert_equal "$(berth inspect "$name" | jq '.[0].created_ms')" "$created"
+}
+
 @test "a proxy of the environment is used" {
 	probe small image_tools registry
 	HTTPS_PROXY=http://127.0.0.1:9 HTTP_PROXY=http://127.0.0.1:9 run pull registry.invalid/os:1
@@ -337,9 +505,25 @@ flaky()
 		"$1" image pull --progress none --store small "$2" && exit 1
 		ls -A small/images/tmp small/images/trees
 		"$1" image ls --store small
+		# Room for one, and something: what nobody uses gives way, and what is used does not.
+		mkdir disk
+		"$1" image prune --all --store large >/dev/null
+		"$1" image pull --progress none --store large "$3" >/dev/null
+		mount -t tmpfs -o "size=$(($(du -sk large | cut -f 1) + 600))k" tmpfs disk
+		"$1" image pull -q --progress none --store disk "$3"
+		"$1" image pull -q --progress none --store disk "$4" && "$1" image ls -q --store disk
+		"$1" run --name kept --net none --store disk --image "$4" -- true
+		"$1" image pull --progress none --store disk "$3" || "$1" image ls -q --store disk
+		"$1" rm kept
 	END
-	run in_cgroup "$BERTH" unshare -- unshare -m sh "$PWD/script" "$BERTH" "$registry/os:1"
+	for tag in 2 3; do
+		make_image layout "$tag" --config "{ \"Env\": [\"T=$tag\"] }"
+		push layout "$tag" "os:$tag"
+	done
+	run in_cgroup "$BERTH" unshare -- unshare -m sh "$PWD/script" "$BERTH" "$registry/os:"{1,2,3}
 	assert_status 0
+	assert_has "what nobody uses was removed (1), and it is tried again"
+	[[ $output =~ "again"$'\n'"$registry/os:3"$'\n'.*"No space left on device"$'\n'.*$'\n'"$registry/os:3"$'\n'"kept" ]]
 	assert_has $'12345:54321 644\n0:0 4755\n0-0x'
 	assert_has 'No space left on device'
 	assert_has "hint: make room: 'berth image prune --all'"
