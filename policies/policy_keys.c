@@ -56,6 +56,8 @@ const struct policy_key policy_keys[] = {
 	  "is the root file system: a directory; \"host\" stands for the pod's own files, below a layer for changes" },
 	{ "image", POLICY_TEXT, "image", false, POLICY_NEUTRAL, NULL,
 	  "is the image whose files are the root, below a layer for changes: pulled where it is missing" },
+	{ "store_size", POLICY_AMOUNT, "store-size", false, POLICY_NEUTRAL, NULL,
+	  "is the size that the store of images may have after a pull: images that nobody uses go, what was not used for longest first" },
 	{ "state", POLICY_TEXT, "state", false, POLICY_NEUTRAL, NULL,
 	  "keeps what changes, in a directory of the pod instead of memory" },
 	{ "init", POLICY_TEXT, "init", false, POLICY_NEUTRAL, inits,

@@ -17,7 +17,7 @@ struct request {
 	enum progress_mode progress;
 	enum image_when when;
 	bool insecure, json, quiet, all;
-	uint64_t keep;
+	uint64_t keep, patience_s;
 };
 
 static int set_verify(void *field, const char *value, struct err *err)
@@ -28,6 +28,11 @@ static int set_verify(void *field, const char *value, struct err *err)
 		return err_set(err, EINVAL, "'%s' is not true or false", value);
 	*insecure = !strcmp(value, "false");
 	return 0;
+}
+
+static int set_patience(void *field, const char *value, struct err *err)
+{
+	return number_parse(value, 1, 24 * 3600, field, err);
 }
 
 static int set_size(void *field, const char *value, struct err *err)
@@ -45,6 +50,8 @@ static int set_size(void *field, const char *value, struct err *err)
 static const struct option pull_options[] = {
 	STORE,
 	{ "pull",       0,   "WHEN",       "missing: what is in the store is enough (always)", image_when_option, FIELD(when) },
+	{ "store-size", 0,   "SIZE",       "what the store may have afterwards: what nobody uses goes (any)", set_size, FIELD(keep) },
+	{ "pull-patience", 0, "SECONDS",   "how long nothing may come before it is tried again (180)", set_patience, FIELD(patience_s) },
 	{ "progress",   0,   "MODE",       "auto, bar, json or none (auto)", progress_option, FIELD(progress) },
 	{ "authfile",   0,   "FILE",       "logins, as in ~/.docker/config.json (REGISTRY_AUTH_FILE)", option_text, FIELD(authfile) },
 	{ "cert-dir",   0,   "DIR",        "with ca.crt, client.cert and client.key for the registry", option_text, FIELD(cert_dir) },
@@ -80,6 +87,8 @@ static int pull_verb(int argc, char **argv, struct request *request, struct err 
 			.authfile = request->authfile,
 			.cert_dir = request->cert_dir,
 			.insecure = request->insecure,
+			.patience_s = request->patience_s,
+			.keep = request->keep,
 		};
 		struct image_tree tree;
 
@@ -171,7 +180,9 @@ static int run_verb(const struct verb *verb, int argc, char **argv, struct err *
 		.row = verb->row,
 		.n = verb->row_n,
 	};
-	struct request request = { .when = IMAGE_ALWAYS, .keep = UINT64_MAX };
+	struct request request = { .when = IMAGE_ALWAYS,
+		                   .keep = UINT64_MAX,
+		                   .patience_s = IMAGE_PATIENCE_S };
 	cleanup_arena struct arena arena = { 0 };
 	char name[32];
 	int first;

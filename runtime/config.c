@@ -189,6 +189,16 @@ static int set_audit_size(void *field, const char *value, struct err *err)
 	return size_parse(value, AUDITLOG_SIZE_MIN, UINT64_C(1) << 40, field, err);
 }
 
+static int set_store_size(void *field, const char *value, struct err *err)
+{
+	return size_parse(value, 0, INT64_MAX, field, err);
+}
+
+static int set_patience(void *field, const char *value, struct err *err)
+{
+	return number_parse(value, 1, 24 * 3600, field, err);
+}
+
 static int set_metrics_listen(void *field, const char *value, struct err *err)
 {
 	struct metrics_address ignored;
@@ -303,6 +313,8 @@ static const struct option run_options[] = {
 	{ "image",             0,   "REF",      "an image as root: debian:12, oci:DIR, docker-archive:FILE", set_image, FIELD(image) },
 	{ "pull",              0,   "WHEN",     "fetch the image: missing, always or never (missing)", image_when_option, FIELD(pull) },
 	{ "store",             0,   "DIR",      "where images are kept (BERTH_STORE)", set_text, FIELD(store) },
+	{ "store-size",        0,   "SIZE",     "what the store may have after a pull: what nobody uses goes (any)", set_store_size, FIELD(store_size) },
+	{ "pull-patience",     0,   "SECONDS",  "how long nothing may come before a pull is tried again (180)", set_patience, FIELD(pull_patience_s) },
 	{ "progress",          0,   "MODE",     "of a pull: auto, bar, json or none (auto)", progress_option, FIELD(progress) },
 	{ "image-entrypoint",  0,   "COMMAND",  "in place of the image's ENTRYPOINT; '' for none", option_text, FIELD(image_entrypoint) },
 	{ "init",              0,   "MODE",     "auto, systemd, berth or none (auto)", set_init, FIELD(init) },

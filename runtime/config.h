@@ -82,6 +82,8 @@ struct origin {
  * @image_digest:	of the image, once it was found; before that, the one that it has to
  *			be, or NULL
  * @store:		directory of the images' store, absolute; NULL where none is to be had
+ * @store_size:		bytes that it may have after a pull; LIMIT_UNSET
+ * @pull_patience_s:	how long nothing may come before a pull is tried again; LIMIT_UNSET
  * @pull:		when the image is looked for in its registry
  * @progress:		how a pull is shown
  * @image_entrypoint:	in place of the image's, "" for none at all; NULL: the image's
@@ -145,6 +147,7 @@ struct config {
 	const char *rootfs;
 	bool overlay;
 	const char *image, *image_digest, *store;
+	uint64_t store_size, pull_patience_s;
 	enum image_when pull;
 	enum progress_mode progress;
 	const char *image_entrypoint, *stop_signal;

@@ -159,6 +159,7 @@ static struct words *words_new(struct arena *arena, struct err *err)
 	words->config.net = NET_AUTO;
 	words->config.stop_timeout_s = LIMIT_UNSET;
 	words->config.audit_size = LIMIT_UNSET;
+	words->config.store_size = words->config.pull_patience_s = LIMIT_UNSET;
 	words->config.hook_timeout_s = LIMIT_UNSET;
 	words->config.idle_stop_s = words->config.idle_cpu = LIMIT_UNSET;
 	for (size_t i = 0; i < BUDGET_N; i++)

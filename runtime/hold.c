@@ -31,14 +31,13 @@ int64_t hold_read_lock(const char *line, dev_t dev, ino_t ino)
 	return pid;
 }
 
-/* Who has it, as the kernel tells it; 0 where nobody in sight has. */
-static int64_t find_holder(int dir, struct arena *arena)
+int64_t hold_holder(int fd, struct arena *arena)
 {
 	struct err ignored = { 0 };
 	const char *text;
 	struct stat st;
 
-	if (fstat(dir, &st) < 0 ||
+	if (fstat(fd, &st) < 0 ||
 	    file_slurp(AT_FDCWD, "/proc/locks", LOCKS_MAX, arena, &text, &ignored) < 0)
 		return 0;
 	for (const char *line = text; line; line = strchr(line, '\n')) {
@@ -75,7 +74,7 @@ static const char *name_of(int state, int64_t pid, struct arena *arena)
 static int taken(int dir, const char *path, const char *what, int state, struct err *err)
 {
 	cleanup_arena struct arena arena = { 0 };
-	const int64_t pid = find_holder(dir, &arena);
+	const int64_t pid = hold_holder(dir, &arena);
 	const char *name = name_of(state, pid, &arena);
 
 	if (name)

@@ -46,6 +46,9 @@ int hold_directory(const char *path, const char *what, int state, struct holds *
 void hold_end(struct holds *holds);
 #define cleanup_holds __attribute__((cleanup(hold_end)))
 
+/* Who has a file locked, flock(2), as the kernel tells it: a PID; 0 where nobody in sight has. */
+int64_t hold_holder(int fd, struct arena *arena);
+
 /* For tests: the pid of a line of /proc/locks, if it is a lock of flock(2) on that file; else
  * -1. 0 is somebody of another PID namespace. */
 int64_t hold_read_lock(const char *line, dev_t dev, ino_t ino);

@@ -32,6 +32,9 @@ struct image_ids {
  * @progress:	how to show that
  * @authfile, @cert_dir: skopeo's, or NULL for what it takes by itself
  * @insecure:	no certificate is asked for
+ * @patience_s:	how long nothing may come before a try is given up
+ * @keep:	bytes that the store may have after the pull, UINT64_MAX for any number: what
+ *		nobody uses goes, what was not used for longest first
  */
 struct image_wish {
 	struct image_ref ref;
@@ -40,7 +43,11 @@ struct image_wish {
 	enum progress_mode progress;
 	const char *authfile, *cert_dir;
 	bool insecure;
+	uint64_t patience_s, keep;
 };
+
+/* Without --pull-patience, seconds. */
+#define IMAGE_PATIENCE_S 180
 
 /**
  * struct image_tree - An image that lies unpacked in the store
@@ -84,7 +91,8 @@ int image_find(const struct image_wish *wish, const char *digest,
  * @err:	in skopeo's or umoci's words, with a hint
  *
  * Killed at any moment it leaves the store as it was; what it was making is swept by the
- * next one. Two at the same time do the work once.
+ * next one. Two at the same time do the work once. Where the disk is full, what nobody uses
+ * goes, and it is tried once more.
  *
  * Return: 0; -EACCES where the registry wants a login; -ENOENT for an unknown image;
  * -ENOSPC; -EBADMSG for a wrong digest; else -errno.

@@ -1,5 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,9 @@
 #include "image_unpack.h"
 
 #define RETRIES "3"
+
+/* Tries of a pull to which nothing comes any more. */
+#define STALLS_MAX 3
 
 /* What skopeo says, what it means, and what mends it; the first that fits. */
 static const struct {
@@ -144,6 +149,41 @@ static int read_digest(struct image_store *store, const char *stage, struct aren
 	return r;
 }
 
+/* Changes with each byte that comes: skopeo writes below its stage, and moves what is whole. */
+static uint64_t bytes_below(const void *path)
+{
+	char *const paths[] = { (char *)path, NULL };
+	FTS *fts = fts_open(paths, FTS_PHYSICAL | FTS_XDEV | FTS_NOCHDIR, NULL);
+	uint64_t sum = 0;
+	FTSENT *at;
+
+	if (!fts)
+		return 0;
+	while ((at = fts_read(fts)))
+		if (at->fts_info == FTS_F)
+			sum += 1 + (uint64_t)at->fts_statp->st_size;
+	(void)fts_close(fts);
+	return sum;
+}
+
+/* A registry that says nothing any more counts as a connection that broke. */
+static int run_skopeo(struct program *skopeo, const struct progress *progress,
+                      struct arena *arena, struct err *err)
+{
+	int r = program_run(skopeo, err);
+
+	for (int i = 0; r >= 0 && skopeo->stalled && i < STALLS_MAX; i++) {
+		progress_step(progress, "again", NULL);
+		r = program_run(skopeo, err);
+	}
+	if (r < 0 || !skopeo->stalled)
+		return r < 0 ? r : judge(skopeo, r, arena, err);
+	(void)err_set(err, ETIMEDOUT, "skopeo: nothing came for %" PRIu64 " s, %d times",
+	              skopeo->patience_s, STALLS_MAX + 1);
+	return err_hint(err, "is the registry up? check the network and HTTPS_PROXY; "
+	                     "--pull-patience says how long to wait");
+}
+
 int image_copy(struct image_store *store, const struct image_wish *wish,
                const char *stage, struct progress *progress, struct arena *arena,
                const char **ret_digest, struct err *err)
@@ -155,14 +195,17 @@ int image_copy(struct image_store *store, const struct image_wish *wish,
 		                                                        : -EBADF,
 		                  .watched = -EBADF,
 		                  .line = progress_line,
-		                  .ctx = progress };
+		                  .ctx = progress,
+		                  .patience_s = wish->patience_s,
+		                  .sign = bytes_below };
 	const char *auth = authfile(wish, arena);
 	size_t n = 0;
 	int r;
 
+	skopeo.sign_ctx = arena_printf(arena, "%s/tmp/%s", store->path, stage);
 	argv[n++] = "skopeo";
 	argv[n++] = "--tmpdir";
-	argv[n++] = arena_printf(arena, "%s/tmp/%s", store->path, stage);
+	argv[n++] = skopeo.sign_ctx;
 	argv[n++] = "copy";
 	argv[n++] = "--retry-times";
 	argv[n++] = RETRIES;
@@ -187,9 +230,7 @@ int image_copy(struct image_store *store, const struct image_wish *wish,
 	argv[n] = NULL;
 	if (arena->failed)
 		return err_set(err, ENOMEM, "start skopeo");
-	r = program_run(&skopeo, err);
-	if (r >= 0)
-		r = judge(&skopeo, r, arena, err);
+	r = run_skopeo(&skopeo, progress, arena, err);
 	if (r == 0)
 		r = read_digest(store, stage, arena, ret_digest, err);
 	return r;

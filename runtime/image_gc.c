@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/log.h"
+#include "hold.h"
 #include "image_internal.h"
 #include "image_use.h"
 
@@ -173,6 +175,24 @@ static int64_t collect(struct content *content, struct err *err)
 	return blobs < 0 ? blobs : sum + blobs;
 }
 
+/* Pulls come to an end, but some take their time: who waits for one is told. */
+static int lock_alone(struct image_store *store, struct arena *arena, struct err *err)
+{
+	int r = image_store_lock(store, IMAGE_ALONE, false, err);
+	int64_t pid;
+
+	if (r != -EAGAIN)
+		return r;
+	pid = hold_holder(store->lock, arena);
+	if (pid > 0)
+		log_info("waiting for process %" PRId64 ", which works in the store '%s'",
+		         pid, store->path);
+	else
+		log_info("waiting for a process elsewhere, which works in the store '%s'",
+		         store->path);
+	return image_store_lock(store, IMAGE_ALONE, true, err);
+}
+
 /* Opens a store to take something away; -ENOENT where there is none. */
 static int open_alone(const char *path, struct arena *arena, struct image_store *ret,
                       struct err *err)
@@ -186,7 +206,7 @@ static int open_alone(const char *path, struct arena *arena, struct image_store 
 	if (r == 0)
 		r = image_sweep(ret, err);
 	if (r == 0)
-		r = image_store_lock(ret, IMAGE_ALONE, true, err);
+		r = lock_alone(ret, arena, err);
 	return r;
 }
 
@@ -282,8 +302,8 @@ int image_rm(const char *store_path, const char *name, struct err *err)
 	return r < 0 ? r : remove_named(&content, name, err);
 }
 
-/* What was used for longest not of those that nobody uses; NULL for none. */
-static const char *oldest(const struct content *content)
+/* What was used for longest not of those that nobody uses, but for @except; NULL for none. */
+static const char *oldest(const struct content *content, const char *except)
 {
 	const char *ret = NULL;
 	int64_t when = INT64_MAX;
@@ -293,7 +313,8 @@ static const char *oldest(const struct content *content)
 		const struct image_found *found = found_of(content, entry->digest);
 		int64_t used = found ? found->used_ms : entry->pulled_ms;
 
-		if ((found && found->in_use) || used >= when)
+		if ((found && found->in_use) || used >= when ||
+		    (except && !strcmp(except, entry->digest)))
 			continue;
 		ret = entry->digest;
 		when = used;
@@ -313,7 +334,7 @@ static int prune(struct content *content, bool all, uint64_t keep, struct err *e
 		before += content->found[i].tree_size;
 	left = before < 0 ? before : collect(content, err);
 	while (left >= 0 && (all || (uint64_t)left > keep) &&
-	       (digest = oldest(content))) {
+	       (digest = oldest(content, NULL))) {
 		r = drop_names(content, digest, true, err);
 		left = r < 0 ? r : collect(content, err);
 	}
@@ -337,4 +358,50 @@ int image_prune(const char *store_path, bool all, uint64_t keep, struct err *err
 	}
 	/* With both, --keep-size says how far. */
 	return r < 0 ? r : prune(&content, all && keep == UINT64_MAX, keep, err);
+}
+
+/* Images that have neither a name nor a user: collect() takes them. */
+static int nameless(const struct content *content)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < content->found_n; i++)
+		n += !content->found[i].in_use &&
+		     !named(content, content->found[i].digest);
+	return n;
+}
+
+static int trim(struct content *content, uint64_t keep, const char *except,
+                struct err *err)
+{
+	int64_t left = read_content(content, err);
+	const char *digest;
+	int n;
+
+	if (left < 0)
+		return (int)left;
+	n = nameless(content);
+	left = collect(content, err);
+	while (left >= 0 && (uint64_t)left > keep && (digest = oldest(content, except))) {
+		log_info("the image %.19s is removed from the store: nobody uses it",
+		         digest);
+		left = drop_names(content, digest, false, err) < 0
+		               ? -err->code
+		               : collect(content, err);
+		n++;
+	}
+	return left < 0 ? (int)left : n;
+}
+
+int image_trim(struct image_store *store, uint64_t keep, const char *except,
+               struct arena *arena, struct err *err)
+{
+	struct content content = { .store = store, .arena = arena };
+	struct err ignored = { 0 };
+	int r = image_store_lock(store, IMAGE_ALONE, false, err), n;
+
+	/* Changing a lock may lose it; what was pulled has its name by now. */
+	n = r == -EAGAIN ? 0 : r < 0 ? r : trim(&content, keep, except, err);
+	r = image_store_lock(store, IMAGE_SHARED, true, n < 0 ? &ignored : err);
+	return n < 0 || r == 0 ? n : r;
 }

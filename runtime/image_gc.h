@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "image_store.h"
 
 /**
  * image_ls() - Print the images of a store
@@ -42,5 +43,21 @@ int image_rm(const char *store, const char *name, struct err *err);
  * Return: 0 or -errno.
  */
 int image_prune(const char *store, bool all, uint64_t keep, struct err *err);
+
+/**
+ * image_trim() - Remove what nobody uses until a store has a size
+ * @store:	locked shared, as it is afterwards
+ * @keep:	bytes
+ * @except:	digest of an image that stays in any case, or NULL
+ * @arena:	for what is read
+ * @err:	filled in on failure
+ *
+ * What was not used for longest goes first, and each is told. Where others work in the store
+ * nothing is done: the last of them does it.
+ *
+ * Return: how many images went; -errno.
+ */
+int image_trim(struct image_store *store, uint64_t keep, const char *except,
+               struct arena *arena, struct err *err);
 
 #endif

@@ -15,7 +15,11 @@ static int find_or_pull(const struct config *config, bool fetch, struct arena *a
 {
 	struct image_wish wish = { .store = config->store,
 		                   .when = config->pull,
-		                   .progress = config->progress };
+		                   .progress = config->progress,
+		                   .keep = config->store_size,
+		                   .patience_s = config->pull_patience_s == LIMIT_UNSET
+		                                         ? IMAGE_PATIENCE_S
+		                                         : config->pull_patience_s };
 	struct image_ids ids;
 	int r;
 

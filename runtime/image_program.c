@@ -8,12 +8,17 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 
 /* Exit status of a child that could not execute the program: none of theirs is above. */
 #define CANNOT_EXECUTE 127
+
+/* How often one is looked at that may stall, and how long it has to end then. */
+#define LOOK_MS 1000
+#define END_MS 10000
 
 static _Noreturn void become(const struct program *program, int out, int errfd,
                              pid_t parent)
@@ -86,8 +91,49 @@ static ssize_t read_text(int fd, char *buf, size_t size)
 	return n;
 }
 
-static void listen_to(struct program *program, int *out, int *errfd)
+static int64_t now_ms(void)
 {
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * (int64_t)1000 + ts.tv_nsec / 1000000;
+}
+
+/**
+ * struct watch_over - A program that may stall
+ * @sign:	as it was last
+ * @due_ms:	when it has to be another one
+ * @look_ms:	when to look next
+ */
+struct watch_over {
+	uint64_t sign;
+	int64_t due_ms, look_ms;
+};
+
+/* Ends a program that shows no sign of work: politely, and after a while by force. */
+static void look_after(struct program *program, struct watch_over *watch, pid_t pid)
+{
+	const int64_t now = now_ms();
+	uint64_t sign;
+
+	if (program->patience_s == 0 || now < watch->look_ms)
+		return;
+	watch->look_ms = now + LOOK_MS;
+	sign = program->sign(program->sign_ctx);
+	if (watch->due_ms == 0 || (sign != watch->sign && !program->stalled)) {
+		watch->sign = sign;
+		watch->due_ms = now + (int64_t)program->patience_s * 1000;
+	}
+	if (now < watch->due_ms)
+		return;
+	(void)kill(pid, program->stalled ? SIGKILL : SIGTERM);
+	program->stalled = true;
+	watch->due_ms = now + END_MS;
+}
+
+static void listen_to(struct program *program, pid_t pid, int *out, int *errfd)
+{
+	struct watch_over watch = { 0 };
 	char lines[4096], said[4096];
 	size_t held = 0;
 
@@ -97,7 +143,8 @@ static void listen_to(struct program *program, int *out, int *errfd)
 			                   { .fd = program->watched, .events = POLLIN } };
 		ssize_t n;
 
-		if (poll(source, 3, -1) < 0) {
+		look_after(program, &watch, pid);
+		if (poll(source, 3, program->patience_s > 0 ? LOOK_MS : -1) < 0) {
 			if (errno == EINTR)
 				continue;
 			break;
@@ -167,6 +214,7 @@ int program_run(struct program *program, struct err *err)
 	}
 	out = from[0];
 	errfd = to[0];
+	program->stalled = false;
 	program->tail_n = 0;
 	program->tail[0] = '\0';
 	pid = fork();
@@ -176,7 +224,7 @@ int program_run(struct program *program, struct err *err)
 	close_fdp(&to[1]);
 	if (pid < 0)
 		return err_set(err, errno, "start '%s'", program->argv[0]);
-	listen_to(program, &out, &errfd);
+	listen_to(program, pid, &out, &errfd);
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return err_set(err, errno, "wait for '%s'", program->argv[0]);

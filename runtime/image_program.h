@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -17,6 +18,10 @@
  * @line:	called for each line of its standard output, without the newline
  * @ctx:	for @line
  * @watched:	another descriptor to poll while it runs, or -EBADF; then @ready is called
+ * @patience_s:	how long it may show no sign of work before it is ended; 0 for ever
+ * @sign:	asked about once a second then: a number that changes as long as it works
+ * @sign_ctx:	for @sign
+ * @stalled:	filled in: it was ended for that
  * @tail:	filled in: the end of what it wrote to standard error, NUL-terminated
  * @tail_n:	length of @tail
  */
@@ -28,6 +33,10 @@ struct program {
 	void *ctx;
 	int watched;
 	void (*ready)(int watched);
+	uint64_t patience_s;
+	uint64_t (*sign)(const void *ctx);
+	const void *sign_ctx;
+	bool stalled;
 	char tail[PROGRAM_TAIL_MAX + 1];
 	size_t tail_n;
 };

@@ -53,6 +53,7 @@ void progress_step(const struct progress *progress, const char *step, const char
 	} words[] = {
 		{ "pull", "Pulling", "" },
 		{ "wait", "Another process pulls", ": waiting for it" },
+		{ "again", "Pulling", " again: nothing came any more" },
 		{ "unpack", "Unpacking", "" },
 	};
 

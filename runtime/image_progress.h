@@ -28,7 +28,7 @@ struct progress {
 void progress_begin(struct progress *progress, enum progress_mode mode,
                     const char *image);
 
-/* "pull", "wait", "blob", "config", "manifest", "unpack", "done"; @digest may be NULL. */
+/* "pull", "wait", "again", "blob", "config", "manifest", "unpack", "done"; @digest may be NULL. */
 void progress_step(const struct progress *progress, const char *step, const char *digest);
 
 /* A line of skopeo's standard output; @ctx is the progress. */

@@ -8,6 +8,8 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/log.h"
+#include "image_gc.h"
 #include "image_internal.h"
 #include "image_program.h"
 #include "image_unpack.h"
@@ -294,12 +296,53 @@ static int pull(struct job *job, int64_t begun_ms, struct image_tree *ret,
 	return r;
 }
 
+static int pull_staged(struct job *job, int64_t begun_ms, struct image_tree *ret,
+                       struct err *err)
+{
+	cleanup_close int stage =
+		image_stage(job->store, job->ids, job->arena, &job->name, err);
+	struct err ignored = { 0 };
+	int r;
+
+	if (stage < 0)
+		return stage;
+	job->stage = stage;
+	r = pull(job, begun_ms, ret, err);
+	(void)image_stage_remove(job->store, job->name, &ignored);
+	return r;
+}
+
+/* Whether what a full disk holds was of no use to anybody, and has gone. */
+static bool make_room(struct job *job, const struct err *why)
+{
+	struct err err = { 0 };
+	int n = image_trim(job->store, 0, NULL, job->arena, &err);
+
+	if (n < 0)
+		log_warn("make room: %s: %s", err.text, strerror(err.code));
+	if (n > 0)
+		log_warn("%s: %s: what nobody uses was removed (%d), and it is tried "
+		         "again",
+		         why->text, strerror(why->code), n);
+	return n > 0;
+}
+
+/* A store that stays too large is no failure: what it holds is used. */
+static void keep_bound(struct job *job, const char *digest)
+{
+	struct err err = { 0 };
+
+	if (job->wish->keep != UINT64_MAX &&
+	    image_trim(job->store, job->wish->keep, digest, job->arena, &err) < 0)
+		log_warn("keep the store below its size: %s: %s", err.text,
+		         strerror(err.code));
+}
+
 int image_pull(const struct image_wish *wish, const struct image_ids *ids,
                struct arena *arena, struct image_tree *ret, struct err *err)
 {
 	cleanup_image_store struct image_store store = IMAGE_STORE_NONE;
-	cleanup_close int turn = -EBADF, stage = -EBADF;
-	struct err ignored = { 0 };
+	cleanup_close int turn = -EBADF;
 	const int64_t begun_ms = now_ms();
 	struct job job = { .wish = wish, .ids = ids, .store = &store, .arena = arena };
 	int r;
@@ -322,12 +365,13 @@ int image_pull(const struct image_wish *wish, const struct image_ids *ids,
 	}
 	if (turn < 0)
 		return err_step(err, "image");
-	stage = image_stage(&store, ids, arena, &job.name, err);
-	if (stage < 0)
-		return err_step(err, "image");
-	job.stage = stage;
-	r = pull(&job, begun_ms, ret, err);
-	(void)image_stage_remove(&store, job.name, &ignored);
+	r = pull_staged(&job, begun_ms, ret, err);
+	if ((r == -ENOSPC || r == -EDQUOT) && make_room(&job, err)) {
+		err_clear(err);
+		r = pull_staged(&job, begun_ms, ret, err);
+	}
+	if (r == 0)
+		keep_bound(&job, ret->digest);
 	if (r == 0 && arena->failed)
 		r = err_set(err, ENOMEM, "pull the image");
 	return r < 0 ? err_step(err, "image") : 0;

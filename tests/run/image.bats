@@ -318,6 +318,30 @@ teardown()
 	[ "$(berth image ls -q | wc -l)" -eq 2 ]
 }
 
+@test "--store-size: after a pull what nobody uses goes, what was not used for longest first" {
+	probe small image_tools
+	for tag in a b c d; do make_image layout "$tag" --config "{ \"Env\": [\"T=$tag\"] }"; done
+	pull -q oci:layout:a oci:layout:b
+	touch -d '3 days ago' "$images"/trees/*/*
+	touch -d '2 days ago' "$images"/trees/*/"$(berth image ls --format json | jq -r '.[] | select(.ref | endswith(":b")).digest[7:]')"
+	two=$(berth image prune --keep-size 1t | sed 's/.*freed, \([0-9]*\) left/\1/')
+	names() { berth image ls -q | sed 's/.*://' | paste -sd ' '; }
+
+	# Room for two, and something.
+	run pull -q --store-size "$((two + 200000))" oci:layout:c
+	assert_status 0
+	assert_has "is removed from the store: nobody uses it"
+	assert_equal "$(names)" 'b c'
+	name=$(new_name)
+	berth run -d --name "$name" --net none --image oci:layout:b -- sleep 1000
+	# By a policy. The one in use stays, and the one that was pulled, though both are too much.
+	echo "{ \"image\": \"oci:$PWD/layout:d\", \"store_size\": 1000, \"network\": { \"uplink\": \"none\" } }" >p.json
+	run --separate-stderr berth run --rm --policy ./p.json -- sh -c 'echo $T'
+	assert_output d
+	assert_equal "$(names)" 'b d'
+	berth rm -f "$name"
+}
+
 @test "two pulls of the same image do the work once" {
 	probe small image_tools
 	make_image layout one --odd
@@ -330,6 +354,45 @@ teardown()
 	[ "$(cat first second | jq -r 'select(.step == "unpack").step' | wc -l)" -eq 1 ]
 	run run_image oci:layout:one -- true
 	assert_status 0
+}
+
+# kill_at STEP: a pull that is killed when it says that step.
+kill_at()
+{
+	local pid line
+
+	mkfifo steps
+	in_cgroup "$BERTH" image pull --progress json oci:layout:one 2>steps >/dev/null 3>&- &
+	pid=$!
+	while read -r line; do
+		[[ $line != *"\"step\":\"$1\""* ]] || pkill -KILL -P "$pid" -x berth || kill -KILL "$pid"
+	done <steps
+	wait "$pid" || true
+	rm steps
+}
+
+@test "killed while it unpacks, nothing of the tree has a name, and the next one sweeps it" {
+	probe small image_tools
+	# So large that it is not done before the kill.
+	mkdir big
+	truncate -s 100M big/zeros
+	tar -cf big.tar big
+	make_image layout one --layer big.tar
+	for try in 1 2 3 4 5; do
+		kill_at unpack
+		[ -z "$(ls -A "$images/tmp")" ] || break
+		berth image prune --all # it was faster than we
+	done
+	[ -n "$(ls -A "$images/tmp")" ] || fail "five pulls were over before they were killed"
+	run find "$images/trees" -mindepth 2
+	assert_output ''
+	[ -z "$(berth image ls -q)" ]
+
+	run run_image oci:layout:one -- stat -c %s /big/zeros
+	assert_status 0
+	assert_has 104857600
+	run find "$images/tmp" -mindepth 1
+	assert_output ''
 }
 
 @test "killed at any moment, the store is whole, and the next one sweeps the rest" {
