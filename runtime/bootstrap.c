@@ -207,7 +207,7 @@ static void rest(struct bootstrap *b)
 
 static void ended(struct bootstrap *b, int status)
 {
-	if (!bootstrap_restarts(b->restart, status, b->restarts)) {
+	if (b->over || !bootstrap_restarts(b->restart, status, b->restarts)) {
 		tell(b, "the script ended with %d", status);
 		return;
 	}
@@ -219,8 +219,12 @@ static void ended(struct bootstrap *b, int status)
 
 static int on_end(void *ctx, int status, struct err *err)
 {
+	struct bootstrap *b = ctx;
+
 	(void)err;
-	ended(ctx, status);
+	ended(b, status);
+	if (b->over && b->left)
+		b->left(b->ctx);
 	return LOOP_GO;
 }
 
@@ -274,7 +278,7 @@ void bootstrap_start(struct bootstrap *b)
 {
 	struct err err = { 0 };
 
-	if (!b->script || b->runner.pid > 0)
+	if (!b->script || b->over || b->runner.pid > 0)
 		return;
 	b->begun_ms = now_ms();
 	b->runner.loop = b->loop;
@@ -287,10 +291,23 @@ void bootstrap_start(struct bootstrap *b)
 	ended(b, EXEC_FAILED);
 }
 
-void bootstrap_close(struct bootstrap *b)
+static void forget_timer(struct bootstrap *b)
 {
 	if (b->timer >= 0)
 		loop_remove(b->loop, b->timer);
 	drop_fd(&b->timer);
+}
+
+/* berth exec hands the signal on. */
+bool bootstrap_stop(struct bootstrap *b)
+{
+	b->over = true;
+	forget_timer(b);
+	return b->runner.pid > 0 && kill(b->runner.pid, SIGTERM) == 0;
+}
+
+void bootstrap_close(struct bootstrap *b)
+{
+	forget_timer(b);
 	runner_close(&b->runner);
 }

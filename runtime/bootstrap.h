@@ -28,6 +28,7 @@
  * @env:	"NAME=VALUE" that it gets beside the workspace's, NULL for none
  * @old_mask:	signals that the child is to have blocked
  * @say, @ctx:	told in a line what becomes of it
+ * @left:	called with @ctx where it ended after bootstrap_stop(); NULL for nobody
  *
  * The rest is its own; bootstrap_init() it.
  */
@@ -37,9 +38,11 @@ struct bootstrap {
 	const char *title, *script, *restart, *env;
 	const sigset_t *old_mask;
 	void (*say)(void *ctx, const char *line);
+	void (*left)(void *ctx);
 	void *ctx;
 
 	struct runner runner; /* of berth exec */
+	bool over;
 	int entry, timer;
 	int64_t begun_ms;
 	int pause_ms;
@@ -93,10 +96,18 @@ int bootstrap_take(int entry, const char *script, const char *title, struct err 
  * @b:		all but what is its own is set
  *
  * As "berth exec --unattended -i NAME -- /bin/sh -s" with the script as its input: as the
- * workspace's user, in its directory and environment. Nothing happens where there is none, or
- * while it runs. What fails is told, and is one more end of the script.
+ * workspace's user, in its directory and environment. Nothing happens where there is none,
+ * while it runs, or after bootstrap_stop(). What fails is told, and is one more end of the script.
  */
 void bootstrap_start(struct bootstrap *b);
+
+/**
+ * bootstrap_stop() - Ask it to end, for good, by SIGTERM
+ * @b:		after bootstrap_init()
+ *
+ * Return: whether it runs, so that its end is still to come.
+ */
+bool bootstrap_stop(struct bootstrap *b);
 
 /* Ends what runs of it and closes everything; safe to call twice. */
 void bootstrap_close(struct bootstrap *b);

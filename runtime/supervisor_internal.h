@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "auditlog.h"
 #include "bootstrap.h"
@@ -29,6 +30,7 @@
  * @status:	init's wait status, once @exited
  * @lost:	the warden died without telling it
  * @stopping:	the end was asked for: no restart
+ * @held:	the script of --bootstrap was asked to end, and init is when it has
  * @overdue:	the time that a stop gave is over
  * @killed:	by us, with SIGKILL
  * @idled:	stopped by us, since nobody used it
@@ -39,6 +41,7 @@
  * @resting:	between two starts; nothing of the workspace is left
  * @signals:	signalfd
  * @stop_timer:	armed while a stop waits for its end
+ * @deadline:	of that stop, CLOCK_MONOTONIC
  * @notify:	systemd's READY=1 comes here
  * @ns:		the workspace's namespaces, for exec; opened before init hides its memory,
  *		and closed at its end, since a descriptor keeps a namespace alive
@@ -65,9 +68,10 @@ struct supervisor {
 	struct seccomp_chosen rules; /* for refusals */
 	sigset_t old_mask;
 	int signals, stop_timer, notify;
+	struct timespec deadline;
 	int ns[NS_MAX];
 	const char *group;
-	bool exited, lost, stopping, resting, overdue, killed, idled, hooked;
+	bool exited, lost, stopping, held, resting, overdue, killed, idled, hooked;
 	int status;
 	char reason[128];
 };
@@ -144,8 +148,11 @@ int supervisor_metrics_start(struct supervisor *sup, struct err *err);
 /* Who answers what other berth commands ask. */
 void supervisor_requests(struct supervisor *sup);
 
-/* As berth stop: politely now, with SIGKILL after @timeout_s seconds. */
+/* As berth stop: politely now, with SIGKILL after @timeout_s seconds. A script of --bootstrap that runs
+ * is asked first, and has at most half of them to itself. */
 int supervisor_stop(void *sup, uint64_t timeout_s, struct err *err);
+/* It has ended: now init is asked. */
+void supervisor_bootstrap_left(void *sup);
 
 /* --idle-stop, where the config has it. Return: 0 or -errno. */
 int supervisor_idle_start(struct supervisor *sup, struct err *err);

@@ -3,43 +3,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/timerfd.h>
 
 #include "base/log.h"
 #include "netns/rate.h"
 #include "pack.h"
 #include "pidfd.h"
 #include "run.h"
-#include "signals.h"
-
-/* init's own idea of a polite end (docker's STOPSIGNAL, systemd(1)). */
-static int polite_signal(const struct supervisor *sup)
-{
-	struct err ignored = { 0 };
-	int signal;
-
-	if (sup->ws->config->stop_signal &&
-	    signal_parse(sup->ws->config->stop_signal, &signal, &ignored) == 0)
-		return signal;
-	return sup->ws->plan->init == INIT_SYSTEMD ? SIGRTMIN + 3 : SIGTERM;
-}
-
-int supervisor_stop(void *ctx, uint64_t timeout_s, struct err *err)
-{
-	struct supervisor *sup = ctx;
-	struct itimerspec when = { 0 };
-
-	sup->stopping = true;
-	if (sup->resting)
-		timeout_s = 0;
-	else if (timeout_s == CONTROL_DEFAULT_TIMEOUT)
-		timeout_s = sup->ws->config->stop_timeout_s;
-	when.it_value.tv_sec = (time_t)timeout_s;
-	when.it_value.tv_nsec = 1; /* zero would disarm it */
-	if (timerfd_settime(sup->stop_timer, 0, &when, NULL) < 0)
-		return err_set(err, errno, "set a timer");
-	return pidfd_kill(sup->launch.init_pidfd, polite_signal(sup), err);
-}
 
 static int on_stop(void *ctx, uint64_t timeout_s, struct err *err)
 {
@@ -227,6 +196,7 @@ void supervisor_ready(struct supervisor *sup)
 	sup->bootstrap.script = sup->ws->config->bootstrap;
 	sup->bootstrap.restart = sup->ws->config->bootstrap_restart;
 	sup->bootstrap.say = supervisor_news;
+	sup->bootstrap.left = supervisor_bootstrap_left;
 	sup->bootstrap.ctx = sup;
 	bootstrap_start(&sup->bootstrap);
 }

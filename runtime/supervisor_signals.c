@@ -3,8 +3,11 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/log.h"
+#include "control.h"
 #include "pidfd.h"
 #include "signals.h"
 #include "stdio.h"
@@ -63,6 +66,74 @@ int supervisor_end_due(struct supervisor *sup, struct err *err)
 	return sup->hooks.kind == HOOK_POSTSTOP ? LOOP_GO : break_hook(sup, err);
 }
 
+/* init's own idea of a polite end (docker's STOPSIGNAL, systemd(1)). */
+static int polite_signal(const struct supervisor *sup)
+{
+	struct err ignored = { 0 };
+	int signal;
+
+	if (sup->ws->config->stop_signal &&
+	    signal_parse(sup->ws->config->stop_signal, &signal, &ignored) == 0)
+		return signal;
+	return sup->ws->plan->init == INIT_SYSTEMD ? SIGRTMIN + 3 : SIGTERM;
+}
+
+static int wait_until(const struct supervisor *sup, const struct timespec *when,
+                      struct err *err)
+{
+	const struct itimerspec timer = { .it_value = *when };
+
+	return timerfd_settime(sup->stop_timer, TFD_TIMER_ABSTIME, &timer, NULL) < 0
+	               ? err_set(err, errno, "set a timer")
+	               : 0;
+}
+
+static int ask_init(struct supervisor *sup, struct err *err)
+{
+	int r = wait_until(sup, &sup->deadline, err);
+
+	sup->held = false;
+	return r < 0 ? r : pidfd_kill(sup->launch.init_pidfd, polite_signal(sup), err);
+}
+
+void supervisor_bootstrap_left(void *ctx)
+{
+	struct supervisor *sup = ctx;
+	struct err err = { 0 };
+
+	if (sup->held && ask_init(sup, &err) < 0)
+		log_warn("%s: %s", err.text, strerror(err.code));
+}
+
+/*
+ * What a script has to clear up takes network, files and daemons, so it is asked while they are
+ * there. One that does not end leaves init half of the time.
+ */
+int supervisor_stop(void *ctx, uint64_t timeout_s, struct err *err)
+{
+	struct supervisor *sup = ctx;
+	struct timespec half;
+
+	sup->stopping = true;
+	if (sup->resting)
+		timeout_s = 0;
+	else if (timeout_s == CONTROL_DEFAULT_TIMEOUT)
+		timeout_s = sup->ws->config->stop_timeout_s;
+	(void)clock_gettime(CLOCK_MONOTONIC, &half);
+	sup->deadline = half;
+	sup->deadline.tv_sec += (time_t)timeout_s;
+	/* Once only: another stop while it runs gives another time. */
+	if (timeout_s > 0 && !sup->exited && (sup->held || bootstrap_stop(&sup->bootstrap))) {
+		sup->held = true;
+		half.tv_sec += (time_t)timeout_s / 2;
+		half.tv_nsec += timeout_s % 2 ? 500000000 : 0;
+		half.tv_sec += half.tv_nsec / 1000000000;
+		half.tv_nsec %= 1000000000;
+		return wait_until(sup, &half, err);
+	}
+	return ask_init(sup, err);
+}
+
 int supervisor_on_stop_timer(void *ctx, int fd, short revents, struct err *err)
 {
 	struct supervisor *sup = ctx;
@@ -71,6 +142,8 @@ int supervisor_on_stop_timer(void *ctx, int fd, short revents, struct err *err)
 	(void)revents;
 	if (read(fd, &ticks, sizeof(ticks)) != sizeof(ticks))
 		return LOOP_GO;
+	if (sup->held)
+		return ask_init(sup, err);
 	sup->overdue = true;
 	if (sup->exited)
 		return supervisor_end_due(sup, err);

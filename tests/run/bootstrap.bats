@@ -6,7 +6,7 @@ load ../lib/common
 setup()
 {
 	common_setup
-	probe small subids
+	probe small subids tool:jq
 	ws=$(new_name)
 }
 
@@ -110,6 +110,55 @@ three() { [ "$(berth logs --bootstrap "$ws" | grep -c run)" -ge 3 ]; }
 	assert_has "open '$PWD/script': No such file or directory"
 }
 last() { berth logs "$ws" | grep -qx 'berth: bootstrap: the script ended with 1'; }
+
+@test "a stop asks the script first, and init when that has ended; others are served meanwhile" {
+	mkdir vol
+	echo 'trap "echo asked; until [ -e /mnt/go ]; do sleep 0.1; done; echo done >/mnt/done; exit 0" TERM
+		echo begun; while :; do sleep 0.1; done' >script
+	stays "cp /mnt/done /mnt/seen; exit 0" -v "$PWD/vol:/mnt" --bootstrap script --bootstrap-restart always
+	wait_until 20 wrote begun
+	berth stop -t 600 "$ws" 3>&- &
+	stop=$!
+	wait_until 20 wrote asked
+	berth exec "$ws" -- touch /mnt/go
+	wait "$stop"
+	# It was there when the command was asked.
+	assert_equal "$(cat vol/seen)" done
+	told "bootstrap: the script ended with 0"
+	run berth logs "$ws"
+	[[ $output != *"starts again"* ]]
+}
+# stays ACTION OPTION...: a workspace whose command does that at SIGTERM.
+stays()
+{
+	berth run -d --name "$ws" --rootfs "$BERTH_TEST_SMALL:O" "${@:2}" -- \
+		sh -c "trap '$1' TERM; echo set; while :; do sleep 0.1; done"
+	wait_until 20 told set
+}
+
+@test "a script that ignores SIGTERM leaves init half of the time, and adds nothing to it" {
+	echo 'trap "" TERM; echo begun; while :; do sleep 0.1; done' >script
+	stays "echo polite; exit 3" --bootstrap script
+	wait_until 20 wrote begun
+	berth stop -t 4 "$ws"
+	told polite
+	assert_equal "$(berth inspect "$ws" | jq '.[0].exit_code')" 3
+	berth rm -f "$ws"
+
+	stays "" --bootstrap script
+	wait_until 20 wrote begun
+	SECONDS=0
+	berth stop -t 2 "$ws"
+	[ "$SECONDS" -ge 1 ] && [ "$SECONDS" -lt 30 ]
+	assert_equal "$(berth inspect "$ws" | jq '.[0].exit_code')" 137
+	berth rm -f "$ws"
+
+	# Who has no time has none for it.
+	stays "" --bootstrap script
+	wait_until 20 wrote begun
+	berth stop -t 0 "$ws"
+	assert_equal "$(berth inspect "$ws" | jq '.[0].exit_code')" 137
+}
 
 @test "its log is bounded, and a plan and a policy name it" {
 	echo 'yes 0123456789 | head -n 400000; echo end' >script
