@@ -119,7 +119,7 @@ int apply_own(struct launch *launch, const struct step *step, struct err *err)
 	/* Once: whose it is already, his it stays with all that is in it. */
 	if (is_owned(&walk, &st))
 		return 0;
-	if (S_ISDIR(st.stx_mode)) {
+	if (S_ISDIR(st.stx_mode) && !step->number) {
 		dir = openat(volume, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (dir < 0)
 			return err_set(err, errno, "open the volume '%s'", step->target);

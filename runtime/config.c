@@ -327,7 +327,7 @@ static const struct option run_options[] = {
 	{ "egress",            0,   "RULE",     "allow:TARGET or deny:TARGET: allow:10.0.0.0/8,443/tcp", config_add_egress, 0 },
 	{ "egress-default",    0,   "allow|deny", "what becomes of what no rule meets (allow)", set_egress_default, FIELD(egress_default) },
 	{ "connections-per-minute", 0, "N",     "connections and flows begun in any minute", set_per_minute, FIELD(connections_per_minute) },
-	{ "volume",            'v', "SRC:DST[:ro|:U|:seed]", "attach a directory or file of the pod; U makes it the user's", config_add_volume, 0 },
+	{ "volume",            'v', "SRC:DST[:ro|:U|:own|:seed]", "attach a directory or file of the pod; U makes it the user's, own it alone", config_add_volume, 0 },
 	{ "device",            0,   "PATH[:INSIDE]", "give a device node of the pod: /dev/fuse", config_add_device, 0 },
 	{ "gpus",              0,   "all|DIR[:INSIDE]", "give the pod's GPUs, and their drivers' libraries, of DIR", set_text, FIELD(gpus) },
 	{ "env",               'e', "K[=V]|K*", "set a variable inside, or pass our own", config_add_env, 0 },

@@ -43,11 +43,12 @@ extern const char *const net_mode_name[NET_MODE_MAX];
  * @target:	absolute path in the workspace, without "." or ".."
  * @read_only:	":ro", and ":seed"
  * @own:	":U": made the workspace's user's, with all that is in it
+ * @top:	":own", ":own=USER": made that user's, it alone; "" for the workspace's, NULL for nobody
  * @seed:	":seed": a Docker directory whose images the workspace's begins with
  * @gpu:	found by --gpus
  */
 struct volume {
-	const char *source, *target;
+	const char *source, *target, *top;
 	bool read_only, own, seed, gpu;
 };
 

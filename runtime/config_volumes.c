@@ -9,30 +9,48 @@
 
 /* -v, --device, and what --gpus stands for. */
 
-/* "ro", "U", "rw,U": docker's and podman's; "seed" is ours. */
-static int parse_volume_options(const char *text, const char *options, struct volume *ret,
-                                struct err *err)
+static int parse_volume_word(struct arena *arena, const char *word, size_t len,
+                             struct volume *ret)
+{
+	if (len == 2 && !strncmp(word, "ro", 2))
+		ret->read_only = true;
+	else if (len == 1 && *word == 'U')
+		ret->own = true;
+	else if (len == 3 && !strncmp(word, "own", 3))
+		ret->top = "";
+	else if (len > 4 && !strncmp(word, "own=", 4))
+		ret->top = arena_printf(arena, "%.*s", (int)len - 4, word + 4);
+	else if (len == 4 && !strncmp(word, "seed", 4))
+		ret->seed = ret->read_only = true;
+	else
+		return len == 2 && !strncmp(word, "rw", 2) ? 0 : -EINVAL;
+	return 0;
+}
+
+/* "ro", "U", "rw,U": docker's and podman's; "own" and "seed" are ours. */
+static int parse_volume_options(struct arena *arena, const char *text,
+                                const char *options, struct volume *ret, struct err *err)
 {
 	for (const char *p = options;;) {
 		const size_t len = strcspn(p, ",");
 
-		if (len == 2 && !strncmp(p, "ro", 2))
-			ret->read_only = true;
-		else if (len == 1 && *p == 'U')
-			ret->own = true;
-		else if (len == 4 && !strncmp(p, "seed", 4))
-			ret->seed = ret->read_only = true;
-		else if (len != 2 || strncmp(p, "rw", 2) != 0)
+		if (parse_volume_word(arena, p, len, ret) < 0)
 			return err_set(err, EINVAL,
-			               "-v '%s': '%.*s' is not ro, rw, U or seed", text,
-			               (int)len, p);
+			               "-v '%s': '%.*s' is not ro, rw, U, own or seed",
+			               text, (int)len, p);
 		if (p[len] == '\0')
 			break;
 		p += len + 1;
 	}
-	if (!ret->read_only || !ret->own)
+	if (ret->own && ret->top) {
+		(void)err_set(err, EINVAL, "-v '%s': U and own", text);
+		return err_hint(err, "U is for all that is in it, own for the directory "
+		                     "alone: leave one of them out");
+	}
+	if (!ret->read_only || (!ret->own && !ret->top))
 		return 0;
-	(void)err_set(err, EINVAL, "-v '%s': ro and U", text);
+	(void)err_set(err, EINVAL, "-v '%s': %s and %s", text,
+	              ret->seed ? "seed" : "ro", ret->own ? "U" : "own");
 	return err_hint(err, "what is only read keeps its owner: leave one of them out");
 }
 
@@ -45,10 +63,10 @@ static int parse_volume(struct arena *arena, const char *text, struct volume *re
 
 	if (!colon || colon == text) {
 		(void)err_set(err, EINVAL, "-v '%s' is not SRC:DST", text);
-		return err_hint(err, "behind SRC:DST may stand :ro, :rw, :U or :seed");
+		return err_hint(err, "behind SRC:DST may stand :ro, :rw, :U, :own or :seed");
 	}
 	*ret = (struct volume){ .read_only = false };
-	if (second && parse_volume_options(text, second + 1, ret, err) < 0)
+	if (second && parse_volume_options(arena, text, second + 1, ret, err) < 0)
 		return -err->code;
 	ret->source = config_absolute(
 		arena, arena_printf(arena, "%.*s", (int)(colon - text), text));

@@ -4,6 +4,11 @@
 #include "policies/caps.h"
 #include "run.h"
 
+static const char *own_text(struct arena *arena, const char *user)
+{
+	return arena_printf(arena, ":own%s%s", *user ? "=" : "", user);
+}
+
 const char *const *config_words(const struct config *c, struct arena *arena,
                                 size_t *ret_n)
 {
@@ -130,6 +135,7 @@ const char *const *config_words(const struct config *c, struct arena *arena,
 		                         c->volume[i].seed        ? ":seed"
 		                         : c->volume[i].read_only ? ":ro"
 		                         : c->volume[i].own       ? ":U"
+		                         : c->volume[i].top ? own_text(arena, c->volume[i].top)
 		                                                  : "");
 	}
 	for (size_t i = 0; i < c->device_n; i++) {

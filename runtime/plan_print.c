@@ -111,7 +111,8 @@ static const char *describe(struct arena *arena, const struct step *s)
 		                       *value ? arena_printf(arena, "of %s", value)
 		                              : NULL));
 	case STEP_OWN:
-		return arena_printf(arena, "%s to user %s", target, value);
+		return arena_printf(arena, "%s to user %s%s", target, value,
+		                    s->number ? ", without what is in it" : "");
 	case STEP_SEED:
 		return arena_printf(arena, "%s with images of %s", target, s->source);
 	case STEP_VOLUME:

@@ -254,15 +254,21 @@ int plan_storage(struct plan *plan, const struct config *config,
 void plan_own_volumes(struct plan *plan, const struct config *config)
 {
 	for (size_t i = 0; i < config->volume_n; i++) {
+		const struct volume *v = &config->volume[i];
 		struct step *s;
 
-		if (!config->volume[i].own)
+		if (!v->own && !v->top)
 			continue;
 		s = plan_add(plan, ACTOR_INIT, STEP_OWN,
-		             "asked for with :U; done by root inside, who can give away "
-		             "what is his, and nothing else");
-		s->target = config->volume[i].target;
-		s->value = config->user ? config->user : "0";
+		             v->own ? "asked for with :U; done by root inside, who can "
+		                      "give away what is his, and nothing else"
+		                    : "asked for with :own; done by root inside, who "
+		                      "can give away what is his, and nothing else");
+		s->target = v->target;
+		s->value = v->top && *v->top ? v->top
+		           : config->user    ? config->user
+		                             : "0";
+		s->number = v->top != NULL;
 	}
 }
 

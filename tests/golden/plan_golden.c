@@ -212,6 +212,7 @@ static const struct plan_case {
 	{ "user-net-publish-none",   &user_scope,        { OS, "-p", "8080:80", "true" } },
 	{ "user-net-publish-host",   &user_scope,        { OS, "--net", "host", "-p", "auto", "true" } },
 	{ "user-net-publish-blind",  &user_scope,        { OS, "--net", "auto", "-p", "8080:80", "true" } },
+	{ "user-volume-top",         &user_scope,        { OS, "-u", "dev", "-v", "/src:/data:own", "-v", "/src:/more:own=0", "true" } },
 	{ "user-image",              &user_image,        { "--image", "debian:12" } },
 	{ "user-image-command",      &user_image,        { "--image", "debian:12", "-e", "LANG=de_DE.UTF-8", "-u", "dev", "-w", "/", "--", "make", "all" } },
 	{ "user-image-entrypoint",   &user_image,        { "--image", "debian:12", "--image-entrypoint", "/bin/cat", "-v", "/src:/data", "--", "/etc/hosts" } },

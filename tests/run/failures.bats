@@ -267,7 +267,7 @@ END
 @test "options: bad volumes are quoted" {
 	for volume in /a :/a; do
 		fails --rootfs "$small" -v "$volume" -- true
-		told options "'$volume' is not SRC:DST" ":ro, :rw, :U or :seed"
+		told options "'$volume' is not SRC:DST" ":ro, :rw, :U, :own or :seed"
 	done
 	while read -r quoted volume; do
 		fails --rootfs "$small" -v "$volume" -- true

@@ -293,7 +293,7 @@ meant()
 	meant run --best-effort xyzzy -- true = "device, seed, storage, stores and ulimit count as such"
 	meant run --stop-signal FOO -- true = "TERM, SIGUSR1 or RTMIN+3"
 	meant kill -s FOO x = "TERM, SIGUSR1 or RTMIN+3"
-	meant run -v /tmp -- true = "hint: behind SRC:DST may stand :ro, :rw, :U or :seed"
+	meant run -v /tmp -- true = "hint: behind SRC:DST may stand :ro, :rw, :U, :own or :seed"
 }
 
 @test "who has stopped is named, with what starts it again" {

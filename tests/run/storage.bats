@@ -96,6 +96,36 @@ is_locked() { ! flock -n vol true; }
 	assert_output $'0\n1000'
 }
 
+@test ":own gives the directory alone, to the workspace's user or another one, each time" {
+	mkdir vol/dir
+	run small --rm -v "$PWD/vol:/data:own" -u 1000:1001 -- sh -c 'stat -c %u:%g /data /data/dir; mkdir /data/mine'
+	assert_output $'1000:1001\n0:0'
+	assert_status 0
+	run small --rm -v "$PWD/vol:/data:rw,own=1002" -u 1000 -- stat -c %u /data /data/dir /data/mine
+	assert_output $'1002\n0\n1000'
+	run small --rm -v "$PWD/vol:/data:own=dev" -- stat -c %u /data
+	assert_output 1000
+	run small --rm -v "$PWD/vol:/data" -- stat -c %u /data
+	assert_output 1000
+	run small --rm -v "$PWD/vol:/data:own=nosuchuser" -- true
+	assert_status 125
+	assert_has nosuchuser
+	run small --rm -v /usr/share:/data:own -- true
+	assert_status 125
+	assert_has "give the volume '/data' to '0'"
+	run berth plan --rootfs "$BERTH_TEST_SMALL" -v "$PWD/vol:/data:own" -u dev -- true
+	assert_has '/data to user dev, without what is in it'
+	for options in ro,own U,own own= seed,own=3; do
+		run small --rm -v "$PWD/vol:/data:$options" -- true
+		assert_status 125
+		assert_has "-v '$PWD/vol:/data:$options': "
+	done
+	lives "$ws" -v "$PWD/vol:/data:own=dev" -v "$PWD/vol:/again:own"
+	run berth inspect "$ws"
+	assert_has "$PWD/vol:/data:own=dev"
+	assert_has "$PWD/vol:/again:own\""
+}
+
 @test ":U of what is not the workspace's is refused, and start remembers it" {
 	run small --rm -v /usr/share:/data:U -- true
 	assert_status 125
@@ -105,7 +135,7 @@ is_locked() { ! flock -n vol true; }
 	assert_has "ro and U"
 	run small --rm -v "$PWD/vol:/data:Z" -- true
 	assert_status 125
-	assert_has "'Z' is not ro, rw, U or seed"
+	assert_has "'Z' is not ro, rw, U, own or seed"
 	lives "$ws" -v "$PWD/vol:/data:U" -u 1000
 	berth stop -t 0 "$ws"
 	run berth inspect "$ws"

@@ -114,7 +114,7 @@ static const struct bad_case {
 	{ "BERTH_PUBLISH=\n,\n", "BERTH_PUBLISH is empty", "leave the variable out" },
 	{ "BERTH_MEMORY=much", "BERTH_MEMORY: 'much'", "" },
 	{ "BERTH_RM=1", "BERTH_RM: '1' is not true or false", "" },
-	{ "BERTH_VOLUME=/a:/a,/b:/b", "'/b' is not ro, rw, U or seed", "" },
+	{ "BERTH_VOLUME=/a:/a,/b:/b", "'/b' is not ro, rw, U, own or seed", "" },
 	{ "BERTH_EGRESS=allow:10.0.0.0/8\nperhaps:x", "BERTH_EGRESS: 'perhaps:x'", "" },
 	{ "BERTH_POLICY=strictt", "no profile 'strictt', did you mean 'strict'?", "" },
 };
