@@ -9,18 +9,15 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "base/syscall.h"
 #include "commands.h"
 #include "entrypoint.h"
 #include "envbox.h"
-#include "image.h"
 #include "options.h"
 #include "run.h"
 
 /* What envbox gives the script, whose agent puts itself there. */
 #define SCRIPT_HEAD                                                                 \
-	"BINARY_DIR=\"$HOME/.coder\"\nexport BINARY_DIR\nmkdir -p \"$BINARY_DIR\" " \
-	"2>/dev/null\n"
+	"BINARY_DIR=\"$HOME/.coder\"\nexport BINARY_DIR\nmkdir -p \"$BINARY_DIR\"\n"
 
 /* A directory for what nobody else is to read, gone with us. */
 struct desk {
@@ -82,12 +79,17 @@ static int prepare(const struct envbox *envbox, struct desk *desk, struct arena 
 
 	if (config && stat(config, &st) == 0 && S_ISDIR(st.st_mode))
 		config = arena_printf(arena, "%s/config.json", config);
+	if (config && access(config, F_OK) < 0) {
+		log_warn("CODER_DOCKER_CONFIG '%s': %s, going on without it", config,
+		         strerror(errno));
+		config = NULL;
+	}
 	r = set("REGISTRY_AUTH_FILE", config, err);
 	if (r == 0 && envbox->secret) {
 		r = envbox_logins(envbox, arena, &logins, err);
-		if (r == 0)
+		if (r == 0 && !config)
 			r = desk_put(desk, "auth.json", "", logins, err);
-		if (r == 0)
+		if (r == 0 && !config)
 			r = set("REGISTRY_AUTH_FILE",
 			        arena_printf(arena, "%s/auth.json", desk->path), err);
 		/* CODER_INNER_ENVS may be CODER_*; this one is not the workspace's. */
@@ -120,36 +122,13 @@ static int look_around(const struct envbox *envbox, struct envbox_place *ret,
                        struct err *err)
 {
 	*ret = (struct envbox_place){ .docker = is_directory(ENVBOX_DOCKER),
-		                      .containers = is_directory(ENVBOX_CONTAINERS) };
+		                      .containers = is_directory(ENVBOX_CONTAINERS),
+		                      .best_effort = getenv("BERTH_BEST_EFFORT") };
 	if (!envbox->gpu || !envbox->usr_lib || !*envbox->usr_lib ||
 	    is_directory(envbox->usr_lib))
 		return 0;
 	(void)err_set(err, ENOTDIR, "CODER_USR_LIB_DIR '%s'", envbox->usr_lib);
 	return err_hint(err, "mount the node's /usr/lib there, read-only");
-}
-
-/* Of an image without systemd envbox runs nothing but something that stays. */
-static int choose_command(struct config *config, struct arena *arena, struct err *err)
-{
-	static const char *const stay[] = { "sleep", "infinity", NULL };
-	static const char *const inits[] = { "usr/lib/systemd/systemd",
-		                             "lib/systemd/systemd" };
-	const struct open_how how = { .flags = O_PATH | O_CLOEXEC,
-		                      .resolve = RESOLVE_IN_ROOT };
-	const struct image_tree *tree;
-	cleanup_close int root = -EBADF, init = -EBADF;
-	int r = image_prepare(config, true, arena, &tree, err);
-
-	if (r < 0)
-		return r;
-	root = open(tree->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (root < 0)
-		return err_set(err, errno, "open '%s'", tree->path);
-	for (size_t i = 0; init < 0 && i < sizeof(inits) / sizeof(inits[0]); i++)
-		init = sys_openat2(root, inits[i], &how);
-	if (init < 0)
-		config->command = stay;
-	return 0;
 }
 
 static void print_words(const char *const *word, size_t n)
@@ -191,9 +170,11 @@ static int start(const struct envbox *envbox, struct desk *desk, struct arena *a
 		return 0;
 	}
 	r = config_parse_entrypoint((int)n, (char **)word, environ, arena, &config, err);
-	if (r == 0 && !config.command)
-		r = choose_command(&config, arena, err);
-	return r < 0 ? r : entrypoint_run(&config, arena, err);
+	if (r < 0)
+		return r;
+	/* What that means takes the image: its supervisor pulls it, not the pod's first process. */
+	config.envbox = true;
+	return entrypoint_run(&config, arena, err);
 }
 
 int cmd_envbox(int argc, char **argv, struct err *err)

@@ -138,6 +138,8 @@ struct origin {
  * @bootstrap_restart:	"no", "always", "on-failure[:N]"; NULL without @bootstrap
  * @hook:		of all kinds, those of one in their order
  * @hook_timeout_s:	how long each may take; LIMIT_UNSET without any
+ * @envbox:		what "envbox docker" asked for: an image without systemd only stays up, and
+ *			volumes of envbox's are told from others
  * @entrypoint:		it is what a pod is there for: SIGTERM is the pod's end, and standard
  *			error tells how it goes
  *
@@ -197,7 +199,7 @@ struct config {
 	const struct hook *hook;
 	size_t hook_n;
 	uint64_t hook_timeout_s;
-	bool detach, remove, interactive, tty, entrypoint;
+	bool detach, remove, interactive, tty, entrypoint, envbox;
 };
 
 /* The limit that was asked for by a knob, NULL where there is none; the last one. */

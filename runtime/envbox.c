@@ -181,16 +181,57 @@ static void put(struct list *list, const char *option, const char *value)
 	list->word[list->n++] = value;
 }
 
-/* An item each of what is joined by commas. */
-static void put_each(struct list *list, const char *option, const char *text)
+/* An item each of what is joined by commas, as @as makes it. */
+static void put_each(struct list *list, const char *option, const char *text,
+                     const char *(*as)(const char *item, struct arena *arena))
 {
 	for (const char *p = text; p && *p;) {
 		size_t len = strcspn(p, ",");
+		const char *item = arena_printf(list->arena, "%.*s", (int)len, p);
 
-		if (len > 0)
-			put(list, option, arena_printf(list->arena, "%.*s", (int)len, p));
+		if (len > 0 && item)
+			put(list, option, as ? as(item, list->arena) : item);
 		p += len + (p[len] == ',');
 	}
+}
+
+/* What envbox leaves to its own Docker and to sysbox. */
+static bool is_private(const char *target)
+{
+	static const char *const path[] = { "/var/lib/containers", "/var/lib/docker",
+		                            "/var/lib/sysbox",     "/lib/modules",
+		                            "/usr/src",            "/var/lib/coder" };
+
+	for (size_t i = 0; i < sizeof(path) / sizeof(path[0]); i++)
+		if (!strcmp(target, path[i]))
+			return true;
+	return false;
+}
+
+static bool is_home(const char *source)
+{
+	const char *slash = strrchr(source, '/');
+
+	return !strcmp(source, "/root") ||
+	       (slash && slash - source == 5 && !strncmp(source, "/home/", 6) && slash[1]);
+}
+
+/* With what envbox does to each: the directory itself is his whose home it is, or root's. */
+static const char *owned(const char *text, struct arena *arena)
+{
+	const char *colon = strchr(text, ':');
+	const char *second = colon ? strchr(colon + 1, ':') : NULL;
+	const char *from, *to;
+
+	/* Read-only as it is, and what is no mount is for others to refuse. */
+	if (!colon || (second && strcmp(second, ":rw") != 0))
+		return text;
+	from = arena_printf(arena, "%.*s", (int)(colon - text), text);
+	to = arena_printf(arena, "%.*s", (int)strcspn(colon + 1, ":"), colon + 1);
+	if (arena->failed || is_private(to))
+		return text;
+	return arena_printf(arena, "%s%c%s", text, second ? ',' : ':',
+	                    is_home(from) ? "own" : "own=0");
 }
 
 static bool is_said(const char *text)
@@ -208,6 +249,35 @@ static const char *gpus(const struct envbox *envbox, struct arena *arena)
 	               : envbox->usr_lib;
 }
 
+/* Zero is envbox's word for "no limit". */
+static const char *limit(const char *text)
+{
+	return is_said(text) && strcmp(text, "0") != 0 ? text : NULL;
+}
+
+/* What envbox goes without where a node has it not, beside what the pod says so of. */
+static const char *dispensable(const struct envbox *envbox,
+                               const struct envbox_place *place, struct arena *arena)
+{
+	const struct {
+		const char *name;
+		bool wanted;
+	} names[] = {
+		{ "cpus", limit(envbox->cpus) },
+		{ "memory", limit(envbox->memory) },
+		{ "device", envbox->tun || envbox->fuse || envbox->gpu },
+	};
+	const char *text = "";
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].wanted)
+			text = arena_printf(arena, "%s%s%s", text, *text ? "," : "",
+			                    names[i].name);
+	if (*text && is_said(place->best_effort))
+		text = arena_printf(arena, "%s,%s", text, place->best_effort);
+	return text;
+}
+
 const char *const *envbox_words(const struct envbox *envbox,
                                 const struct envbox_place *place, const char *script,
                                 struct arena *arena, size_t *ret_n)
@@ -222,24 +292,20 @@ const char *const *envbox_words(const struct envbox *envbox,
 	put(&list, "--user", envbox->user);
 	put(&list, "--workdir", envbox->workdir);
 	put(&list, "--hostname", envbox->hostname);
-	/* Zero is envbox's word for "no limit". */
-	if (envbox->cpus && strcmp(envbox->cpus, "0") != 0)
-		put(&list, "--cpus", envbox->cpus);
-	if (envbox->memory && strcmp(envbox->memory, "0") != 0)
-		put(&list, "--memory", envbox->memory);
-	put_each(&list, "--env", envbox->envs);
+	put(&list, "--cpus", limit(envbox->cpus));
+	put(&list, "--memory", limit(envbox->memory));
+	put_each(&list, "--env", envbox->envs, NULL);
 	/* By their names: values would show in "ps". */
 	put(&list, "--env", envbox->token ? "CODER_AGENT_TOKEN" : NULL);
 	put(&list, "--env", envbox->url ? "CODER_AGENT_URL" : NULL);
 	put(&list, "--volume", place->docker ? ENVBOX_DOCKER ":/var/lib/docker" : NULL);
 	put(&list, "--volume",
 	    place->containers ? ENVBOX_CONTAINERS ":/var/lib/containers" : NULL);
-	put_each(&list, "--volume", envbox->mounts);
+	put_each(&list, "--volume", envbox->mounts, owned);
 	put(&list, "--device", envbox->tun ? "/dev/net/tun" : NULL);
 	put(&list, "--device", envbox->fuse ? "/dev/fuse" : NULL);
 	put(&list, "--gpus", envbox->gpu ? gpus(envbox, arena) : NULL);
-	if (envbox->tun || envbox->fuse || envbox->gpu)
-		put(&list, "--best-effort", "device");
+	put(&list, "--best-effort", dispensable(envbox, place, arena));
 	put(&list, "--bootstrap", script);
 	list.word[list.n] = NULL;
 	*ret_n = list.n;

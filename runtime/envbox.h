@@ -10,9 +10,11 @@
 /**
  * struct envbox_place - What of this pod the translation goes by
  * @docker, @containers: envbox's directories for Docker's and for containers' data are there
+ * @best_effort: BERTH_BEST_EFFORT, which an option would take the place of; NULL without
  */
 struct envbox_place {
 	bool docker, containers;
+	const char *best_effort;
 };
 
 /* Where envbox's templates mount what the workspace's Docker is to keep. */

@@ -98,9 +98,18 @@ static int merge_env(struct config *config, const struct image_config *image,
 	return 0;
 }
 
+/* envbox puts something that stays in the place of all that an image without systemd says. */
+static bool only_stays(const struct config *config, const struct facts *facts)
+{
+	if (!config->envbox || config->command || config->init == INIT_SYSTEMD)
+		return false;
+	return config->init != INIT_AUTO || !facts->root.init;
+}
+
 int plan_image(struct config *config, const struct facts *facts, struct arena *arena,
                struct err *err)
 {
+	static const char *const stay[] = { "sleep", "infinity", NULL };
 	const struct image_config *image;
 	int r;
 
@@ -112,7 +121,9 @@ int plan_image(struct config *config, const struct facts *facts, struct arena *a
 		return err_step(err, "plan");
 	if (!config->workdir)
 		config->workdir = image->workdir;
-	if (!whole_system(config, facts, image)) {
+	if (only_stays(config, facts)) {
+		config->command = stay;
+	} else if (!whole_system(config, facts, image)) {
 		config->command = command_of(config, image, arena);
 		if (!config->user)
 			config->user = image->user;

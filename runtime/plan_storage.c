@@ -115,6 +115,38 @@ static int check_layers(struct plan *plan, const struct config *config,
 	return err_step(err, "storage");
 }
 
+/* The workspaces of envbox are a user namespace whose root is this user outside, in files, too. */
+#define ENVBOX_IDS 100000
+/* What the kernel shows a pod of whom it has not got. */
+#define NOBODY 65534
+
+/*
+ * What envbox wrote belongs to IDs that no pod with IDs of its own has, and nobody in there could
+ * change it, or even tell whose it is. This user's own IDs may begin where envbox's do.
+ */
+static bool left_by_envbox(const struct plan *plan, const struct source_fact *fact)
+{
+	const uint32_t id = inside(&plan->outer_uid, fact->uid);
+
+	if (fact->uid == NOBODY)
+		return true;
+	return fact->uid >= ENVBOX_IDS && fact->uid < ENVBOX_IDS + IDMAP_FULL &&
+	       (id == UINT32_MAX || id == fact->uid);
+}
+
+static int check_envbox(const struct plan *plan, const struct config *config,
+                        const struct volume *v, const struct source_fact *fact,
+                        struct err *err)
+{
+	if (!config->envbox || v->read_only || !left_by_envbox(plan, fact))
+		return 0;
+	(void)err_set(err, EPERM, "-v '%s': it belongs to uid %u, as what envbox wrote",
+	              v->source, fact->uid);
+	(void)err_hint(err, "give it back its own IDs once, from outside: "
+	                    "docs/from-envbox.md, \"Volumes that envbox filled\"");
+	return err_step(err, "volume");
+}
+
 static int refuse_read_only(const char *volume, const char *how, const char *by,
                             struct err *err)
 {
@@ -243,6 +275,8 @@ int plan_storage(struct plan *plan, const struct config *config,
 			continue;
 		}
 		r = check_read_only(plan, config, facts, i, err);
+		if (r == 0)
+			r = check_envbox(plan, config, &config->volume[i], fact, err);
 		if (r == 0)
 			r = check_layers(plan, config, &config->volume[i], fact, err);
 		if (r == 0)

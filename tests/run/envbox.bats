@@ -33,8 +33,10 @@ envbox()
 	name=$(new_name)
 	in_cgroup "${pod[@]}" "BERTH_NAME=$name" "${variables[@]}" "$BERTH" envbox docker "$@" >log 2>&1 &
 	pid=$!
-	wait_until 30 berth health --ready "$name" 2>/dev/null || { cat log; return 1; }
+	wait_until 30 ready_or_gone
+	berth health --ready "$name" 2>/dev/null || { cat log; return 1; }
 }
+ready_or_gone() { ! kill -0 "$pid" 2>/dev/null || berth health --ready "$name" 2>/dev/null; }
 
 @test "a pod for envbox: the image stays up, and the script runs in it with its variables" {
 	mkdir home
@@ -58,13 +60,87 @@ id -un; hostname; echo "$BINARY_DIR"; ls -d "$BINARY_DIR"; echo mounted >/mnt/fi
 	[ ! -e "${script%/script}" ]
 }
 
-@test "the user is the script's and exec's" {
+@test "an image without systemd only stays up, whatever its ENTRYPOINT, CMD and STOPSIGNAL are" {
+	make_image layout ends --config '{ "Entrypoint": ["/bin/false"], "Cmd": ["now"], "StopSignal": "SIGWINCH", "Env": ["OF=image"] }'
+	# As the image says: it ends.
+	run run_image "oci:$PWD/layout:ends"
+	assert_status 1
+	envbox -- --image "oci:$PWD/layout:ends"
+	run berth exec "$name" -- sh -c 'for p in /proc/[0-9]*; do tr "\0" " " <"$p/cmdline"; echo; done; echo "$OF"'
+	assert_has 'sleep infinity '
+	assert_has image
+	[[ $output != *false* ]]
+	# By SIGTERM, and at once.
+	berth stop -t 60 "$name"
+	wait_until 30 ended
+}
+ended()
+{
+	! kill -0 "$pid" 2>/dev/null || return 1
+	pid=
+}
+
+@test "SIGTERM ends a pod that pulls, as its first process, and nothing is left" {
+	port=$(free_port)
+	python3 -c 'import socket, sys
+s = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+held = []
+while True:
+    held.append(s.accept()); print("asked", flush=True)' "$port" >silent.log 3>&- &
+	silent=$!
+	mkdir run
+	# The first process of a PID namespace, whom no signal reaches without a handler; its /proc has its number here.
+	in_cgroup "${pod[@]}" "XDG_RUNTIME_DIR=$PWD/run" CODER_BOOTSTRAP_SCRIPT=true \
+		"$BERTH" unshare -- unshare --pid --fork --kill-child sh -c 'read -r number rest </proc/self/stat
+		echo "$number" >first; exec "$@"' sh "$BERTH" envbox docker --image "127.0.0.1:$port/os:1" >log 2>&1 3>&- &
+	pid=$!
+	wait_until 30 grep -q asked silent.log || { cat log; return 1; }
+	ls -d run/berth-envbox-*/script
+	kill -TERM "$(cat first)"
+	wait_until 20 ended
+	kill "$silent"
+	grep -F 'the supervisor was ended by signal 15' log
+	run find run -name 'berth-envbox-*'
+	assert_output ''
+}
+first_process() { grep -lE '^NSpid:.*[[:space:]]1$' $(pgrep -u "$(id -u)" -x berth | sed 's|.*|/proc/&/status|') | tr -dc '0-9\n' | head -n 1; }
+
+@test "the user is the script's and exec's, and what keeps him from his home is told" {
 	envbox CODER_INNER_USERNAME=dev CODER_BOOTSTRAP_SCRIPT='id -u; pwd; exec sleep 1000' CODER_INNER_WORK_DIR=/tmp
-	wait_until 20 sh -c "'$BERTH' logs --bootstrap '$name' | grep -q tmp"
-	run berth logs --bootstrap "$name"
-	assert_output $'1000\n/tmp'
+	wait_until 20 said /tmp
+	# Of two pipes nobody knows which is read first.
+	wait_until 20 said "mkdir: can't create directory '/home/dev/.coder': Permission denied"
+	said 1000
 	run berth exec "$name" -- id -u
 	assert_output 1000
+}
+
+# said LINE: whether the script did.
+said() { berth logs --bootstrap "$name" | grep -qxF -- "$1"; }
+
+@test "mounts: the directory itself is root's inside, what is in it and what is read-only stays" {
+	mkdir -p work/dir ro
+	berth unshare -- chown -R 1000:1000 work ro
+	envbox CODER_MOUNTS="$PWD/work:/work,$PWD/ro:/ro:ro"
+	run berth exec "$name" -- stat -c '%u:%g %n' /work /work/dir /ro
+	assert_output $'0:0 /work\n1000:1000 /work/dir\n1000:1000 /ro'
+}
+
+@test "a volume that envbox filled is refused, with a hint" {
+	# As a pod is shown whom it has not got.
+	mkdir filled
+	cat >inside <<-'END'
+		mount -t tmpfs -o uid=65534,gid=65534,mode=777 none filled
+		exec "$@"
+	END
+	run in_cgroup "$BERTH" unshare -- unshare -m sh inside "${pod[@]}" CODER_MOUNTS="$PWD/filled:/home/dev" "$BERTH" envbox
+	assert_status 125
+	assert_has "berth: volume: -v '$PWD/filled': it belongs to uid 65534, as what envbox wrote"
+	assert_has 'hint: give it back its own IDs once'
+	# It is envbox's affair only.
+	run in_cgroup "$BERTH" unshare -- unshare -m sh inside "$BERTH" run --rm --progress none --net none \
+		--image "oci:$PWD/layout:os" -v "$PWD/filled:/mnt" -- true
+	assert_status 0
 }
 
 @test "called as envbox, flags above variables; what has no effect is said" {
@@ -110,4 +186,54 @@ id -un; hostname; echo "$BINARY_DIR"; ls -d "$BINARY_DIR"; echo mounted >/mnt/fi
 	run berth exec "$name" -- sh -c 'tr "\0" "\n" </proc/1/environ; env'
 	assert_has CODER_INNER_USERNAME
 	[[ $output != *s3cr3t* ]]
+}
+
+# comes_up TAG VARIABLE=VALUE...: whether the image is pulled and runs.
+comes_up()
+{
+	skopeo copy -q --dest-tls-verify=false --dest-creds dev:s3cr3t oci:layout:os "docker://$registry/os:$1"
+	envbox "CODER_INNER_IMAGE=$registry/os:$1" "${@:2}" || return 1
+	berth stop -t 0 "$name"
+	wait "$pid" || [ $? -eq 137 ]
+	pid=
+}
+# login_file LOGIN: a config.json with it.
+login_file() { printf '{ "auths": { "%s": { "auth": "%s" } } }\n' "$registry" "$(printf %s "$1" | base64)"; }
+
+# secure_registry: one with TLS and a login, and files that have either.
+secure_registry()
+{
+	registry_start tls login
+	mkdir home config certs
+	pod+=("HOME=$PWD/home")
+	login_file dev:s3cr3t >config/config.json
+	login_file dev:wrong >wrong.json
+	cp registry/ca.crt certs/ca.pem
+	ca=$PWD/registry/ca.crt right=$PWD/config/config.json wrong=$PWD/wrong.json
+}
+
+@test "a registry with a login and TLS: files and directories of logins and of certificates" {
+	probe registry
+	secure_registry
+	comes_up 1 CODER_DOCKER_CONFIG="$right" CODER_EXTRA_CERTS_PATH="$ca"
+	comes_up 2 CODER_DOCKER_CONFIG="$PWD/config" CODER_EXTRA_CERTS_PATH="$PWD/certs"
+	# Without one or the other it does not.
+	run comes_up 3 CODER_DOCKER_CONFIG="$right"
+	assert_status 1
+	assert_has x509
+	run comes_up 4 CODER_EXTRA_CERTS_PATH="$ca"
+	assert_status 1
+	assert_has 'log in'
+}
+
+@test "a pull secret as kubectl makes it, and a file of logins, which counts before it where it is there" {
+	probe registry
+	secure_registry
+	pod+=("CODER_EXTRA_CERTS_PATH=$ca")
+	comes_up 1 CODER_IMAGE_PULL_SECRET="$(cat "$right")" CODER_DOCKER_CONFIG=/no/such
+	grep -F "CODER_DOCKER_CONFIG '/no/such': No such file or directory, going on without it" log
+	comes_up 2 CODER_IMAGE_PULL_SECRET="$(cat "$wrong")" CODER_DOCKER_CONFIG="$right"
+	run comes_up 3 CODER_IMAGE_PULL_SECRET="$(cat "$right")" CODER_DOCKER_CONFIG="$wrong"
+	assert_status 1
+	assert_has 'log in'
 }

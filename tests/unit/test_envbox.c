@@ -32,11 +32,16 @@ static const struct words_case {
 	{ "environment", { IMAGE, USER, "CODER_INNER_ENVS=KUBERNETES_*,MY_ENV,,MY_OTHER_ENV," }, { NULL }, false, BASE " --env KUBERNETES_* --env MY_ENV --env MY_OTHER_ENV", 0 },
 	{ "working directory", { IMAGE, USER, "CODER_INNER_WORK_DIR=/home/coder" }, { NULL }, false, "entrypoint --image debian:12 --user coder --workdir /home/coder", 0 },
 	{ "host name", { IMAGE, USER, "CODER_INNER_HOSTNAME=box" }, { NULL }, false, BASE " --hostname box", 0 },
-	{ "CPUs", { IMAGE, USER, "CODER_CPUS=3" }, { NULL }, false, BASE " --cpus 3", 0 },
+	{ "CPUs", { IMAGE, USER, "CODER_CPUS=3" }, { NULL }, false, BASE " --cpus 3 --best-effort cpus", 0 },
 	{ "no limit of CPUs", { IMAGE, USER, "CODER_CPUS=0" }, { NULL }, false, BASE, 0 },
-	{ "memory", { IMAGE, USER, "CODER_MEMORY=1073741824" }, { NULL }, false, BASE " --memory 1073741824", 0 },
+	{ "memory", { IMAGE, USER, "CODER_MEMORY=1073741824" }, { NULL }, false, BASE " --memory 1073741824 --best-effort memory", 0 },
+	{ "limits and a device", { IMAGE, USER, "CODER_CPUS=2", "CODER_MEMORY=4", "CODER_ADD_TUN=1" }, { NULL }, false, BASE " --cpus 2 --memory 4 --device /dev/net/tun --best-effort cpus,memory,device", 0 },
+	{ "and what the pod goes without", { IMAGE, USER, "CODER_MEMORY=4", "BERTH_BEST_EFFORT=storage" }, { NULL }, false, BASE " --memory 4 --best-effort memory,storage", 0 },
+	{ "the pod alone", { IMAGE, USER, "BERTH_BEST_EFFORT=storage" }, { NULL }, false, BASE, 0 },
 	{ "no limit of memory", { IMAGE, USER, "CODER_MEMORY=0" }, { NULL }, false, BASE, 0 },
-	{ "mounts", { IMAGE, USER, "CODER_MOUNTS=/home/coder:/home/coder,/run/s:/run/s:ro" }, { NULL }, false, BASE " --volume /home/coder:/home/coder --volume /run/s:/run/s:ro", 0 },
+	{ "mounts", { IMAGE, USER, "CODER_MOUNTS=/home/coder:/home/coder,/run/s:/run/s:ro" }, { NULL }, false, BASE " --volume /home/coder:/home/coder:own --volume /run/s:/run/s:ro", 0 },
+	{ "mounts: whose they are", { IMAGE, USER, "CODER_MOUNTS=/root:/r,/home/a/b:/b,/home/:/h,/srv:/home/x:rw,/home/c:/home/c:rw" }, { NULL }, false, BASE " --volume /root:/r:own --volume /home/a/b:/b:own=0 --volume /home/:/h:own=0 --volume /srv:/home/x:rw,own=0 --volume /home/c:/home/c:rw,own", 0 },
+	{ "mounts: Docker's, and others' words", { IMAGE, USER, "CODER_MOUNTS=/d:/var/lib/docker,/s:/usr/src,/a:/a:U,/b" }, { NULL }, false, BASE " --volume /d:/var/lib/docker --volume /s:/usr/src --volume /a:/a:U --volume /b", 0 },
 	{ "envbox's directories", { IMAGE, USER }, { NULL }, true, BASE " --volume /var/lib/coder/docker:/var/lib/docker --volume /var/lib/coder/containers:/var/lib/containers", 0 },
 	{ "tun", { IMAGE, USER, "CODER_ADD_TUN=true" }, { NULL }, false, BASE " --device /dev/net/tun --best-effort device", 0 },
 	{ "fuse", { IMAGE, USER, "CODER_ADD_FUSE=1" }, { NULL }, false, BASE " --device /dev/fuse --best-effort device", 0 },
@@ -50,7 +55,7 @@ static const struct words_case {
 	{ "no effect: bridge", { IMAGE, USER, "CODER_DOCKER_BRIDGE_CIDR=172.19.0.1/30" }, { NULL }, false, BASE, 0 },
 	{ "script", { IMAGE, USER, "CODER_BOOTSTRAP_SCRIPT=echo a" }, { NULL }, false, BASE " --bootstrap SCRIPT", 0 },
 	{ "for others: pull secret, Docker's configuration, certificates", { IMAGE, USER, "CODER_IMAGE_PULL_SECRET={}", "CODER_DOCKER_CONFIG=/c", "CODER_EXTRA_CERTS_PATH=/d" }, { NULL }, false, BASE, 0 },
-	{ "flags", { NULL }, { "docker", "--image", "debian:12", "--username=coder", "--cpus=2" }, false, BASE " --cpus 2", 0 },
+	{ "flags", { NULL }, { "docker", "--image", "debian:12", "--username=coder", "--cpus=2" }, false, BASE " --cpus 2 --best-effort cpus", 0 },
 	{ "a flag above its variable", { IMAGE, USER, "CODER_INNER_HOSTNAME=a" }, { "--hostname", "b" }, false, BASE " --hostname b", 0 },
 	{ "a switch as a flag", { IMAGE, USER }, { "docker", "--add-fuse" }, false, BASE " --device /dev/fuse --best-effort device", 0 },
 	{ "a switch turned off again", { IMAGE, USER, "CODER_ADD_FUSE=true" }, { "docker", "--add-fuse=false" }, false, BASE, 0 },
@@ -64,7 +69,7 @@ static void test_words(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(words_cases) / sizeof(words_cases[0]); i++) {
 		const struct words_case *c = &words_cases[i];
-		const struct envbox_place place = { c->docker, c->docker };
+		struct envbox_place place = { c->docker, c->docker, NULL };
 		cleanup_arena struct arena arena = { 0 };
 		char *argv[8] = { "envbox" };
 		struct err err = { 0 };
@@ -74,6 +79,9 @@ static void test_words(void **state)
 		int argc = 1, r;
 		size_t n;
 
+		for (size_t j = 0; j < 6 && c->envp[j]; j++)
+			if (!strncmp(c->envp[j], "BERTH_BEST_EFFORT=", 18))
+				place.best_effort = c->envp[j] + 18;
 		for (size_t j = 0; j < 5 && c->argv[j]; j++)
 			argv[argc++] = c->argv[j];
 		print_message("  %s\n", c->name);
