@@ -19,6 +19,7 @@ int cmd_plan(int argc, char **argv, struct err *err)
 	r = config_parse(argc, argv, &arena, &config, &json, err);
 	if (r != 0)
 		return r == OPTIONS_HELP ? 0 : r;
+	config.foresees = true;
 	r = image_prepare(&config, false, &arena, &image, err);
 	if (r == 0)
 		r = probe(&config, image, &arena, &facts, err);

@@ -91,6 +91,7 @@ struct origin {
  * @stop_signal:	the polite one, as signal_parse() reads it; NULL: init's own
  * @init:		as asked; plan_build() resolves INIT_AUTO
  * @net:			as asked; plan_build() resolves NET_AUTO
+ * @foresees:			nothing is done: what only the attempt would tell is looked at, too
  * @rate_down, @rate_up: "100mbit", checked; NULL: as fast as it goes
  * @publish:		ports of the pod that lead inside; no two overlap
  * @publish_allow, @publish_deny: what -p auto may open, "8000-8999,53/udp"; NULL: all of
@@ -156,6 +157,7 @@ struct config {
 	const char *image_entrypoint, *stop_signal;
 	enum init_mode init;
 	enum net_mode net;
+	bool foresees;
 	const char *rate_down, *rate_up;
 	const struct publish *publish;
 	size_t publish_n;

@@ -66,6 +66,10 @@ static const struct {
 	  "the kernel lacks nft_tproxy, or both nft_queue and xt_NFQUEUE, and may load "
 	  "none: "
 	  "have the modules loaded on the node, or use --net none" },
+	{ "uplink", EOPNOTSUPP,
+	  "the kernel lacks a part of nf_tables, and may load none: 'berth check' says "
+	  "which "
+	  "modules; have them loaded on the node, or use --net none" },
 	{ "uplink", EPROTONOSUPPORT,
 	  "the kernel has no nf_tables, or no nfnetlink_queue: have the modules loaded "
 	  "on the "

@@ -198,6 +198,12 @@ static int choose_mode(struct plan *plan, const struct config *config,
 		plan_note(plan, "the pod's network could not be looked at, so the "
 		                "workspace has none: see 'berth check'");
 	} else if (config->net == NET_AUTO && net->unrelayed &&
+	           (!net->pasta || net->tun)) {
+		plan->net = NET_NONE;
+		plan_note(plan, "the kernel lacks what berth's relay needs, and pasta "
+		                "cannot be used, so the workspace has no network: see "
+		                "'berth check'");
+	} else if (config->net == NET_AUTO && net->unrelayed &&
 	           !(config->rate_up && net->undiverted)) {
 		plan->net = NET_PASTA;
 		plan_note(plan, "the kernel lacks what berth's relay needs, so pasta "

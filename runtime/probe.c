@@ -180,7 +180,8 @@ static int probe_net(const struct config *config, struct arena *arena,
 	if (r == 0 && config->rate_up)
 		net->undiverted = probe_undiverted(facts->clone3);
 	if (r == 0 && config->net != NET_RELAY)
-		probe_pasta(config->net == NET_AUTO, facts->clone3, arena, net);
+		probe_pasta(config->net == NET_AUTO, config->foresees, facts->clone3,
+		            arena, net);
 	if (r == 0)
 		facts->net = net;
 	if (r == 0 || config->net != NET_AUTO)

@@ -102,11 +102,13 @@ int probe_tree(const struct facts *facts, struct arena *arena,
 /**
  * probe_pasta() - What the other way out needs
  * @automatic:	look whether the relay can run, too, where pasta could
+ * @foresees:	or where it could not
  * @clone3:	as of spawn()
  * @arena:	owns the path
  * @net:	filled in
  */
-void probe_pasta(bool automatic, bool clone3, struct arena *arena, struct net_facts *net);
+void probe_pasta(bool automatic, bool foresees, bool clone3, struct arena *arena,
+                 struct net_facts *net);
 
 /* Where the system has a program, whatever our PATH says: it may get root of the first level.
  * NULL where it has not. */

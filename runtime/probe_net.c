@@ -86,7 +86,8 @@ const char *probe_program(const char *name, struct arena *arena)
 	return NULL;
 }
 
-void probe_pasta(bool automatic, bool clone3, struct arena *arena, struct net_facts *net)
+void probe_pasta(bool automatic, bool foresees, bool clone3, struct arena *arena,
+                 struct net_facts *net)
 {
 	cleanup_close int tun = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
 	struct statvfs sysctls;
@@ -96,6 +97,6 @@ void probe_pasta(bool automatic, bool clone3, struct arena *arena, struct net_fa
 	/* Of a namespace's own the file belongs to its root; a mount may still forbid it. */
 	net->forwards6 =
 		statvfs("/proc/sys/net", &sysctls) == 0 && !(sysctls.f_flag & ST_RDONLY);
-	net->unrelayed =
-		automatic && net->pasta && net->tun == 0 && is_lacking(try_relay, clone3);
+	net->unrelayed = automatic && (foresees || (net->pasta && net->tun == 0)) &&
+	                 is_lacking(try_relay, clone3);
 }

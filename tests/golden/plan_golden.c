@@ -151,6 +151,7 @@ static const struct plan_case {
 	{ "user-net-paced",          &user_net_undiverted, { OS, "--net", "relay", "--rate-down", "10mbit", "--rate-up", "10mbit", "true" } },
 	{ "user-net-pasta",          &user_net_pasta,    { OS, "--net", "pasta", "--rate-down", "10mbit", "--egress", "deny:10.0.0.0/8", "true" } },
 	{ "user-net-pasta-auto",     &user_net_pasta_only, { OS, "--net", "auto", "true" } },
+	{ "user-net-auto-unrelayed", &user_net_unrelayed, { OS, "--net", "auto", "true" } },
 	{ "user-net-pasta-publish",  &user_net_pasta,    { OS, "--net", "pasta", "-p", "8080:80", "true" } },
 	{ "user-net-pasta-auto-publish", &user_net_pasta_only, { OS, "--net", "auto", "-p", "8080:80", "true" } },
 	{ "user-net-no-tun",         &user_net_no_tun,   { OS, "--net", "pasta", "true" } },

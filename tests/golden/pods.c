@@ -560,6 +560,8 @@ static const struct net_facts net_full = { .used = used_all,
 	                                   .resolv_conf = "" };
 static const struct net_facts net_pasta = { PASTA, .forwards6 = true };
 static const struct net_facts net_pasta_only = { PASTA, .unrelayed = true };
+static const struct net_facts net_unrelayed = { NET_DUAL, .unrelayed = true,
+	                                        .resolv_conf = "" };
 static const struct net_facts net_no_tun = { PASTA, .tun = ENOENT };
 
 /* Somebody else's and noexec; read-only; full. */
@@ -621,6 +623,7 @@ const struct facts user_net_undiverted = { USER, .cgroup = SCOPE,
 const struct facts user_net_pasta = { USER, .cgroup = SCOPE, .net = &net_pasta };
 const struct facts user_net_pasta_only = { USER, .cgroup = SCOPE,
 	                                   .net = &net_pasta_only };
+const struct facts user_net_unrelayed = { USER, .cgroup = SCOPE, .net = &net_unrelayed };
 const struct facts user_net_no_tun = { USER, .cgroup = SCOPE, .net = &net_no_tun };
 const struct facts user_net_nested = { USER, .cgroup = SCOPE, .net = &net_nested };
 const struct facts user_net_full = { USER, .cgroup = SCOPE, .net = &net_full };

@@ -16,8 +16,9 @@ extern const struct facts user_session, user_scope, user_metrics, user_no_cgroup
 	pod_host_etc_large, node_root, node_root_no_pids, node_root_lent,
 	node_root_lent_no_clone3, pod_read_only, user_hybrid, user_hybrid_no_writer,
 	node_root_hybrid, user_net, user_net_undiverted, user_net_pasta,
-	user_net_pasta_only, user_net_no_tun, user_net_nested, user_net_full,
-	user_net_resolved, user_zone, user_zone_pod, user_storage, user_storage_overlay,
-	pod_host_net, user_image, user_image_upper, user_image_systemd, pod_image_docker;
+	user_net_pasta_only, user_net_unrelayed, user_net_no_tun, user_net_nested,
+	user_net_full, user_net_resolved, user_zone, user_zone_pod, user_storage,
+	user_storage_overlay, pod_host_net, user_image, user_image_upper,
+	user_image_systemd, pod_image_docker;
 
 #endif

@@ -107,3 +107,18 @@ serve()
 
 # berth_in_pod ARG...: the binary under test.
 berth_in_pod() { in_cgroup nsenter -t "$pod_pid" -U -n -m -S 0 -G 0 --wd="$PWD" -- "$BERTH" "$@"; }
+
+# lacking WORD... -- ARG...: berth in a pod whose kernel refuses messages of netlink with these words
+lacking()
+{
+	local words=()
+
+	while [ "$1" != -- ]; do
+		words+=("netlink:$1")
+		shift
+	done
+	shift
+	# shellcheck disable=SC2153 # the environment's
+	ASAN_OPTIONS=detect_leaks=0 run in_cgroup nsenter -t "$pod_pid" -U -n -m -S 0 -G 0 --wd="$PWD" -- \
+		"$BERTH_TEST_WITHOUT" -n "${words[@]}" -- "$BERTH" "$@"
+}

@@ -158,6 +158,26 @@ def burst():
     return f"{got}"
 
 
+def silent_flows():
+    """As many senders as the third argument says, to where nothing comes back from."""
+    for i in range(port):
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.sendto(b"%d" % i, (address, 9))
+        time.sleep(0.002)
+    return "sent"
+
+
+def answered_flows():
+    """The same, one after the other, and each has its answer."""
+    got = 0
+    for i in range(port):
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(10)
+            sock.sendto(b"%d" % i, (address, 7))
+            got += sock.recv(100) == b"%d" % i
+    return f"{got}"
+
+
 def flood():
     """SYNs from everywhere to a host that does not answer, then an honest connection."""
     raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
@@ -179,4 +199,5 @@ print({"connect": attempt, "half-close": half_close, "reset-from-outside": reset
        "reset-from-inside": reset_from_inside, "end-from-inside": end_from_inside,
        "never-read": never_read, "many": many, "echo": echo, "datagram": datagram,
        "extended-datagram": lambda: datagram(extend), "extended-connect": extended_connect,
+       "silent-flows": silent_flows, "answered-flows": answered_flows,
        "burst": burst, "flood": flood, "spoof": spoof}[what]())

@@ -6,8 +6,8 @@
  * no_new_privs alone: a set-user-ID newuidmap below COMMAND still works after the tests
  * have dropped their privileges. With -n it sets no_new_privs instead and needs nothing.
  *
- * netlink:WORD answers EOPNOTSUPP to messages of netlink that hold WORD: a kernel without that
- * kind of interface, queue or action. A process beside COMMAND reads them until nobody is left
+ * netlink:WORD[=ERRNO] answers EOPNOTSUPP, or ERRNO, to messages of netlink that hold WORD: a kernel
+ * without that kind of interface, queue, action or expression. A process beside COMMAND reads them until nobody is left
  * who is filtered.
  *
  * After crun's tests/no_openat2.c. Test code only: berth's own filters are made at build time.
@@ -35,6 +35,7 @@ static const struct {
 	{ "EAGAIN",     EAGAIN },
 	{ "EINVAL",     EINVAL },
 	{ "EMFILE",     EMFILE },
+	{ "ENOENT",     ENOENT },
 	{ "ENOMEM",     ENOMEM },
 	{ "ENOSPC",     ENOSPC },
 	{ "ENOSYS",     ENOSYS },
@@ -50,32 +51,47 @@ static void die(const char *what, const char *name, int code)
 	exit(125);
 }
 
+static uint16_t code_of(const char *name)
+{
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
+		if (strcmp(name, answers[i].name) == 0)
+			return answers[i].code;
+	die("unknown answer", name, EINVAL);
+	return 0;
+}
+
 static uint32_t answer(const char *name)
 {
 	if (strcmp(name, "KILL") == 0)
 		return SCMP_ACT_KILL_PROCESS;
-	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
-		if (strcmp(name, answers[i].name) == 0)
-			return SCMP_ACT_ERRNO(answers[i].code);
-	die("unknown answer", name, EINVAL);
-	return SCMP_ACT_KILL;
+	return SCMP_ACT_ERRNO(code_of(name));
 }
 
-/* What messages are refused for; without any they are not looked at. */
-static const char *netlink_word[8];
+/* What messages are refused for, and how; without any they are not looked at. */
+static struct {
+	const char *word;
+	uint16_t code;
+} netlink[8];
 static size_t netlink_words;
+
+static void refuse_message(const char *word, const char *code)
+{
+	if (netlink_words == sizeof(netlink) / sizeof(netlink[0]))
+		die("too many words", word, E2BIG);
+	netlink[netlink_words].word = word;
+	netlink[netlink_words++].code = code ? code_of(code) : EOPNOTSUPP;
+}
 
 /* Takes one SYSCALL[=ERRNO] apart, in place. */
 static void refuse(scmp_filter_ctx ctx, char *spec)
 {
 	char *equals = strchr(spec, '=');
-	uint32_t action = answer(equals ? equals + 1 : "ENOSYS");
 	int nr, r;
 
+	if (equals)
+		*equals++ = '\0';
 	if (strncmp(spec, "netlink:", strlen("netlink:")) == 0) {
-		if (netlink_words == sizeof(netlink_word) / sizeof(netlink_word[0]))
-			die("too many words", spec, E2BIG);
-		netlink_word[netlink_words++] = spec + strlen("netlink:");
+		refuse_message(spec + strlen("netlink:"), equals);
 		if (netlink_words > 1)
 			return;
 		r = seccomp_rule_add(ctx, SCMP_ACT_NOTIFY, SCMP_SYS(sendto), 0);
@@ -84,18 +100,16 @@ static void refuse(scmp_filter_ctx ctx, char *spec)
 		return;
 	}
 
-	if (equals)
-		*equals = '\0';
 	nr = seccomp_syscall_resolve_name(spec);
 	if (nr == __NR_SCMP_ERROR)
 		die("unknown system call", spec, EINVAL);
-	r = seccomp_rule_add(ctx, action, nr, 0);
+	r = seccomp_rule_add(ctx, answer(equals ? equals : "ENOSYS"), nr, 0);
 	if (r < 0)
 		die("cannot refuse", spec, -r);
 }
 
-/* A word with its NUL, as attributes of netlink hold it. */
-static bool holds_word(pid_t pid, uint64_t address, uint64_t size)
+/* What to answer for a word with its NUL, as attributes of netlink hold it; 0 for none. */
+static int refused(pid_t pid, uint64_t address, uint64_t size)
 {
 	static char data[65536]; /* a transaction of nf_tables goes in one message */
 	struct iovec here = { data, size < sizeof(data) ? size : sizeof(data) };
@@ -103,9 +117,9 @@ static bool holds_word(pid_t pid, uint64_t address, uint64_t size)
 	ssize_t n = process_vm_readv(pid, &here, 1, &there, 1, 0);
 
 	for (size_t i = 0; n > 0 && i < netlink_words; i++)
-		if (memmem(data, (size_t)n, netlink_word[i], strlen(netlink_word[i]) + 1))
-			return true;
-	return false;
+		if (memmem(data, (size_t)n, netlink[i].word, strlen(netlink[i].word) + 1))
+			return netlink[i].code;
+	return 0;
 }
 
 /* Until the last one with the filter is gone. */
@@ -123,9 +137,9 @@ static void answer_for(int listener)
 			continue;
 		memset(answer, 0, sizeof(*answer));
 		answer->id = ask->id;
-		if (holds_word((pid_t)ask->pid, ask->data.args[1], ask->data.args[2]))
-			answer->error = -EOPNOTSUPP;
-		else
+		answer->error =
+			-refused((pid_t)ask->pid, ask->data.args[1], ask->data.args[2]);
+		if (answer->error == 0)
 			answer->flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
 		(void)seccomp_notify_respond(listener, answer);
 	}

@@ -282,21 +282,6 @@ is_gone() { ! [ -e "/proc/$1" ]; }
 	assert_has "hint: install it (Debian: passt), or use --net relay"
 }
 
-# lacking WORD... -- ARG...: berth in a pod whose kernel refuses messages of netlink with these words
-lacking()
-{
-	local words=()
-
-	while [ "$1" != -- ]; do
-		words+=("netlink:$1")
-		shift
-	done
-	shift
-	# shellcheck disable=SC2153 # the environment's
-	ASAN_OPTIONS=detect_leaks=0 run in_cgroup nsenter -t "$pod_pid" -U -n -m -S 0 -G 0 --wd="$PWD" -- \
-		"$BERTH_TEST_WITHOUT" -n "${words[@]}" -- "$BERTH" "$@"
-}
-
 @test "--net auto takes pasta where the relay cannot run, says so, and takes the relay where it can" {
 	probe without
 	peer_up

@@ -183,6 +183,57 @@ probe_nofile() { [ "$(ulimit -Hn)" = unlimited ] || [ "$(ulimit -Hn)" -ge "$1" ]
 	assert_output 1000
 }
 
+# sockets_are LEAST MOST: how many descriptors the relay has
+sockets() { in_pod sh -c "ls /proc/$(relay_pid)/fd | wc -l"; }
+sockets_are() { local n; n=$(sockets) && [ "$n" -ge "$1" ] && [ "$n" -le "$2" ]; }
+
+@test "more flows than are kept: the newest is answered, descriptors are bounded, and who is idle is forgotten" {
+	local ws before flows=128
+
+	peer_up
+	ws=$(new_name)
+	# The relay keeps a quarter of its descriptors for flows.
+	ulimit -n $((flows * 4))
+	berth_in_pod run -d --name "$ws" --net relay -v "$BATS_TEST_TMPDIR:/client:ro" -- sleep 600
+	wait_until 5 has_relay
+	before=$(sockets)
+	# From the peer on nothing comes back.
+	run berth_in_pod exec "$ws" -- python3 /client/relay_client.py silent-flows 192.0.2.1 300
+	assert_output sent
+	wait_until 10 sockets_are $((before + flows - 20)) $((before + flows))
+	run berth_in_pod exec "$ws" -- python3 /client/relay_client.py datagram 10.9.0.2 7
+	assert_output all
+	sockets_are "$before" $((before + flows)) || fail "$(sockets), of $before"
+	# Half a minute without an answer; the answered one has longer.
+	wait_until 50 sockets_are "$before" $((before + 1))
+	run berth_in_pod exec "$ws" -- python3 /client/relay_client.py answered-flows 10.9.0.2 300
+	assert_output 300
+	sockets_are $((before + flows - 20)) $((before + flows)) || fail "$(sockets), of $before"
+}
+
+@test "connections are kept alive on both sides of the relay" {
+	local ws warden
+
+	peer_up
+	ws=$(new_name)
+	start_many "$ws" 1
+	warden=$(in_pod pgrep -x berth-warden -P "$(berth_in_pod inspect "$ws" | sed -n 's/^ *"supervisor": \([0-9]*\),$/\1/p')")
+	wait_until 10 is_kept_alive in_pod dst 10.9.0.2
+	wait_until 10 is_kept_alive in_gateway src 10.9.0.2
+	echo >&9
+}
+
+in_gateway() { in_pod nsenter -t "$warden" -U -n -S 0 -G 0 -- "$@"; }
+
+# is_kept_alive WHERE FILTER...: the only connection there waits for the time to ask the other side
+is_kept_alive()
+{
+	local seen
+
+	seen=$("$1" ss -Htno state established "${@:2}" 'sport = :94 or dport = :94')
+	[[ $seen =~ ^[^$'\n']*timer:\(keepalive,(1min[0-9.]*(sec|ms)?|[0-9.]+sec), ]] || { echo "$seen"; return 1; }
+}
+
 @test "a datagram to a closed port is refused" {
 	inside datagram 10.9.0.2 9
 	assert_output ECONNREFUSED
@@ -200,6 +251,22 @@ probe_nofile() { [ "$(ulimit -Hn)" = unlimited ] || [ "$(ulimit -Hn)" -ge "$1" ]
 	assert_output "10.1.2.3
 10.1.2.3
 10.1.2.3        STREAM db.test"
+}
+
+@test "names come from a name server at a link-local address, by UDP and TCP, and nothing else of it" {
+	probe tool:dnsmasq tool:dig file:/etc/resolv.conf
+	peer_up 169.254.20.10
+	pod_resolver 169.254.20.10
+	names_up at_peer 169.254.20.10
+	run in_pod python3 relay_client.py connect 169.254.20.10
+	assert_output "hello from 10.9.0.1"
+	run berth_in_pod run --name "$(new_name)" --net relay -v "$BATS_TEST_TMPDIR:/client:ro" -- sh -c '
+		cat /etc/resolv.conf
+		dig +short +tries=1 db.test; dig +short +tries=1 +tcp db.test
+		python3 /client/relay_client.py connect 169.254.20.10'
+	assert_status 0
+	[[ ${lines[0]} == "nameserver "* && ${lines[0]} != *169.254* ]] || fail "$output"
+	assert_equal "${lines[*]:1}" "10.1.2.3 10.1.2.3 EHOSTUNREACH"
 }
 
 @test "ping comes back where the pod has ping sockets, and is filtered elsewhere" {
@@ -356,4 +423,39 @@ ticks() { in_pod awk '{ print $14 + $15 }' "/proc/$(relay_pid)/stat"; }
 	[[ $output != *relay$'\n'* ]]
 	assert_has "*relay*"
 	berth_in_pod rm -f "$ws"
+}
+
+@test "a kernel without tproxy or nfqueue: the relay is refused, auto goes on without, and check says so" {
+	local words
+
+	probe without tool:jq
+	peer_up
+	# Or pasta would be taken.
+	[ ! -d /dev/net ] || in_pod mount --bind "$BATS_TEST_TMPDIR" /dev/net
+	# The kernel's answer to an expression or a target that it does not know.
+	for words in tproxy=ENOENT "queue=ENOENT NFQUEUE=ENOENT"; do
+		# shellcheck disable=SC2086 # several
+		lacking $words -- run --rm --name "$(new_name)" --net relay -- true
+		assert_status 125
+		assert_has "berth: uplink: "
+		assert_has "hint: the kernel lacks nft_tproxy, or both nft_queue and xt_NFQUEUE"
+		# shellcheck disable=SC2086
+		lacking $words -- run --rm --name "$(new_name)" --net auto -v "$BATS_TEST_TMPDIR:/client:ro" -- \
+			python3 /client/relay_client.py connect 10.9.0.2
+		assert_status 0
+		assert_has "No such file or directory, going on without it"
+		[[ $output != *hello* ]] || fail "$output"
+		# shellcheck disable=SC2086
+		lacking $words -- check --format json
+		assert_equal "$(jq -r '.checks[] | select(.name == "relay") | .result' <<<"$output")" no
+		# shellcheck disable=SC2086
+		lacking $words -- plan --net auto -- true
+		assert_has "note: the kernel lacks what berth's relay needs, and pasta cannot be used, so the workspace has no network"
+	done
+	# It is not the filter: where another thing lacks it is as ever.
+	lacking no-such-word -- run --rm --name "$(new_name)" --net relay -v "$BATS_TEST_TMPDIR:/client:ro" -- \
+		python3 /client/relay_client.py connect 10.9.0.2
+	assert_has "hello from 10.9.0.1"
+	lacking no-such-word -- check --format json
+	assert_equal "$(jq -r '.checks[] | select(.name == "relay") | .result' <<<"$output")" yes
 }

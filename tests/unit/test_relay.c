@@ -7,8 +7,10 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_queue.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -315,12 +317,66 @@ static void test_owes_answers(void **state)
 	(void)close(relay.epoll);
 }
 
+/* A flow that was used at this time, with a descriptor of its own. */
+static struct udp *flow_of(struct relay *relay, uint64_t used, bool answered)
+{
+	struct udp *udp = calloc(1, sizeof(*udp));
+
+	assert_non_null(udp);
+	*udp = (struct udp){ .fd = eventfd(0, EFD_CLOEXEC),
+		             .used = used,
+		             .answered = answered };
+	assert_true(udp->fd >= 0);
+	LIST_INSERT_HEAD(&relay->flow_bucket[0], udp, bucket);
+	if (answered)
+		TAILQ_INSERT_TAIL(&relay->answered, udp, queue);
+	else
+		TAILQ_INSERT_TAIL(&relay->asked, udp, queue);
+	relay->flows++;
+	return udp;
+}
+
+/* Half a minute without an answer, three with one, since it was last used. */
+static void test_idle_flows(void **state)
+{
+	static const struct {
+		uint64_t now;
+		unsigned int left;
+	} at[] = {
+		{ 30999, 4 },  { 31000, 3 },  { 31999, 3 },  { 32000, 2 },
+		{ 180999, 2 }, { 181000, 1 }, { 181499, 1 }, { 181500, 0 },
+	};
+	static struct relay relay;
+
+	(void)state;
+	TAILQ_INIT(&relay.asked);
+	TAILQ_INIT(&relay.answered);
+	(void)flow_of(&relay, 1000, false);
+	(void)flow_of(&relay, 2000, false);
+	(void)flow_of(&relay, 1000, true);
+	relay.now = 1500;
+	udp_used(&relay, flow_of(&relay, 1000, true));
+	for (size_t i = 0; i < N_ELEMENTS(at); i++) {
+		relay.now = at[i].now;
+		udp_expire(&relay);
+		assert_int_equal(relay.flows, at[i].left);
+	}
+	while (relay.doomed_udp) {
+		struct udp *udp = relay.doomed_udp;
+
+		assert_int_equal(udp->fd, -EBADF);
+		relay.doomed_udp = udp->doomed;
+		free(udp);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_owes_answers), cmocka_unit_test(test_owes_by_clock),
-		cmocka_unit_test(test_gateway),      cmocka_unit_test(test_rules),
-		cmocka_unit_test(test_rules_v4),     cmocka_unit_test(test_queue),
+		cmocka_unit_test(test_idle_flows),    cmocka_unit_test(test_owes_answers),
+		cmocka_unit_test(test_owes_by_clock), cmocka_unit_test(test_gateway),
+		cmocka_unit_test(test_rules),         cmocka_unit_test(test_rules_v4),
+		cmocka_unit_test(test_queue),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
