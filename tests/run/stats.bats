@@ -104,6 +104,38 @@ rates()
 	[[ ${lines[1]} == "$name"*bit/s*bit/s* ]]
 }
 
+@test "stats counts packets, and those that are lost at the rate" {
+	begin --rate-down 5mbit --rate-up 5mbit
+	load_for 2
+	berth_in_pod stats --format json "$name" >before.json
+	# Of an Ethernet with this rate; a packet that the kernel splits later counts once.
+	jq -e '.[0].network | [.download, .upload] | all(.packets >= 20 and .bytes > 60 * .packets and
+		.bytes < 66000 * .packets)' before.json || fail "$(cat before.json)"
+	serve burst.log at_peer python3 -c '
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("10.9.0.2", 7001)); print("ready", flush=True)
+while True:
+    _, to = s.recvfrom(100)
+    for _ in range(4000): s.sendto(bytes(1200), to)'
+	berth_in_pod exec "$name" -- python3 -c '
+import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.sendto(b"x", ("10.9.0.2", 7001))
+time.sleep(3)'
+	# Datagrams know of no rate.
+	wait_until 20 loses 100
+	run --separate-stderr berth_in_pod stats "$name"
+	[[ ${lines[1]} =~ [1-9][0-9]*\ /\ [0-9]+$ ]] || fail "$output"
+}
+
+# loses N: of what comes down, more than before
+loses()
+{
+	berth_in_pod stats --format json "$name" >after.json
+	jq -en --argjson n "$1" --slurpfile a before.json --slurpfile b after.json \
+		'$b[0][0].network.download.drops - $a[0][0].network.download.drops >= $n' >/dev/null
+}
+
 @test "stats says why there is nothing, and watches" {
 	in_cgroup "$BERTH" run -d --net none --name "$name" -- sleep 100 >/dev/null
 	run in_cgroup "$BERTH" stats "$name"
