@@ -188,6 +188,13 @@ static void keep_past(int entry, struct record *record, struct arena *arena)
 	}
 }
 
+/* Whether something is there, or will be, that only its record leads to once we are killed. */
+static bool outlives(const struct record *record)
+{
+	return *record->cgroup || record->cgroup1_n > 0 || *record->upper ||
+	       record->started_ms > 0;
+}
+
 /* What --rm leaves: nothing. A kept workspace leaves its entry and upper layers. */
 static void leave(struct workspace *ws, bool ran)
 {
@@ -290,9 +297,10 @@ static int see_through(const struct config *config, const struct facts *facts,
 		ws.record.upper_made = made;
 		if (claim->again)
 			keep_past(claim->entry, &ws.record, arena);
+		ws.unwritten = !outlives(&ws.record);
 		if (arena->failed)
 			r = err_set(err, ENOMEM, "keep the workspace's record");
-		else
+		else if (!ws.unwritten)
 			r = state_write(claim->entry, &ws.record, err);
 		if (r < 0)
 			(void)no_record(err);
@@ -304,6 +312,7 @@ static int see_through(const struct config *config, const struct facts *facts,
 	if (r == SUPERVISE_RESTART)
 		r = restart(&ws, err);
 	leave(&ws, claim->again || ws.record.started_ms > 0);
+	supervise_end(&ws);
 	if (r < 0) {
 		(void)err_step(err, "launch");
 		return hint_for(err);

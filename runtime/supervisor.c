@@ -304,13 +304,62 @@ static void close_all(struct supervisor *sup)
 	arena_done(&sup->listed);
 }
 
+/*
+ * Of a workspace that ended, or with @r as -errno was never started: takes everything down, and
+ * tells who asks, in this order. Return: as supervise().
+ */
+static int wind_up(struct supervisor *sup, int r, struct err *err)
+{
+	struct workspace *ws = sup->ws;
+	int code;
+	bool ran;
+
+	hooks_stop(&sup->hooks);
+	watch_finish(&sup->watch);
+	supervisor_record_events(sup);
+	code = r < 0 ? r : supervisor_judge(sup);
+
+	/* After SYNC_EXITED init is gone with all below it, and the warden takes its
+	 * namespaces down while we clear up. */
+	if (r < 0 || sup->lost)
+		supervisor_end_warden(sup);
+	bootstrap_close(&sup->bootstrap);
+	supervisor_idle_close(sup);
+	refusals_finish(&sup->refusals);
+	refusals_close(&sup->refusals);
+	if (r == 0)
+		stdio_drain(&sup->stdio);
+	stdio_close(&sup->stdio);
+	supervisor_remove_group(sup);
+	ran = supervisor_finish(sup, code, err);
+	supervisor_hooks_poststop(sup, code);
+	if (code == SUPERVISE_RESTART)
+		code = supervisor_rest(sup);
+	if (ran)
+		story_end(ws->config, &ws->record, code == SUPERVISE_RESTART);
+	traffic_finish(&sup->traffic);
+	supervisor_audit_end(sup, code, err);
+	control_exited(&sup->control, code == SUPERVISE_RESTART ? 0 : code);
+	control_close(&sup->control, ws->entry);
+	metrics_server_close(&sup->metrics);
+	traffic_close(&sup->traffic);
+	hooks_close(&sup->hooks);
+	logfile_close(&sup->log);
+	supervisor_dismiss_warden(sup);
+	if (code == SUPERVISE_RESTART)
+		supervise_end(ws);
+	else
+		supervisor_unblock_signals(sup);
+	close_all(sup);
+	return code;
+}
+
 int supervise(struct workspace *ws, struct err *err)
 {
 	cleanup_arena struct arena arena = { 0 };
 	/* Of its 36 KiB a launch touches few: on the stack they would all be cleared. */
 	struct supervisor *sup = arena_alloc(&arena, sizeof(*sup));
-	int r, code;
-	bool ran;
+	int r;
 
 	if (!sup)
 		return err_set(err, ENOMEM, "supervise '%s'", ws->config->name);
@@ -365,40 +414,5 @@ int supervise(struct workspace *ws, struct err *err)
 		r = loop_run(&sup->loop, err);
 	if (r == 0)
 		r = supervisor_hooks_finish(sup, err);
-	hooks_stop(&sup->hooks);
-	watch_finish(&sup->watch);
-	supervisor_record_events(sup);
-	code = r < 0 ? r : supervisor_judge(sup);
-
-	/* After SYNC_EXITED init is gone with all below it, and the warden takes its
-	 * namespaces down while we clear up. */
-	if (r < 0 || sup->lost)
-		supervisor_end_warden(sup);
-	bootstrap_close(&sup->bootstrap);
-	supervisor_idle_close(sup);
-	refusals_finish(&sup->refusals);
-	refusals_close(&sup->refusals);
-	if (r == 0)
-		stdio_drain(&sup->stdio);
-	stdio_close(&sup->stdio);
-	supervisor_remove_group(sup);
-	ran = supervisor_finish(sup, code, err);
-	supervisor_hooks_poststop(sup, code);
-	if (code == SUPERVISE_RESTART)
-		code = supervisor_rest(sup);
-	if (ran)
-		story_end(ws->config, &ws->record, code == SUPERVISE_RESTART);
-	traffic_finish(&sup->traffic);
-	supervisor_audit_end(sup, code, err);
-	control_exited(&sup->control, code == SUPERVISE_RESTART ? 0 : code);
-	control_close(&sup->control, ws->entry);
-	metrics_server_close(&sup->metrics);
-	traffic_close(&sup->traffic);
-	hooks_close(&sup->hooks);
-	logfile_close(&sup->log);
-	supervisor_end_warden(sup);
-	if (code != SUPERVISE_RESTART)
-		supervisor_unblock_signals(sup);
-	close_all(sup);
-	return code;
+	return wind_up(sup, r, err);
 }

@@ -21,6 +21,8 @@
  * @audit_rate:	of each kind of event, over all of its lives
  * @short_lives: how many there were in a row, each ended by a reboot
  * @masked:	signals are blocked, and stay so between two lives; @old_mask is what they were
+ * @unwritten:	the record is not in @entry yet: while the warden is being born there is time for it
+ * @warden:	killed, and not reaped yet: supervise_end(); else 0
  * @started:	called once the payload runs, before it is waited for; may be NULL
  * @ctx:	for @started
  */
@@ -34,7 +36,8 @@ struct workspace {
 	struct record record;
 	struct auditlog_rate audit_rate[EVENT_MAX];
 	unsigned int short_lives;
-	bool masked;
+	bool masked, unwritten;
+	pid_t warden;
 	sigset_t old_mask;
 	void (*started)(void *ctx);
 	void *ctx;
@@ -53,9 +56,15 @@ struct workspace {
  * stays is the caller's business. With SUPERVISE_RESTART signals stay blocked: one that comes before
  * the next life is the caller's to see.
  *
+ * After an end that needs no other life, the kernel may still be taking down the namespaces of the
+ * warden, who was killed: the caller clears up meanwhile, and calls supervise_end().
+ *
  * Return: the exit status of the workspace, 0 to 255, or SUPERVISE_RESTART; -errno
  * where it was never started.
  */
 int supervise(struct workspace *ws, struct err *err);
+
+/* Wait until the kernel has taken down all of it. Nothing to do where that was seen already. */
+void supervise_end(struct workspace *ws);
 
 #endif

@@ -21,11 +21,9 @@
 #define SHORT_LIFE_MS 600000
 #define REST_MAX_S 300
 
-/* Everything below the warden ends with it, by the kernel's hand. */
-void supervisor_end_warden(struct supervisor *sup)
+void supervisor_dismiss_warden(struct supervisor *sup)
 {
 	struct launch *l = &sup->launch;
-	int status;
 
 	for (size_t i = 0; i < NS_MAX; i++)
 		drop_fd(&sup->ns[i]);
@@ -36,9 +34,25 @@ void supervisor_end_warden(struct supervisor *sup)
 	 * number: nobody else has it before our waitpid(), and it takes no call that may
 	 * be hidden, where we would wait for ever. */
 	(void)kill(l->warden, SIGKILL);
-	while (waitpid(l->warden, &status, 0) < 0 && errno == EINTR)
-		continue;
+	sup->ws->warden = l->warden;
 	l->warden = 0;
+}
+
+void supervise_end(struct workspace *ws)
+{
+	int status;
+
+	if (ws->warden <= 0)
+		return;
+	while (waitpid(ws->warden, &status, 0) < 0 && errno == EINTR)
+		continue;
+	ws->warden = 0;
+}
+
+void supervisor_end_warden(struct supervisor *sup)
+{
+	supervisor_dismiss_warden(sup);
+	supervise_end(sup->ws);
 }
 
 static int remove_group_in(void *arg, struct err *err)

@@ -180,7 +180,11 @@ void supervisor_port_done(void *sup, uint64_t who, const struct err *err);
 /* Starts who is asked of refused system calls, where somebody is to be: before the command runs. */
 int supervisor_listen(struct supervisor *sup, struct err *err);
 
-/* Kills and reaps the warden; everything below ends with it, by the kernel's hand. */
+/*
+ * Kills the warden; everything below ends with it, by the kernel's hand. Then it is ws->warden, for
+ * supervise_end(). end_warden() reaps it, too.
+ */
+void supervisor_dismiss_warden(struct supervisor *sup);
 void supervisor_end_warden(struct supervisor *sup);
 
 /* Removes the workspace's groups, of cgroup v1, too. */

@@ -71,6 +71,16 @@ static int expect_confined(struct launch *l, struct err *err)
 	return r;
 }
 
+static int write_first(struct workspace *ws, struct err *err)
+{
+	int r = ws->unwritten ? state_write(ws->entry, &ws->record, err) : 0;
+
+	ws->unwritten = false;
+	if (r < 0)
+		(void)err_step(err, "state");
+	return r;
+}
+
 int supervisor_launch(struct supervisor *sup, struct err *err)
 {
 	struct launch *l = &sup->launch;
@@ -93,6 +103,8 @@ int supervisor_launch(struct supervisor *sup, struct err *err)
 		r = err_set(err, errno, "make a socket pair");
 	if (r == 0)
 		r = apply_until(l, ACTOR_SUPERVISOR, STEP_CGROUP_JOIN, err);
+	if (r == 0)
+		r = write_first(sup->ws, err);
 	if (r == 0)
 		r = supervisor_patient(sup, l->sync.warden[0], err);
 	if (r == 0)
