@@ -19,7 +19,7 @@ beside()
 {
 	: >beside
 	berth run --rm --name "$(new_name)" --rootfs "$BERTH_TEST_ROOTFS:O" "$@" >beside 2>errors 3>&- &
-	wait_until 60 grep -q "^now " beside
+	wait_until 200 grep -q "^now " beside # emulated machines are slow
 	said=$(cat beside)
 }
 

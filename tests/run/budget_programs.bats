@@ -85,7 +85,7 @@ watchers() { "$BERTH" inspect "$1" | jq -r ".[0].watchers | $2"; }
 told()
 {
 	in_log() { "$BERTH" logs "$a" | grep -qE "$1"; }
-	wait_until 45 in_log "$1" || fail "$("$BERTH" logs "$a")"
+	wait_until 100 in_log "$1" || fail "$("$BERTH" logs "$a")"
 }
 
 @test "inotifywait -r in a user namespace of its own: the workspace's number, and nobody else's" {
