@@ -100,6 +100,7 @@ serve()
 	local log=$1
 
 	shift
+	: >"$log" # who was there before may have been ready
 	"$@" >"$log" 2>&1 &
 	test_processes+=("$!")
 	wait_until 10 grep -q ready "$log"

@@ -1,8 +1,12 @@
 """What a program in the workspace sees: prints one line for each thing it tries.
 
     relay_client.py TRY [ADDRESS [PORT]]
+
+PATIENCE in the environment is how many seconds a connection, or a datagram's answer, may take: fewer
+where nobody is to answer.
 """
 import errno
+import os
 import resource
 import socket
 import struct
@@ -15,6 +19,7 @@ if len(sys.argv) > 2:
     address = sys.argv[2]
 if len(sys.argv) > 3:
     port = int(sys.argv[3])
+patience = float(os.environ.get("PATIENCE", "10"))
 family = socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
@@ -38,7 +43,7 @@ def name_of(error):
 
 def attempt():
     try:
-        return read_all(connect(timeout=1.5)).decode()
+        return read_all(connect(timeout=patience)).decode()
     except OSError as error:
         return name_of(error)
 
@@ -121,7 +126,7 @@ def extend(sock):
 
 def extended_connect():
     with extend(socket.socket(family)) as sock:
-        sock.settimeout(3)
+        sock.settimeout(patience)
         try:
             sock.connect((address, port))
             return read_all(sock).decode()
@@ -131,7 +136,7 @@ def extended_connect():
 
 def datagram(prepare=lambda sock: sock):
     sock = prepare(socket.socket(family, socket.SOCK_DGRAM))
-    sock.settimeout(1.5)
+    sock.settimeout(patience)
     sock.connect((address, port))
     try:
         for size in (1, 1200, 9000, 60000):
@@ -147,7 +152,7 @@ def datagram(prepare=lambda sock: sock):
 def burst():
     """A thousand datagrams, fifty at a time, from a socket that is not connected."""
     sock = socket.socket(family, socket.SOCK_DGRAM)
-    sock.settimeout(2)
+    sock.settimeout(patience)
     got = 0
     for _ in range(20):
         for i in range(50):

@@ -257,6 +257,7 @@ flaky()
 	local port
 
 	port=$(free_port)
+	: >flaky.log
 	python3 "$BATS_TEST_DIRNAME/../lib/flaky.py" "$port" "${registry##*:}" "$1" ${2:+"$2" go} >flaky.log 3>&- &
 	flaky_pid=$!
 	wait_until 10 grep -q ready flaky.log

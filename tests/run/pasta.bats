@@ -42,7 +42,7 @@ pings()
 	assert_output "hello from 10.9.0.1"
 	inside -- connect fd09::2
 	assert_output "hello from fd09::1"
-	inside -- connect 10.9.0.2 81
+	patience=1.5 inside -- connect 10.9.0.2 81
 	# That of March 2023 sends a RST that no client takes for one.
 	[[ $output == ECONNREFUSED || $output == timeout ]] || fail "$output"
 	inside -- datagram 10.9.0.2 7
@@ -75,7 +75,7 @@ pings()
 	names_up in_pod 127.0.0.53
 	pod_resolver 127.0.0.53
 	serve pod.log in_pod python3 relay_peer.py 127.0.0.1
-	run berth_in_pod run --rm --name "$name" --net pasta -v "$BATS_TEST_TMPDIR:/client:ro" -- sh -c '
+	run berth_in_pod run --rm --name "$name" --net pasta -e PATIENCE=1.5 -v "$BATS_TEST_TMPDIR:/client:ro" -- sh -c '
 		dig +short +time=2 +tries=1 db.test
 		for to in 198.18.240.1 198.18.240.5 198.18.240.6; do
 			python3 /client/relay_client.py connect $to
@@ -166,7 +166,7 @@ for port in range(1, 301):
 	run berth_in_pod run --rm --name "$name" --net pasta -v "$BATS_TEST_TMPDIR:/client:ro" -- sh -c '
 		ip addr add 198.18.240.6/32 dev eth0
 		ip route replace default via 198.18.240.1 src 198.18.240.6
-		timeout 3 python3 /client/relay_client.py connect; echo end $?'
+		PATIENCE=3 python3 /client/relay_client.py connect; echo end $?'
 	[[ $output != *hello* && $output == *"end "* ]] || fail "$output"
 	# The tap cannot be seen, and the outside cannot begin anything.
 	run berth_in_pod run --rm --name "$name" --net pasta -- sh -c 'ip -o link | cut -d: -f2'
