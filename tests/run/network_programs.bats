@@ -247,14 +247,20 @@ ssh_answers() { in_ssh true </dev/null 2>/dev/null; }
 	assert_output all
 }
 
+iperf_listens() { [ "$(at_peer ss -Hltn 'sport = 5201')" ]; }
+
 @test "UDP at a steady rate arrives, both ways" {
 	probe tool:iperf3 tool:jq
 	pod_up
 	serve iperf.log at_peer sh -c 'echo ready; exec iperf3 --server'
+	wait_until 10 iperf_listens
 	for way in "" --reverse; do
-		# shellcheck disable=SC2086 # no word is none
-		inside iperf3 --json --client 10.9.0.2 --udp --bitrate 2M --length 1200 --time 3 $way
-		got=$(jq '.end.sum | .packets * (100 - .lost_percent) / 100 | floor' <<<"$output")
+		for _ in 1 2 3; do # a machine that is busy may lose some for once
+			# shellcheck disable=SC2086 # no word is none
+			inside iperf3 --json --client 10.9.0.2 --udp --bitrate 2M --length 1200 --time 3 $way
+			got=$(jq '.end.sum | .packets * (100 - .lost_percent) / 100 | floor' <<<"$output")
+			[ "$got" -lt 600 ] || break
+		done
 		[ "$got" -ge 600 ] || fail "$got of 625 packets: $output"
 	done
 }
