@@ -361,12 +361,14 @@ with_bind()
 		for f in passwd group; do cp /etc/$f /tmp; { head -c 1000000 /dev/zero | tr "\0" "\n"; cat /tmp/$f; } >/etc/$f; done
 		until [ -e /tmp/go ]; do sleep 0.1; done
 		sleep 2
-		while :; do i=$((i % 40 + 1)); usleep ${i}000; kill -STOP -1; done' >/dev/null
+		while :; do for p in /proc/[0-9]*; do
+			read -r comm <$p/comm && [ "$comm" = berth ] && kill -STOP ${p#/proc/}
+		done; done 2>/dev/null' >/dev/null
 	berth exec -u 1000 "$first" touch /tmp/go # positive control: nobody stops it yet
 	# To a file: who is stopped early holds our standard output until the workspace ends.
-	for _ in {1..120}; do # the first that is hit is enough; when depends on the machine
+	for _ in {1..30}; do # the first that is hit is enough
 		status=0
-		in_cgroup timeout -s INT -k 10 0.5 "$BERTH" exec -u 1000 "$first" true </dev/null >out 2>&1 || status=$?
+		in_cgroup timeout -s INT -k 10 2 "$BERTH" exec -u 1000 "$first" true </dev/null >out 2>&1 || status=$?
 		[ "$status" -ne 137 ] || fail "deaf to SIGINT" || return
 		! grep -q "signal 2 before the command began" out || return 0
 	done
@@ -660,7 +662,7 @@ bounding() { awk '/^CapBnd/ { print $2 }'; }
 		name=$(new_name)
 		berth run -d --name "$name" --rootfs "$BERTH_TEST_SMALL:O" -- sleep 1000
 		in_cgroup sh -c 'echo $$ >client; exec "$@"' sh "$BERTH" exec "$name" sleep 500 3>&- &
-		wait_until 10 berth exec "$name" sh -c 'grep -qs 500 /proc/[0-9]*/cmdline'
+		wait_until 10 berth exec "$name" sh -c 'grep -qs "^sleep.500" /proc/[0-9]*/cmdline'
 		berth exec -d "$name" sh -c "$what"
 		in_cgroup timeout 10 "$BERTH" rm -f "$name"
 		status=0
@@ -671,7 +673,7 @@ bounding() { awk '/^CapBnd/ { print $2 }'; }
 	name=$(new_name)
 	berth run -d --name "$name" --rootfs "$BERTH_TEST_SMALL:O" -- sleep 1000
 	in_cgroup "$BERTH" exec "$name" sleep 501 3>&- &
-	wait_until 10 berth exec "$name" sh -c 'grep -qs 501 /proc/[0-9]*/cmdline'
+	wait_until 10 berth exec "$name" sh -c 'grep -qs "^sleep.501" /proc/[0-9]*/cmdline'
 	berth exec "$name" sh -c 'for p in /proc/[0-9]*; do grep -q ^berth-exec $p/comm && kill -STOP ${p#/proc/}; done
 		kill -KILL $(pidof sleep | tr " " "\n" | while read p; do grep -qs 501 /proc/$p/cmdline && echo $p; done)' || true
 	status=0
@@ -683,7 +685,7 @@ bounding() { awk '/^CapBnd/ { print $2 }'; }
 	name=$(new_name)
 	berth run -d --name "$name" --rootfs "$BERTH_TEST_SMALL:O" -- sleep 1000
 	in_cgroup "$BERTH" exec -e TOKEN=from-outside "$name" sleep 502 3>&- &
-	wait_until 10 berth exec "$name" sh -c 'grep -qs 502 /proc/[0-9]*/cmdline'
+	wait_until 10 berth exec "$name" sh -c 'grep -qs "^sleep.502" /proc/[0-9]*/cmdline'
 	run berth exec "$name" sh -c 'for p in /proc/[0-9]*; do
 		grep -q ^berth-exec $p/comm || continue
 		[ $p = /proc/$PPID ] && continue

@@ -137,15 +137,15 @@ has_sleeps() { [ "$(berth exec --unattended "$ws" ps | grep -c '[s]leep 1000')" 
 	cp "$BATS_TEST_DIRNAME"/../lib/ports_server.py .
 	chmod -R a+rX "$BATS_TEST_TMPDIR"
 	berth_in_pod run -d --name "$ws" --net relay -v "$PWD:/tests:ro" -p 8022:22 -p 8080:80 -p 8053:53/udp \
-		--idle-stop 2 --idle-cpu 25 --idle-ports 22,53/udp -- python3 /tests/ports_server.py deaf:22 deaf:80 udp:53
+		--idle-stop 5 --idle-cpu 25 --idle-ports 22,53/udp -- python3 /tests/ports_server.py deaf:22 deaf:80 udp:53
 	wait_until 10 served
 	at_peer python3 -c 'import socket, time
-s = socket.create_connection(("10.9.0.1", 8022)); time.sleep(5)'
+s = socket.create_connection(("10.9.0.1", 8022)); time.sleep(8)'
 	assert_equal "$(berth_in_pod inspect "$ws" | jq -r '.[0].status')" running
 	# As is a datagram now and then,
 	at_peer python3 -c 'import socket, time
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-for i in range(5): s.sendto(b"?", ("10.9.0.1", 8053)); time.sleep(1)'
+for i in range(8): time.sleep(1); s.sendto(b"?", ("10.9.0.1", 8053))'
 	assert_equal "$(berth_in_pod inspect "$ws" | jq -r '.[0].status')" running
 	# and not one to a port that was not named.
 	at_peer python3 -c 'import socket

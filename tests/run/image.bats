@@ -109,6 +109,8 @@ teardown()
 	assert_output other
 }
 
+is_up() { berth logs "$name" | grep -qx up; }
+
 @test "STOPSIGNAL ends the workspace, by stop and by SIGTERM to berth" {
 	probe small image_tools
 	make_image layout app --config '{ "StopSignal": "SIGUSR1",
@@ -117,6 +119,7 @@ teardown()
 
 	name=$(new_name)
 	berth run -d --name "$name" --net none --init none --image oci:layout:app
+	wait_until 20 is_up
 	berth stop -t 20 "$name"
 	[ "$(berth inspect "$name" | jq '.[0].exit_code')" -eq 7 ]
 
@@ -129,6 +132,7 @@ teardown()
 	[ "$code" -eq 7 ]
 	name=$(new_name)
 	berth run -d --name "$name" --net none --stop-signal TERM --image oci:layout:app
+	wait_until 20 is_up
 	berth stop -t 20 "$name"
 	[ "$(berth inspect "$name" | jq '.[0].exit_code')" -eq 8 ]
 }

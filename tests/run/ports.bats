@@ -286,7 +286,7 @@ is_free() { [ -z "$(in_pod ss -Hltun '( sport = 8080 or sport = 8081 )')" ]; }
 	workspace -p 8080:80 --  tcp:80
 	berth_in_pod port "$ws" --add 8081:80
 	berth_in_pod stop "$ws"
-	is_free
+	wait_until 10 is_free
 	run berth_in_pod port "$ws"
 	assert_output ""
 	berth_in_pod start "$ws"

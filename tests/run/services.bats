@@ -174,13 +174,14 @@ containerd ended with status 0"
 	[[ $output != *dockerd* ]] || fail "$output"
 }
 
+has_containerd_of_root() { berth exec -u root "$name" -- ps --no-headers --ppid 1 -o user,comm | grep -qx "root  *containerd"; }
+
 @test "with a user the daemons are root's, and exec is his" {
 	name=$(new_name)
 	berth run -d --name "$name" --rootfs "$BERTH_TEST_ROOTFS:O" --init berth -u nobody
 	run berth exec "$name" -- id -un
 	assert_output nobody
-	run berth exec "$name" -- sh -c 'ps --no-headers --ppid 1 -o user,comm | sort -u'
-	assert_has "root     containerd"
+	wait_until 20 has_containerd_of_root
 	berth rm -f "$name"
 }
 
