@@ -382,7 +382,7 @@ kill_at()
 	truncate -s 100M big/zeros
 	tar -cf big.tar big
 	make_image layout one --layer big.tar
-	for try in 1 2 3 4 5; do
+	for _ in 1 2 3 4 5; do
 		kill_at unpack
 		[ -z "$(ls -A "$images/tmp")" ] || break
 		berth image prune --all # it was faster than we

@@ -354,10 +354,10 @@ over() { ! kill -0 "$launch_pid" 2>/dev/null; }
 	flaky 0 /blobs/
 
 	held_launch berth image pull --progress json --pull-patience 2 "$registry/os:1"
-	in_cgroup "$BERTH" image prune >prune 2>&1 &
+	in_cgroup "$BERTH" image prune >prune.log 2>&1 &
 	prune=$!
-	wait_until 10 grep -q 'waiting for process [0-9]*, which works in the store' prune
-	held=$(sed -n 's/.*waiting for process \([0-9]*\),.*/\1/p' prune)
+	wait_until 10 grep -q 'waiting for process [0-9]*, which works in the store' prune.log
+	held=$(sed -n 's/.*waiting for process \([0-9]*\),.*/\1/p' prune.log)
 	assert_equal "$(cat "/proc/$held/comm")" berth
 	wait_until 20 grep -q '"step":"again"' out
 	touch go
