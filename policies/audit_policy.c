@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "audit_internal.h"
@@ -293,6 +294,19 @@ void audit_policy_realtime(const struct audit_subject *s)
 			continue;
 		if (strcmp(hard ? hard + 1 : value + 7, "0") != 0)
 			report(s, &s->policy->setting[i]);
+	}
+}
+
+/* A range "INSIDE:OUTSIDE:COUNT" that begins outside at 0 has it. */
+void audit_policy_root_id(const struct audit_subject *s)
+{
+	for (size_t i = 0; i < s->policy->n; i++) {
+		const struct policy_setting *setting = &s->policy->setting[i];
+		const char *outside = strchr(setting->value, ':');
+
+		if (!strncmp(setting->key->path, "ids.", 4) && outside &&
+		    strtoul(outside + 1, NULL, 10) == 0)
+			report(s, setting);
 	}
 }
 

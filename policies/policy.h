@@ -29,6 +29,7 @@ enum policy_sense {
 	POLICY_DENIAL, /* less */
 	POLICY_LADDER, /* more, in the order of its choices */
 	POLICY_WHO,    /* more as root, who it is where nothing is said */
+	POLICY_IDS,    /* more with more IDs outside, and most without any */
 	POLICY_RULES, /* more with "allow:...", less with "deny:..."; the first one counts */
 };
 

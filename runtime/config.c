@@ -332,6 +332,8 @@ static const struct option run_options[] = {
 	{ "gpus",              0,   "all|DIR[:INSIDE]", "give the pod's GPUs, and their drivers' libraries, of DIR", set_text, FIELD(gpus) },
 	{ "env",               'e', "K[=V]|K*", "set a variable inside, or pass our own", config_add_env, 0 },
 	{ "user",              'u', "USER[:GROUP]", "run as this user, looked up inside", set_text, FIELD(user) },
+	{ "uidmap",            0,   "INSIDE:OUTSIDE[:COUNT]", "which user IDs it has, and whose they are out here (all that may be mapped)", config_add_ids, offsetof(struct words, uid_map) },
+	{ "gidmap",            0,   "INSIDE:OUTSIDE[:COUNT]", "likewise of group IDs", config_add_ids, offsetof(struct words, gid_map) },
 	{ "cap-drop",          0,   "CAP",      "a capability that root inside is not to have, or all", config_add_caps, FIELD(cap_drop) },
 	{ "cap-add",           0,   "CAP",      "one to keep of those that --cap-drop takes", config_add_caps, FIELD(cap_add) },
 	{ "seccomp",           0,   "FILTER",   "filter of system calls: workspace or workspace-i386", set_seccomp, FIELD(seccomp) },

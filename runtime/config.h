@@ -9,6 +9,7 @@
 #include "cgroups/knobs.h"
 #include "hook.h"
 #include "hosts.h"
+#include "idmap.h"
 #include "image_progress.h"
 #include "image_ref.h"
 #include "netns/publish.h"
@@ -100,6 +101,8 @@ struct origin {
  * @egress_default:	"allow" or "deny"; NULL: allow
  * @connections_per_minute: LIMIT_UNSET or a number
  * @user:		"NAME|UID[:GROUP|GID]" looked up inside, NULL for root
+ * @uid_map, @gid_map:	ranges of IDs that root inside is one of, in the order given; NULL: all that
+ *			may be mapped
  * @workdir:		absolute, NULL for "/"
  * @hostname:		never NULL
  * @state:		directory for upper layers, absolute; NULL: a tmpfs
@@ -167,6 +170,7 @@ struct config {
 	const char *egress_default;
 	uint64_t connections_per_minute;
 	const char *user, *workdir, *hostname, *state, *tz, *gpus, *gpu_libraries;
+	const struct idmap *uid_map, *gid_map;
 	const char *bootstrap, *bootstrap_restart;
 	const char *script;
 	size_t script_n;

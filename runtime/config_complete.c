@@ -316,6 +316,38 @@ static int check_idle(struct config *c, struct arena *arena, struct err *err)
 	                     "those ports, or -p auto");
 }
 
+/* Root inside is who sets the workspace up; an image's files are everybody's who may be mapped. */
+static int check_ids(const struct config *c, struct err *err)
+{
+	const struct {
+		const char *option;
+		const struct idmap *map;
+	} maps[] = { { "--uidmap", c->uid_map }, { "--gidmap", c->gid_map } };
+
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
+		const struct idmap *map = maps[i].map;
+
+		if (map && !idmap_find(map, 0, NULL)) {
+			(void)err_set(err, EINVAL,
+			              "%s '%" PRIu32 ":%" PRIu32 ":%" PRIu32
+			              "' without root: nothing is 0 inside",
+			              maps[i].option, map->extent[0].inside,
+			              map->extent[0].outside, map->extent[0].count);
+			return err_hint(err, "add %s 0:OUTSIDE:1", maps[i].option);
+		}
+		if (map && c->image) {
+			(void)err_set(err, EINVAL, "%s with --image '%s'", maps[i].option,
+			              c->image);
+			return err_hint(err,
+			                "the files of an image in the store belong to "
+			                "the IDs that are mapped without %s: leave it "
+			                "out, or take a directory as --rootfs",
+			                maps[i].option);
+		}
+	}
+	return 0;
+}
+
 static int check_hooks(struct config *c, struct err *err)
 {
 	if (c->hook_n > 0 && c->hook_timeout_s == LIMIT_UNSET)
@@ -362,6 +394,8 @@ int config_complete(struct config *c, const struct words *words, struct arena *a
 		r = check_idle(c, arena, err);
 	if (r == 0)
 		r = check_hooks(c, err);
+	if (r == 0)
+		r = check_ids(c, err);
 	if (r == 0)
 		r = check_flat(c, err);
 	if (r == 0)

@@ -23,6 +23,7 @@ struct words {
 	size_t hook_n;
 	struct publish publish[LIST_MAX];
 	size_t publish_n;
+	struct idmap uid_map, gid_map;
 	const char *egress[EGRESS_RULES];
 	size_t egress_n;
 	size_t egress_level[2]; /* where those of variables begin, and those of options */
@@ -64,6 +65,7 @@ int config_add_host(void *field, const char *value, struct err *err);
 int config_add_prestart(void *field, const char *value, struct err *err);
 int config_add_poststart(void *field, const char *value, struct err *err);
 int config_add_poststop(void *field, const char *value, struct err *err);
+int config_add_ids(void *field, const char *value, struct err *err);
 int config_add_env(void *field, const char *value, struct err *err);
 
 /* An absolute path without "." and ".." components. Return: 0; -EINVAL, -ENAMETOOLONG with what is

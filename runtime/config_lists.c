@@ -77,6 +77,11 @@ int config_add_device(void *field, const char *value, struct err *err)
 	return add(words->device, &words->device_n, value, err);
 }
 
+int config_add_ids(void *field, const char *value, struct err *err)
+{
+	return idmap_add(field, value, err);
+}
+
 int config_add_publish(void *field, const char *value, struct err *err)
 {
 	struct words *words = field;

@@ -56,6 +56,8 @@ static int complete(struct words *words, struct err *err)
 	c->egress = options_first(words);
 	c->egress_n = c->egress ? words->egress_n : 0;
 
+	c->uid_map = words->uid_map.n > 0 ? &words->uid_map : NULL;
+	c->gid_map = words->gid_map.n > 0 ? &words->gid_map : NULL;
 	c->env = kept(arena, words->env, words->env_n * sizeof(*words->env));
 	c->env_n = words->env_n;
 	c->publish =

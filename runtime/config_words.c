@@ -9,6 +9,20 @@ static const char *own_text(struct arena *arena, const char *user)
 	return arena_printf(arena, ":own%s%s", *user ? "=" : "", user);
 }
 
+static size_t put_map(const char **word, const char *option, const struct idmap *map,
+                      struct arena *arena)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; map && i < map->n; i++) {
+		word[n++] = option;
+		word[n++] = arena_printf(arena, "%" PRIu32 ":%" PRIu32 ":%" PRIu32,
+		                         map->extent[i].inside, map->extent[i].outside,
+		                         map->extent[i].count);
+	}
+	return n;
+}
+
 const char *const *config_words(const struct config *c, struct arena *arena,
                                 size_t *ret_n)
 {
@@ -82,12 +96,14 @@ const char *const *config_words(const struct config *c, struct arena *arena,
 
 	while (c->command && c->command[command_n])
 		command_n++;
-	word = arena_alloc(
-		arena, (2 * (texts_n + numbers_n + BUDGET_N + ULIMIT_N + KERNEL_FILES_N +
-	                     c->limit_n + c->volume_n + c->device_n + c->env_n +
-	                     c->host_n + c->publish_n + c->egress_n + c->hook_n) +
-	                flags_n + command_n + 3) *
-			       sizeof(*word));
+	word = arena_alloc(arena,
+	                   (2 * (texts_n + numbers_n + BUDGET_N + ULIMIT_N +
+	                         KERNEL_FILES_N + c->limit_n + c->volume_n + c->device_n +
+	                         c->env_n + c->host_n + c->publish_n + c->egress_n +
+	                         c->hook_n + (c->uid_map ? c->uid_map->n : 0) +
+	                         (c->gid_map ? c->gid_map->n : 0)) +
+	                    flags_n + command_n + 3) *
+	                           sizeof(*word));
 	if (!word)
 		return NULL;
 	word[n++] = "run";
@@ -101,6 +117,8 @@ const char *const *config_words(const struct config *c, struct arena *arena,
 			word[n++] = numbers[i].option;
 			word[n++] = arena_printf(arena, "%" PRIu64, numbers[i].value);
 		}
+	n += put_map(word + n, "--uidmap", c->uid_map, arena);
+	n += put_map(word + n, "--gidmap", c->gid_map, arena);
 	for (size_t i = 0; i < c->egress_n; i++) {
 		word[n++] = "--egress";
 		word[n++] = c->egress[i];
@@ -130,13 +148,13 @@ const char *const *config_words(const struct config *c, struct arena *arena,
 		if (c->volume[i].gpu)
 			continue;
 		word[n++] = "--volume";
-		word[n++] = arena_printf(arena, "%s:%s%s", c->volume[i].source,
-		                         c->volume[i].target,
-		                         c->volume[i].seed        ? ":seed"
-		                         : c->volume[i].read_only ? ":ro"
-		                         : c->volume[i].own       ? ":U"
-		                         : c->volume[i].top ? own_text(arena, c->volume[i].top)
-		                                                  : "");
+		word[n++] = arena_printf(
+			arena, "%s:%s%s", c->volume[i].source, c->volume[i].target,
+			c->volume[i].seed        ? ":seed"
+			: c->volume[i].read_only ? ":ro"
+			: c->volume[i].own       ? ":U"
+			: c->volume[i].top       ? own_text(arena, c->volume[i].top)
+						 : "");
 	}
 	for (size_t i = 0; i < c->device_n; i++) {
 		if (c->device[i].gpu)

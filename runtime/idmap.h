@@ -7,8 +7,9 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-/* More than any pod or /etc/subuid seen; the kernel's limit is 340 extents. */
-#define IDMAP_EXTENTS_MAX 16
+/* As many as fit, each with three numbers of ten digits, into the 4095 bytes that a map may
+ * have in one write; the kernel's other limit, 340 extents, is further out. */
+#define IDMAP_EXTENTS_MAX 124
 
 /* systemd, and every Debian image, expects these many IDs (0 to 65535). */
 #define IDMAP_FULL 65536
@@ -60,6 +61,34 @@ struct idmap idmap_same(const struct idmap *parent);
  * Parts beyond IDMAP_EXTENTS_MAX - 1, so that our own ID has room beside them, are left out.
  */
 struct idmap idmap_within(const struct idmap *sub, const struct idmap *own);
+
+/**
+ * idmap_add() - One more range of a map, as an option says it
+ * @map:	the ranges said before
+ * @text:	"INSIDE:OUTSIDE[:COUNT]", COUNT being 1 without it
+ * @err:	quotes @text on failure
+ *
+ * Return: 0; -EINVAL for another form, no IDs, one that reaches (uid_t)-1, or a range that has
+ * an ID in common with an earlier one, inside or outside; -E2BIG.
+ */
+int idmap_add(struct idmap *map, const char *text, struct err *err);
+
+/**
+ * idmap_choose() - L1's map as it was asked for
+ * @option:	"--uidmap", for messages
+ * @wish:	the ranges, in any order
+ * @may:	what may be mapped, by @outside: all that a map without @wish would have
+ * @ret:	set on success only; one that straddles two ranges of @may is cut, as the kernel
+ *		(map_id_range_down()) and newuidmap(1) want it
+ * @err:	quotes the range on failure, with what may be mapped as its hint
+ *
+ * Return: 0; -EPERM for an ID that may not be mapped; -E2BIG.
+ */
+int idmap_choose(const char *option, const struct idmap *wish, const struct idmap *may,
+                 struct idmap *ret, struct err *err);
+
+/* Whether @map maps @inside, and to which one: @ret, which may be NULL. */
+bool idmap_find(const struct idmap *map, uint32_t inside, uint32_t *ret);
 
 /* IDs from 0 upwards that @map covers without a gap. */
 uint64_t idmap_width(const struct idmap *map);

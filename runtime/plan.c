@@ -48,7 +48,7 @@ void plan_note(struct plan *plan, const char *text)
 		plan->notes[plan->notes_n++] = text;
 }
 
-static void plan_warden_birth(struct plan *plan)
+static void plan_warden_birth(struct plan *plan, const struct config *config)
 {
 	struct arena *arena = &plan->arena;
 	struct step *s;
@@ -61,7 +61,10 @@ static void plan_warden_birth(struct plan *plan)
 
 	s = plan_add(
 		plan, ACTOR_SUPERVISOR, STEP_MAP,
-		plan->become_root ? "IDs that were lent to us; the node's own stay out"
+		config->uid_map || config->gid_map
+			? "of the IDs that may be mapped, those asked for with --uidmap "
+			  "and --gidmap"
+		: plan->become_root ? "IDs that were lent to us; the node's own stay out"
 		: idmap_width(&plan->outer_uid) == 1 ? "one ID: ours becomes root"
 		: plan->by_helper ? "ours becomes root, the rest is what was lent to us"
 				  : "the same IDs as in the pod");
@@ -314,6 +317,12 @@ static int choose_init(struct plan *plan, const struct config *config,
 		(void)err_hint(err,
 		               "install systemd-sysv in the image, or use --init berth "
 		               "with a command");
+	} else if (width < IDMAP_FULL && config->uid_map) {
+		(void)err_set(err, EPERM,
+		              "systemd needs %d IDs from 0 on, and --uidmap leaves "
+		              "%" PRIu64,
+		              IDMAP_FULL, width);
+		(void)err_hint(err, "map as many, of groups, too; or run a command");
 	} else if (width < IDMAP_FULL) {
 		(void)err_set(err, EPERM,
 		              "systemd needs %d IDs, and this user has %" PRIu64
@@ -367,7 +376,7 @@ int plan_build(const struct config *config, const struct facts *facts, struct pl
 	if (r == 0)
 		r = plan_hooks(&plan, config, facts, err);
 	if (r == 0) {
-		plan_warden_birth(&plan);
+		plan_warden_birth(&plan, config);
 		r = plan_budgets(&plan, config, facts, err);
 	}
 	if (r == 0) {

@@ -41,6 +41,18 @@ static bool needs_group(const struct plan *plan, const struct config *config,
 	return needs;
 }
 
+/* Root inside is somebody else than our caller, who may give nobody anything of his. */
+static int give_no_group(struct err *err)
+{
+	(void)err_set(err, EPERM,
+	              "--uidmap, --gidmap: root inside is not ourselves, and only "
+	              "root can give it a cgroup");
+	(void)err_hint(err,
+	               "map 0 to our own IDs ($(id -u), $(id -g)); or leave out limits, "
+	               "systemd, -d, -i and -t, which want a cgroup");
+	return err_step(err, "cgroup");
+}
+
 int plan_cgroup(struct plan *plan, const struct config *config, const struct facts *facts,
                 struct err *err)
 {
@@ -77,6 +89,8 @@ int plan_cgroup(struct plan *plan, const struct config *config, const struct fac
 	if (!cg->ours)
 		return plan_limits(plan, config, facts, NULL, err);
 
+	if (plan->become_root && facts->uid != 0)
+		return give_no_group(err);
 	plan->cgroup = cg->own;
 	limits = arena_printf(arena, "berth-%s", config->name);
 	payload = arena_printf(arena, "%s/payload", limits);

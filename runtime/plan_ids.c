@@ -46,25 +46,23 @@ static struct idmap shifted(const struct idmap *sub)
 	return map;
 }
 
-int plan_ids(struct plan *plan, const struct config *config, const struct facts *facts,
-             struct err *err)
+/* What may be mapped, laid out as it is where nobody asks for more or less. */
+static int plan_all_ids(struct plan *plan, const struct facts *facts, struct err *err)
 {
 	const struct idmap sub_uid = idmap_within(&facts->subuid, &facts->own_uid);
 	const struct idmap sub_gid = idmap_within(&facts->subgid, &facts->own_gid);
 	const char *reason;
 	int r;
 
-	(void)config;
 	if (facts->uid == 0 && facts->node_root) {
 		/* Root inside would own what the node's root owns: /proc/sys above all. */
 		if (facts->subuid.n == 0 || facts->subgid.n == 0 || !facts->can_map) {
 			(void)err_set(err, EPERM, "started as this machine's own root");
-			(void)err_hint(
+			return err_hint(
 				err, "in a pod set hostUsers: false; elsewhere run as an "
 				     "ordinary user with subordinate IDs; or lend root "
 				     "some: add 'root:100000:65536' to /etc/subuid and "
 				     "/etc/subgid");
-			return err_step(err, "ids");
 		}
 		plan->outer_uid = shifted(&facts->subuid);
 		plan->outer_gid = shifted(&facts->subgid);
@@ -78,17 +76,50 @@ int plan_ids(struct plan *plan, const struct config *config, const struct facts 
 		r = idmap_lent(facts->uid, &sub_uid, &plan->outer_uid, err);
 		if (r == 0)
 			r = idmap_lent(facts->gid, &sub_gid, &plan->outer_gid, err);
-		if (r < 0) {
-			(void)err_hint(err, "mend the user's lines in /etc/subuid and "
-			                    "/etc/subgid");
-			return err_step(err, "ids");
-		}
+		return r < 0 ? err_hint(err, "mend the user's lines in /etc/subuid and "
+		                             "/etc/subgid")
+		             : 0;
 	} else {
 		plan->outer_uid = (struct idmap){ 1, { { 0, facts->uid, 1 } } };
 		plan->outer_gid = (struct idmap){ 1, { { 0, facts->gid, 1 } } };
 		plan->deny_setgroups = true;
 		plan_note(plan, reason);
 	}
+	return 0;
+}
+
+/* Of all that may be mapped, what was asked for. */
+static int choose(const char *option, const struct idmap *wish, struct idmap *map,
+                  bool *become_root, struct err *err)
+{
+	const struct idmap all = *map;
+	uint32_t before = 0, after = 0;
+	int r = wish ? idmap_choose(option, wish, &all, map, err) : 0;
+
+	(void)idmap_find(&all, 0, &before);
+	(void)idmap_find(map, 0, &after);
+	*become_root |= before != after;
+	return r;
+}
+
+int plan_ids(struct plan *plan, const struct config *config, const struct facts *facts,
+             struct err *err)
+{
+	int r = plan_all_ids(plan, facts, err);
+
+	if (r == 0)
+		r = choose("--uidmap", config->uid_map, &plan->outer_uid,
+		           &plan->become_root, err);
+	if (r == 0)
+		r = choose("--gidmap", config->gid_map, &plan->outer_gid,
+		           &plan->become_root, err);
+	if (r < 0)
+		return err_step(err, "ids");
+	/* Of a caller's own group alone newgidmap(1) says so to the kernel. */
+	if (plan->by_helper && plan->outer_gid.n == 1 &&
+	    plan->outer_gid.extent[0].count == 1 &&
+	    plan->outer_gid.extent[0].outside == facts->gid)
+		plan->deny_setgroups = true;
 	plan->inner_uid = idmap_same(&plan->outer_uid);
 	plan->inner_gid = idmap_same(&plan->outer_gid);
 	return 0;

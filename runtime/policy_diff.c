@@ -6,6 +6,7 @@
 
 #include "base/number.h"
 #include "cgroups/knobs.h"
+#include "idmap.h"
 #include "netns/rate.h"
 #include "policy_diff_parts.h"
 
@@ -129,6 +130,7 @@ static char sign_of_value(const struct policy_key *key, const struct values *a,
 	case POLICY_EACH:
 	case POLICY_ONLY:
 	case POLICY_DENIAL:
+	case POLICY_IDS:
 	case POLICY_RULES:
 		break;
 	}
@@ -246,6 +248,51 @@ static bool diff_ceilings(const struct policy_key *key, const struct values *val
 	return more;
 }
 
+/* "0:1000:1, 1:100000:65536". */
+static const char *all_of(const struct values *values, struct arena *arena)
+{
+	const char *text = values->n > 0 ? values->first[0].value : "all there are";
+
+	for (size_t i = 1; i < values->n; i++)
+		text = arena_printf(arena, "%s, %s", text, values->first[i].value);
+	return text;
+}
+
+static void map_of(const struct values *values, struct idmap *ret)
+{
+	struct err ignored = { 0 };
+
+	*ret = (struct idmap){ 0 };
+	for (size_t i = 0; i < values->n; i++)
+		(void)idmap_add(ret, values->first[i].value, &ignored);
+}
+
+/* Whether each ID outside that @a maps is one that @b maps, too; nothing said maps all. */
+static bool has_ids(const struct values *b, const struct values *a)
+{
+	struct err ignored = { 0 };
+	struct idmap of_a, of_b, both;
+
+	if (b->n == 0)
+		return true;
+	map_of(a, &of_a);
+	map_of(b, &of_b);
+	return a->n > 0 && idmap_choose("", &of_a, &of_b, &both, &ignored) == 0;
+}
+
+/* What counts is whose IDs they are out here, and not their names inside. */
+static bool diff_ids(const struct policy_key *key, const struct values *a,
+                     const struct values *b, FILE *out, struct arena *arena)
+{
+	const char sign = !has_ids(a, b) ? '+' : !has_ids(b, a) ? '-' : '~';
+	const char *before = all_of(a, arena), *after = all_of(b, arena);
+
+	if (!strcmp(before, after))
+		return false;
+	(void)fprintf(out, "%c %s: %s, was %s\n", sign, key->path, after, before);
+	return sign == '+';
+}
+
 int policy_diff(const struct policy *a, const struct policy *b, FILE *out, bool *ret_more,
                 struct err *err)
 {
@@ -256,7 +303,9 @@ int policy_diff(const struct policy *a, const struct policy *b, FILE *out, bool 
 		const struct policy_key *key = &policy_keys[i];
 		const struct values before = values_of(a, key), after = values_of(b, key);
 
-		if (key->sense == POLICY_EACH)
+		if (key->sense == POLICY_IDS)
+			*ret_more |= diff_ids(key, &before, &after, out, &arena);
+		else if (key->sense == POLICY_EACH)
 			*ret_more |= diff_ceilings(key, &before, &after, out, &arena);
 		else if (key->type == POLICY_LIST || key->type == POLICY_MAP)
 			*ret_more |= diff_items(key, &before, &after, out, &arena);

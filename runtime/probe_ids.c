@@ -45,7 +45,7 @@ static int probe_status(struct facts *facts, struct err *err)
 
 static int probe_map(const char *path, struct idmap *ret, struct err *err)
 {
-	char text[4096];
+	char text[12288]; /* the kernel's 340 lines, as it pads them */
 
 	if (file_read(AT_FDCWD, path, text, sizeof(text), err) < 0)
 		return -err->code;

@@ -36,6 +36,7 @@ POD = {
 }
 POLICY = {
     "nested": False,
+    "ids": {"uid_map": ["0:1000", "1:100000:65535"], "gid_map": ["0:1000", "1:100000:65535"]},
     "capabilities": {"drop": ["net_admin"]},
     "network": {"uplink": "relay", "rate_down": "10mbit", "rate_up": "10mbit",
                 "egress_default": "deny"},
@@ -225,6 +226,8 @@ POLICIES = {
     "BP030": ([("hooks", {"prestart": ["/opt/hook a"]})], [("hooks", {"prestart": ["/dev/shm/hook"]})]),
     "BP031": ([("unmask", ["/proc/interrupts"])], [("unmask", [])]),
     "BP032": ([("limits/ulimits", {"rtprio": "0:10"})], [("limits/ulimits", {"rtprio": "0", "nofile": "10"})]),
+    "BP033": ([("ids/gid_map", ["1:1000:5", "0:0:1"])], [("ids/gid_map", ["0:10:1"])]),
+    "BP034": ([("ids", {})], [("ids", {"uid_map": ["0:1:1"]})]),
     "BP020": ([("limits/io", None)], [("limits/io", ["/dev/sda:rbps=1m"])]),
 }
 

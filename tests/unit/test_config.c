@@ -83,6 +83,14 @@ static const char *differences(struct arena *arena, const struct config *c)
 		                    c->volume[i].read_only ? ",ro" : "");
 	for (size_t i = 0; i < c->env_n; i++)
 		text = arena_printf(arena, "%senv=%s ", text, c->env[i]);
+	for (size_t i = 0; c->uid_map && i < c->uid_map->n; i++)
+		text = arena_printf(
+			arena, "%suid=%u:%u:%u ", text, c->uid_map->extent[i].inside,
+			c->uid_map->extent[i].outside, c->uid_map->extent[i].count);
+	for (size_t i = 0; c->gid_map && i < c->gid_map->n; i++)
+		text = arena_printf(
+			arena, "%sgid=%u:%u:%u ", text, c->gid_map->extent[i].inside,
+			c->gid_map->extent[i].outside, c->gid_map->extent[i].count);
 	for (size_t i = 0; c->command && c->command[i]; i++)
 		text = arena_printf(arena, "%s[%s]", text, c->command[i]);
 	return text;
@@ -124,6 +132,8 @@ static const struct good_case {
 	{ { "--env", "BERTH_TEST_GIVEN" }, "env=BERTH_TEST_GIVEN=from outside " },
 	{ { "--env", "BERTH_TEST_ABSENT" }, "" },
 	{ { "-e", "A=1", "-e", "A=2" }, "env=A=1 env=A=2 " },
+	{ { "--uidmap", "5:7:9", "--uidmap=0:1000", "--gidmap", "0:3:2" },
+	  "uid=5:7:9 uid=0:1000:1 gid=0:3:2 " },
 	{ { "-u", "dev" }, "user=dev " },
 	{ { "--user", "1000:1000" }, "user=1000:1000 " },
 	{ { "-w", "/home/dev" }, "workdir=/home/dev " },
@@ -257,6 +267,14 @@ static const struct bad_case {
 	{ "init: empty", { "--init=" }, -EINVAL, "''" },
 	{ "init none, no command", { "--init", "none" }, -EINVAL, "--init none" },
 	{ "init systemd, command", { "--init", "systemd", "ls" }, -EINVAL, "'ls'" },
+	{ "uidmap: no root",
+	  { "--uidmap", "1:1000:1" },
+	  -EINVAL,
+	  "'1:1000:1' without root" },
+	{ "gidmap: overlap",
+	  { "--gidmap", "0:5:2", "--gidmap", "2:6:1" },
+	  -EINVAL,
+	  "'2:6:1' and '0:5:2' have IDs outside in common" },
 	{ "net: unknown", { "--net", "bridge" }, -EINVAL, "'bridge'" },
 	{ "net: empty", { "--net", "" }, -EINVAL, "''" },
 	{ "rate-up: no unit", { "--rate-up", "100" }, -EINVAL, "'100'" },

@@ -1,6 +1,7 @@
 #include "idmap.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/unit/unit.h"
@@ -382,6 +383,120 @@ static void test_within(void **state)
 	}
 }
 
+static const struct choose_case {
+	const char *name;
+	const char *wish[4];
+	int r;
+	const char *want; /* the map, or what the error has in it */
+} choose_cases[] = {
+	{ "in order", { "5:100005:5", "0:1000" }, 0, "0 1000 1\n5 100005 5\n" },
+	{ "cut where two ranges meet",
+	  { "0:100000:65536", "65536:200000:2" },
+	  0,
+	  "0 100000 10\n10 100010 65526\n65536 200000 2\n" },
+	{ "the last one of a range", { "0:200009:1" }, 0, "0 200009 1\n" },
+	{ "one too many", { "0:200009:2" }, -EPERM, "'0:200009:2': 200010 is not" },
+	{ "below", { "0:99999:2" }, -EPERM, ": 99999 is not" },
+	{ "a hole in it", { "0:165530:100000" }, -EPERM, ": 165536 is not" },
+	{ "the same inside", { "0:1000", "0:100000" }, -EINVAL, "IDs inside in common" },
+	{ "the same outside", { "0:1000", "1:999:2" }, -EINVAL, "IDs outside in common" },
+	{ "inside by one", { "0:100000:10", "9:200000:1" }, -EINVAL, "inside in common" },
+	{ "beside one another",
+	  { "0:100000:10", "10:200000:1" },
+	  0,
+	  "0 100000 10\n10 200000 1\n" },
+	{ "none", { "0:1000:0" }, -EINVAL, "'0:1000:0' has no ID" },
+	{ "beyond, inside", { "4294967290:1000:6" }, -EINVAL, "beyond the last" },
+	{ "beyond, outside", { "0:4294967290:6" }, -EINVAL, "beyond the last" },
+	{ "too large", { "0:4294967296:1" }, -EINVAL, "no range" },
+	{ "one number", { "0" }, -EINVAL, "'0' is no range" },
+	{ "four", { "0:1:2:3" }, -EINVAL, "'0:1:2:3' is no range" },
+	{ "empty count", { "0:1:" }, -EINVAL, "'0:1:' is no range" },
+	{ "a sign", { "0:-1:1" }, -EINVAL, "no range" },
+	{ "a blank", { "0: 1:1" }, -EINVAL, "no range" },
+	{ "podman's flag", { "0:@1000:1" }, -EINVAL, "no range" },
+	{ "empty", { "" }, -EINVAL, "'' is no range" },
+};
+
+static void test_choose(void **state)
+{
+	const struct idmap may = { 4,
+		                   { { 0, 1000, 1 },
+		                     { 1, 100000, 10 },
+		                     { 11, 100010, 65526 },
+		                     { 70000, 200000, 10 } } };
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(choose_cases); i++) {
+		const struct choose_case *c = &choose_cases[i];
+		cleanup_arena struct arena arena = { 0 };
+		struct idmap wish = { 0 }, map = { .n = 77 };
+		struct err err = { 0 };
+		int r = 0;
+
+		print_message("  %s\n", c->name);
+		for (size_t j = 0; r == 0 && j < N_ELEMENTS(c->wish) && c->wish[j]; j++)
+			r = idmap_add(&wish, c->wish[j], &err);
+		if (r == 0)
+			r = idmap_choose("--uidmap", &wish, &may, &map, &err);
+		assert_int_equal(r, c->r);
+		if (r == 0) {
+			assert_string_equal(idmap_text(&arena, &map), c->want);
+			continue;
+		}
+		assert_int_equal(map.n, 77);
+		assert_non_null(strstr(err.text, c->want));
+		if (r == -EPERM)
+			assert_non_null(strstr(err.hint,
+			                       "here: 1000, 100000-100009, "
+			                       "100010-165535, 200000-200009;"));
+	}
+}
+
+static void test_choose_room(void **state)
+{
+	cleanup_arena struct arena arena = { 0 };
+	struct idmap wish = { 0 }, may = { 0 }, map;
+	struct err err = { 0 };
+	char text[64];
+
+	(void)state;
+	/* The longest of maps is what the kernel reads at once. */
+	for (uint32_t i = 0; i < IDMAP_EXTENTS_MAX; i++) {
+		const uint32_t inside = 4000000000 + i, outside = 4000000000 + 2 * i;
+
+		may.extent[may.n++] = (struct id_extent){ 0, outside, 2 };
+		(void)snprintf(text, sizeof(text), "%u:%u:1", inside, outside);
+		assert_int_equal(idmap_add(&wish, text, &err), 0);
+	}
+	assert_int_equal(idmap_choose("x", &wish, &may, &map, &err), 0);
+	assert_int_equal(map.n, IDMAP_EXTENTS_MAX);
+	assert_true(strlen(idmap_text(&arena, &map)) < 4096);
+	assert_int_equal(idmap_add(&wish, "1:1:1", &err), -E2BIG);
+	err = (struct err){ 0 };
+	/* As many ranges, each of which is cut in two. */
+	for (size_t i = 0; i < may.n; i++)
+		wish.extent[i] = (struct id_extent){ (uint32_t)(2 * i),
+			                             may.extent[i].outside + 1, 1 };
+	wish.extent[0] = (struct id_extent){ 0, 4000000000, 3 };
+	wish.extent[1].outside++;
+	assert_int_equal(idmap_choose("x", &wish, &may, &map, &err), -E2BIG);
+}
+
+static void test_find(void **state)
+{
+	const struct idmap map = { 2, { { 0, 1000, 1 }, { 10, 100000, 5 } } };
+	uint32_t outside = 7;
+
+	(void)state;
+	assert_true(idmap_find(&map, 14, &outside));
+	assert_int_equal(outside, 100004);
+	assert_true(idmap_find(&map, 0, NULL));
+	assert_false(idmap_find(&map, 15, &outside));
+	assert_false(idmap_find(&map, 9, &outside));
+	assert_int_equal(outside, 100004);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -390,7 +505,8 @@ int main(void)
 		cmocka_unit_test(test_covers_outside), cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_parse_room),     cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_subids),         cmocka_unit_test(test_subids_room),
-		cmocka_unit_test(test_within),
+		cmocka_unit_test(test_within),         cmocka_unit_test(test_choose),
+		cmocka_unit_test(test_choose_room),    cmocka_unit_test(test_find),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
