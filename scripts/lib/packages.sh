@@ -13,8 +13,8 @@ packages_test=(
 	apache2-utils attr bats bind9-dnsutils binutils bubblewrap busybox chromium clang-format
 	codespell crun curl dnsmasq-base docker-registry git iperf3 iproute2 jq libcmocka-dev
 	man-db netcat-openbsd nftables nginx-light openssh-client openssh-server openssl passt
-	procps prometheus python3 python3-websockets python3-yaml shellcheck skopeo strace tzdata
-	umoci
+	procps prometheus python3 python3-jsonschema python3-websockets python3-yaml shellcheck
+	skopeo strace tzdata umoci
 )
 
 # Whose kubectl it is does not matter.

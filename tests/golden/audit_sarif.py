@@ -3,7 +3,8 @@
 
     audit_sarif.py FILE
 
-The schema is not shipped; these are its required properties, types and enumerations for the
+The schema is not shipped, since OASIS permits no changed copies: tests/run/policy.bats asks the one
+that a package of npm's registry has. What is here asks without a network; these are its required properties, types and enumerations for the
 objects that berth uses, read in the standard (OASIS sarif-v2.1.0-os, section 3), and none but
 the properties that it names are taken. The file has results, and a failure among them.
 """

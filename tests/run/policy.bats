@@ -322,3 +322,54 @@ hint: what is: auto, systemd, berth, none"
 	assert_equal "$(grep -qx BW002 <<<"$rules" && echo true || echo false)" "$grouped"
 	"$BERTH" kill "$name"
 }
+
+# A package of Microsoft's has the schema of SARIF 2.1.0 as it was published (rtm.5 is the standard's).
+probe_sarif_schema()
+{
+	command -v npm >/dev/null || fail "npm is not installed"
+	python3 -c 'import jsonschema' || return
+	# node has certificates of its own; those of the machine count, too.
+	NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt HOME=$BATS_TEST_TMPDIR \
+		timeout 60 npm pack --silent --fetch-retries 0 @microsoft/jest-sarif@1.0.0-beta.0 >&2 ||
+		fail "npm's registry is not reached"
+	tar -xzOf microsoft-jest-sarif-1.0.0-beta.0.tgz package/lib/schemas/sarif-2.1.0-rtm.5.json >sarif-schema.json
+}
+
+@test "what audit writes as SARIF is what the published schema of it wants" {
+	probe sarif_schema
+	top=$BATS_TEST_DIRNAME/../..
+	for what in "$BATS_TEST_DIRNAME/../golden/policy/team.json" strict systemd-docker audit \
+		"$BATS_TEST_DIRNAME/../golden/audit/deployment.yaml" "$BATS_TEST_DIRNAME/../golden/audit/bad-open.yaml" \
+		"$top"/templates/kubernetes/*.yaml; do
+		"$BERTH" policy audit --format sarif "$what" >"$(basename "$what").sarif" 2>/dev/null ||
+			[ $? -eq 1 ] || [[ $what == */bad-open.yaml ]]
+	done
+	run -0 python3 - sarif-schema.json ./*.sarif <<-'END'
+		import copy, json, jsonschema, sys
+
+		schema, *logs = [json.load(open(file)) for file in sys.argv[1:]]
+		jsonschema.Draft4Validator.check_schema(schema)
+		check = jsonschema.Draft4Validator(schema)
+		for file, log in zip(sys.argv[2:], logs):
+		    for error in check.iter_errors(log):
+		        print(f"{file}: {error.json_path}: {error.message}")
+		full = logs[sys.argv.index("./deployment.yaml.sarif") - 2]
+		# It refuses what is wrong, in each of the objects that berth writes.
+		def wrong(way, key, value):
+		    log = copy.deepcopy(full)
+		    at = log
+		    for step in way:
+		        at = at[step]
+		    at[key] = value
+		    if check.is_valid(log):
+		        print(f"not refused: {key} in {way}")
+		run = ["runs", 0]
+		wrong([], "version", "2.0.0")
+		wrong(run, "tools", {})
+		wrong([*run, "tool", "driver", "rules", 0], "id", 1)
+		wrong([*run, "results", 0], "level", "high")
+		wrong([*run, "results", 0, "locations", 0, "physicalLocation", "region"], "startLine", 0)
+		print(len(logs), "logs")
+	END
+	assert_output "$(ls ./*.sarif | wc -l) logs"
+}
