@@ -111,6 +111,52 @@ workspace()
 	assert_equal "$(wc -l <differing)" 2
 }
 
+# pixels PNG: how many of a red that no other part of the page has, and how many there are.
+pixels()
+{
+	python3 - "$1" <<-'END'
+		import struct, sys, zlib
+
+		data = open(sys.argv[1], "rb").read()
+		width, height, depth, colour = struct.unpack(">IIBB", data[16:26])
+		assert depth == 8 and colour in (2, 6), "no picture of 24 or 32 bits"
+		step, raw, at = 3 if colour == 2 else 4, b"", 8
+		while at < len(data):
+		    size, kind = struct.unpack(">I4s", data[at : at + 8])
+		    raw += data[at + 8 : at + 8 + size] if kind == b"IDAT" else b""
+		    at += size + 12
+		raw, before, red = zlib.decompress(raw), bytes(width * step), 0
+		for y in range(height):
+		    start = y * (width * step + 1)
+		    how, line = raw[start], bytearray(raw[start + 1 : start + 1 + width * step])
+		    for i in range(len(line)):
+		        left = line[i - step] if i >= step else 0
+		        up, corner = before[i], before[i - step] if i >= step else 0
+		        guess = left + up - corner
+		        nearest = min((abs(guess - left), 0, left), (abs(guess - up), 1, up), (abs(guess - corner), 2, corner))[2]
+		        line[i] = (line[i] + (0, left, up, (left + up) // 2, nearest)[how]) % 256
+		    for x in range(0, len(line), step):
+		        red += line[x] > 150 and line[x + 1] < 60 and line[x + 2] < 60
+		    before = line
+		print(red, width * height)
+	END
+}
+
+@test "a running workspace is drawn, and a difference in red" {
+	probe tool:chromium
+	workspace --watches 100 --memory 64m --best-effort memory
+	for page in same differs; do
+		"$BERTH" policy report "$name" -o "$page.html"
+		browser --window-size=1000,700 --screenshot="$PWD/$page.png" "$page.html"
+		python3 "$BATS_TEST_DIRNAME/../lib/level.py" "$XDG_RUNTIME_DIR/berth/$name" outer \
+			sh -c 'echo 4321 >/proc/sys/user/max_inotify_watches'
+	done
+	read -r red all < <(pixels same.png)
+	read -r more all < <(pixels differs.png)
+	[ "$all" -eq 700000 ]
+	[ "$more" -gt $((red + 50)) ] || fail "$red red points without a difference, $more with one, of $all"
+}
+
 @test "what root inside calls things is text in a browser, too" {
 	probe tool:chromium
 	workspace --hostname 'a-b'
