@@ -168,6 +168,8 @@ const struct policy_key policy_keys[] = {
 	  "queued signals are the most that wait inside, all together" },
 	{ "limits.message_queues", POLICY_AMOUNT, "message-queues", false, POLICY_CEILING, NULL,
 	  "is the most memory of POSIX message queues, all together" },
+	{ "limits.locked_shm", POLICY_AMOUNT, "locked-shm", false, POLICY_CEILING, NULL,
+	  "is the most System V shared memory that is locked or of huge pages, all together" },
 	{ "limits.ulimits", POLICY_MAP, "ulimit", false, POLICY_EACH, NULL,
 	  "is a limit of each process by itself, soft and hard: root inside can lower both, and raise nothing above the hard one" },
 	{ "limits.best_effort", POLICY_LIST, "best-effort", true, POLICY_GRANT, NULL,

@@ -227,8 +227,11 @@ int apply_rlimit(struct launch *launch, const struct step *step, struct err *err
 			                 : err_set(err, errno, "read the limit '%s'",
 			                           step->target);
 		/* A new user namespace takes its maker's soft limit as its own maximum
-		 * (kernel/user_namespace.c, create_user_ns()). */
+		 * (kernel/user_namespace.c, create_user_ns()); of locked memory it counts pages
+		 * against it (mm/mlock.c, user_shm_lock()). */
 		limit = *before;
+		if (resource == RLIMIT_MEMLOCK)
+			value /= (uint64_t)sysconf(_SC_PAGESIZE);
 		limit.rlim_cur = value < limit.rlim_max ? value : limit.rlim_max;
 	}
 	if (prlimit(0, (__rlimit_resource_t)resource, &limit, NULL) < 0)

@@ -27,6 +27,8 @@ const struct budget_info budget_info[BUDGET_N] = {
 		.why = "all of the workspace together may queue as many signals" },
 	[BUDGET_QUEUES] = { "message-queues", "SIZE", "POSIX message queues, all together", .rlimit = RLIMIT_MSGQUEUE, .limit = "msgqueue", .bytes = true,
 		.why = "all POSIX message queues inside take that many bytes" },
+	[BUDGET_LOCKED] = { "locked-shm", "SIZE", "locked System V shared memory, all together", .rlimit = RLIMIT_MEMLOCK, .limit = "memlock", .bytes = true, .pages = true,
+		.why = "all System V segments inside that are locked, or of huge pages, take that many bytes" },
 };
 /* clang-format on */
 

@@ -19,6 +19,7 @@ enum budget {
 	BUDGET_TIME_NS,
 	BUDGET_SIGNALS,
 	BUDGET_QUEUES,
+	BUDGET_LOCKED,
 	BUDGET_N
 };
 
@@ -33,6 +34,8 @@ enum budget {
  * @limit:	that one's name in a plan, as in prlimit(1)
  * @own, @above: namespaces of this kind that a launch makes in L2, and in L1
  * @bytes:	a size, not a number
+ * @pages:	the kernel counts pages and compares them with the number that the resource limit
+ *		has as bytes (mm/mlock.c, user_shm_lock()); init has its own limit again
  * @why:	for the plan
  */
 struct budget_info {
@@ -42,7 +45,7 @@ struct budget_info {
 	int rlimit;
 	const char *limit;
 	unsigned int own, above;
-	bool bytes;
+	bool bytes, pages;
 	const char *why;
 };
 

@@ -209,6 +209,7 @@ static void plan_inside(struct plan *plan, const struct config *config,
 		s->value = arena_printf(arena, "%d", adj > 1000 ? 1000 : adj);
 		s->optional = true;
 	}
+	plan_restore_inside(plan, config);
 	s = plan_add(plan, ACTOR_INIT, STEP_HOSTNAME, "own name");
 	s->value = config->hostname;
 	/* Podman's and CRI-O's seccomp profiles refuse it; only a name that was asked for is

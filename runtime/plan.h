@@ -234,6 +234,7 @@ int plan_budgets(struct plan *plan, const struct config *config,
 void plan_lower_limits(struct plan *plan, const struct config *config,
                        const struct facts *facts);
 void plan_restore_limits(struct plan *plan);
+void plan_restore_inside(struct plan *plan, const struct config *config);
 /* plan_command.c: what runs, and with which environment */
 void plan_command(struct plan *plan, const struct config *config,
                   const struct facts *facts);

@@ -124,6 +124,21 @@ void plan_lower_limits(struct plan *plan, const struct config *config,
 	}
 }
 
+/* What is a number of pages to the kernel would hold init's own processes as bytes. */
+void plan_restore_inside(struct plan *plan, const struct config *config)
+{
+	for (size_t i = 0; i < BUDGET_N; i++) {
+		struct step *s;
+
+		if (!budget_info[i].pages || config->budget[i] == LIMIT_UNSET)
+			continue;
+		s = plan_add(plan, ACTOR_INIT, STEP_RLIMIT,
+		             "each process by itself may lock what it could before");
+		s->target = budget_info[i].limit;
+		s->value = "restore";
+	}
+}
+
 void plan_restore_limits(struct plan *plan)
 {
 	for (size_t i = 0, n = plan->n; i < n; i++) {

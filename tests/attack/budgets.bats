@@ -123,6 +123,27 @@ takes='
 	done
 }
 
+# By perl: shmget, then SHM_LOCK of each segment of 400 KiB; how many could be locked, and the last error.
+lock='$| = 1; for ($i = 0; $i < 10; $i++) {
+	my $id = syscall(29, 0, 400 * 1024, 01600); last if $id < 0;
+	last if syscall(31, $id, 11, 0) < 0 }
+	print "$i ", $! + 0, "\n";'
+
+@test "the budget of locked System V memory holds for all users and nested namespaces together" {
+	probe tool:perl tool:setpriv
+	inside_all() { run -0 --separate-stderr berth run --rm --name "$(new_name)" --net none "$@" -- bash -c '
+		ulimit -l "$(ulimit -H -l)"; perl -e "$0"; setpriv --reuid 7 --clear-groups perl -e "$0"
+		setpriv --reuid 8 --clear-groups unshare -Ur perl -e "$0"; unshare -Uri perl -e "$0"
+		perl -e "\$m = q(x) x 300000; print syscall(149, \$m, 300000), qq(\n)"' "$lock"; }
+
+	# Two of them fit, whoever comes; mlock(2) is no part of it.
+	inside_all --locked-shm 1m
+	assert_output $'2 12\n0 12\n0 12\n0 12\n0'
+	# A neighbour has what its own limit leaves to each user.
+	inside_all
+	[[ $output == $'10 0\n10 0\n10 0\n10 0\n0' ]] || fail "without: $output"
+}
+
 # As many processes as there may be, up to 100 more; then how many there are.
 forks='
 	for ($n = 0; $n < 100; $n++) {

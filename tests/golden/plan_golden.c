@@ -56,7 +56,7 @@ static const struct plan_case {
 	{ "user-device-best-effort", &user_scope,        { OS, "--device", "/dev/nvidia0:/dev/gpu", "--device", "/dev/a", "--device", "/dev/net/tun", "--best-effort", "device", "true" } },
 	{ "user-device-taken",       &user_scope,        { OS, "--device", "/dev/fuse:/dev/null", "true" } },
 	{ "user-budgets",            &user_scope,        { OS, "--user-namespaces", "0", "--pid-namespaces", "40", "--pending-signals", "1000",
-	                                                   "--message-queues", "64k", "--inotify-instances", "100", "true" } },
+	                                                   "--message-queues", "64k", "--locked-shm", "1m", "--inotify-instances", "100", "true" } },
 	{ "user-flat",               &user_scope,        { OS, "--nested", "false", "true" } },
 	{ "user-flat-contradiction", &user_scope,        { OS, "--nested", "false", "--user-namespaces", "3", "true" } },
 	{ "user-capabilities",       &user_scope,        { OS, "--cap-drop", "NET_RAW", "--cap-drop", "cap_sys_time,chown", "--cap-add", "chown", "--user-namespaces", "0", "true" } },

@@ -144,6 +144,7 @@ static const struct good_case {
 	{ { "--watches", "1000" }, "watches=1000 " },
 	{ { "--user-namespaces", "0" }, "user-namespaces=0 " },
 	{ { "--message-queues", "64k" }, "message-queues=65536 " },
+	{ { "--locked-shm", "64k" }, "locked-shm=65536 " },
 	{ { "--pending-signals", "9", "--best-effort", "pending-signals" },
 	  "best-effort=pending-signals pending-signals=9 " },
 	{ { "--cpus", "1.5", "--cpu-weight", "50", "--cpuset", "0-3,7" },
