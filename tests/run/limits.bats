@@ -26,6 +26,15 @@ probe_lacks() { probe_group && ! grep -qw "$1" "$BERTH_TEST_CGROUP/cgroup.contro
 # soon COMMAND...: within a time that an emulated machine keeps, too.
 soon() { timeout 20 "$@" || fail "not within 20 s: $*"; }
 
+# Another workspace, and whether it answers while ours does what it should not.
+neighbour_up()
+{
+	neighbour=$(new_name)
+	berth run -d --name "$neighbour" --rootfs "$BERTH_TEST_SMALL" -- sleep 3600
+	neighbour_answers
+}
+neighbour_answers() { assert_equal "$(soon "$BERTH" exec "$neighbour" -- echo here)" here; }
+
 start() { berth run -d --rm --name "$name" --rootfs "$BERTH_TEST_SMALL" "$@" -- sleep 60; }
 
 # The directory of the workspace's limits.
@@ -283,6 +292,7 @@ as_many_as_before() { [ "$(file pids.current)" = "$before" ]; }
 
 @test "a fork bomb meets pids.max, is told, and the supervisor answers" {
 	probe controller:pids
+	neighbour_up
 	berth run -d --name "$name" --rootfs "$BERTH_TEST_SMALL" --pids 40 -- \
 		sh -c 'b() { b | b & }; b; sleep 60'
 	full() { [[ $(file pids.events) != "max 0" ]]; }
@@ -291,6 +301,7 @@ as_many_as_before() { [ "$(file pids.current)" = "$before" ]; }
 	assert_has '"alive": true'
 	run grep -oE '"pids_max": [1-9]' <<<"$output"
 	assert_status 0
+	neighbour_answers
 	told() { berth logs "$name" | grep -q 'the workspace reached pids.max 40'; }
 	wait_until 30 told
 	soon "$BERTH" stop -t 1 "$name"
@@ -299,10 +310,12 @@ as_many_as_before() { [ "$(file pids.current)" = "$before" ]; }
 
 @test "one who takes memory without end leaves the supervisor alone" {
 	probe controller:memory
+	neighbour_up
 	berth run -d --name "$name" --rootfs "$BERTH_TEST_SMALL" --memory 32m --swap 0 -- \
 		sh -c 'while :; do dd if=/dev/zero of=/dev/null bs=67108864 count=1; done'
 	some() { berth inspect "$name" | grep -qE '"oom_kills": ([2-9]|[1-9][0-9])'; }
 	wait_until 60 some
+	neighbour_answers
 	soon "$BERTH" stop -t 1 "$name"
 	run berth logs "$name"
 	# Bounded: a line for each pause, and not for each victim.
@@ -311,11 +324,13 @@ as_many_as_before() { [ "$(file pids.current)" = "$before" ]; }
 
 @test "50 000 cgroups inside: 4096, and the supervisor takes them away" {
 	probe group
+	neighbour_up
 	berth run -d --name "$name" --rootfs "$BERTH_TEST_SMALL" -- \
 		sh -c 'cd /sys/fs/cgroup && mkdir $(seq 50000) 2>/dev/null; touch /tmp/done; sleep 60'
 	there() { [ "$(file cgroup.stat | sed -n 's/^nr_descendants //p')" -eq 4096 ]; }
 	wait_until 60 there
 	run -0 soon "$BERTH" inspect "$name"
+	neighbour_answers
 	soon "$BERTH" stop -t 1 "$name"
 	assert_equal "$(find "$BERTH_TEST_CGROUP" -name "berth-$name")" ""
 }
@@ -409,6 +424,20 @@ nothing_left()
 	run -0 in_spoiled "echo 20 >pids.max" \
 		"$BERTH" run --name "$name" --rm --rootfs "$BERTH_TEST_SMALL" -- true
 }
+
+@test "who waits for the processor is seen in the metrics" {
+	probe controller:cpu pressure
+	berth run -d --name "$name" --rootfs "$BERTH_TEST_SMALL" --cpus 0.1 -- sh -c 'while :; do :; done'
+	waits()
+	{
+		"$BERTH" stats --format prometheus "$name" >metrics.txt
+		awk "BEGIN { exit !(0$(metric berth_waiting_seconds_total 'resource="cpu"') > 0.1) }"
+	}
+	wait_until 60 waits
+}
+
+# What a kernel counts that has PSI, and has it switched on.
+probe_pressure() { cat "$BERTH_TEST_CGROUP/cpu.pressure" >/dev/null; }
 
 @test "the group is removed under us during the launch" {
 	probe group tool:strace
