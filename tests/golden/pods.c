@@ -91,7 +91,8 @@ static const struct device_fact devices[16];
 	.clone3 = true, .nproc_hard = UINT64_MAX,                                    \
 	.node_budget = { [BUDGET_WATCHES] = 65536, [BUDGET_INOTIFY_INSTANCES] = 128, \
 		         [BUDGET_USER_NS] = 63000, [BUDGET_PID_NS] = 63000,          \
-		         [BUDGET_SIGNALS] = 96000, [BUDGET_QUEUES] = 819200, [BUDGET_LOCKED] = 8388608 },       \
+		         [BUDGET_SIGNALS] = 96000, [BUDGET_QUEUES] = 819200,         \
+		         [BUDGET_LOCKED] = 8388608 },                                \
 	.ulimit_hard = { [ULIMIT_NOFILE] = 1048576,                                  \
 		         [ULIMIT_CORE] = UINT64_MAX,                                 \
 		         [ULIMIT_MEMLOCK] = 8388608,                                 \
