@@ -89,7 +89,7 @@ const struct policy_key policy_keys[] = {
 	{ "seccomp.allow", POLICY_LIST, "seccomp-allow", false, POLICY_GRANT, NULL,
 	  "is a system call that the filter refuses, and that is allowed all the same; of socket a family, as \"socket:AF_ALG\"" },
 	{ "seccomp.deny", POLICY_LIST, "seccomp-deny", false, POLICY_DENIAL, NULL,
-	  "is a system call, or a family of sockets, that is refused, whatever else is allowed" },
+	  "is a system call, a family of sockets, or a kind of namespace as \"namespace:CLONE_NEWUSER\", that is refused, whatever else is allowed" },
 	{ "nested", POLICY_BOOL, "nested", false, POLICY_LADDER, nested,
 	  "is whether sandboxes may be nested, each with a user namespace of its own; containers of dockerd have none, and run in either case" },
 	{ "unmask", POLICY_LIST, "unmask", false, POLICY_GRANT, NULL,

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/ipc.h>
 #include <linux/net.h>
+#include <linux/sched.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -47,6 +48,28 @@ static const struct family {
 	FAMILY(AF_NETLINK), FAMILY(AF_NFC),   FAMILY(AF_PACKET),    FAMILY(AF_PPPOX),
 	FAMILY(AF_QIPCRTR), FAMILY(AF_RDS),   FAMILY(AF_SMC),       FAMILY(AF_TIPC),
 	FAMILY(AF_UNIX),    FAMILY(AF_VSOCK), FAMILY(AF_X25),       FAMILY(AF_XDP),
+};
+
+/*
+ * The flags of clone(2) that make a namespace. Every machine of berth passes them first, as
+ * unshare(2) does; s390 would second. In clone(2) the time namespace's bit is a signal's.
+ */
+#define NAMESPACE(name, calls)                   \
+	{                                        \
+		"namespace:" #name, name, calls, \
+	}
+#define BOTH "clone unshare"
+static const struct namespace
+{
+	const char *item;
+	uint32_t flag;
+	const char *calls;
+}
+namespaces[] = {
+	NAMESPACE(CLONE_NEWCGROUP, BOTH), NAMESPACE(CLONE_NEWIPC, BOTH),
+	NAMESPACE(CLONE_NEWNET, BOTH),    NAMESPACE(CLONE_NEWNS, BOTH),
+	NAMESPACE(CLONE_NEWPID, BOTH),    NAMESPACE(CLONE_NEWTIME, "unshare"),
+	NAMESPACE(CLONE_NEWUSER, BOTH),   NAMESPACE(CLONE_NEWUTS, BOTH),
 };
 
 /* i386 makes these by one call for many, too, whose first argument says which. */
@@ -136,6 +159,14 @@ static const struct family *find_family(const char *item)
 	return NULL;
 }
 
+static const struct namespace *find_namespace(const char *item)
+{
+	for (size_t i = 0; i < N_ELEMENTS(namespaces); i++)
+		if (!strcmp(namespaces[i].item, item))
+			return &namespaces[i];
+	return NULL;
+}
+
 /* The next name of a list; false at its end, or where a name is too long to be one. */
 static bool next_item(const char **items, char *name, size_t size)
 {
@@ -155,6 +186,16 @@ static bool next_item(const char **items, char *name, size_t size)
 	return true;
 }
 
+bool seccomp_items_have(const char *items, const char *item)
+{
+	char name[SECCOMP_NAME_MAX];
+
+	while (items && next_item(&items, name, sizeof(name)))
+		if (!strcmp(name, item))
+			return true;
+	return false;
+}
+
 static int unknown(const char *item, struct err *err)
 {
 	struct nearest near;
@@ -166,6 +207,8 @@ static int unknown(const char *item, struct err *err)
 			nearest_try(&near, seccomp_abis[i].call[j].name);
 	for (size_t i = 0; i < N_ELEMENTS(families); i++)
 		nearest_try(&near, families[i].item);
+	for (size_t i = 0; i < N_ELEMENTS(namespaces); i++)
+		nearest_try(&near, namespaces[i].item);
 	if (near.ret)
 		return err_hint(err, "did you mean '%s'?", near.ret);
 	return err_hint(err, "names are the kernel's, as in syscalls(2); of socket a "
@@ -183,6 +226,11 @@ const char *seccomp_item(const char *call, uint32_t value)
 bool seccomp_never_allowed(const char *call)
 {
 	return lists(never_allowed, call) || !strcmp(call, "ioctl");
+}
+
+bool seccomp_makes_namespaces(const char *call)
+{
+	return lists("clone clone3 setns unshare", call);
 }
 
 static int check_allowed(const char *item, struct err *err)
@@ -216,8 +264,14 @@ static int check_allowed(const char *item, struct err *err)
 
 static int check_item(const char *item, bool allow, struct err *err)
 {
-	if (find_family(item))
+	if (find_family(item) || (find_namespace(item) && !allow))
 		return 0;
+	if (find_namespace(item)) {
+		(void)err_set(err, EPERM, "'%s' is allowed where nothing denies it",
+		              item);
+		return err_hint(err, "leave it out, and what denies it: seccomp.deny, or "
+		                     "\"nested\": false");
+	}
 	if (*item == '\0' || !find_rule(&seccomp_sets[0], item, false))
 		return unknown(item, err);
 	if (allow)
@@ -301,6 +355,29 @@ static int deny_call(const struct seccomp_set *base, struct seccomp_chosen *chos
 	return r == 0 ? add_rule(chosen, denied, err) : r;
 }
 
+/*
+ * A namespace of one kind: neither made nor, where it is asked for by name, joined. clone3(2)
+ * has its flags behind a pointer, and libraries go back to clone(2) without it.
+ */
+static int deny_namespace(struct seccomp_chosen *chosen, const struct namespace *kind,
+                          struct err *err)
+{
+	static const char why[] = "the policy denies namespaces of that kind";
+	const struct seccomp_rule rules[] = {
+		{ kind->calls, EPERM, why, 0, kind->flag, kind->flag },
+		{ "setns", EPERM, why, 1, kind->flag, kind->flag },
+		{ "clone3", ENOSYS,
+		  "its flags are behind a pointer, and the policy denies "
+		  "a kind of namespace",
+		  0, 0, 0 },
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < N_ELEMENTS(rules) && r == 0; i++)
+		r = add_rule(chosen, rules[i], err);
+	return r;
+}
+
 static int add_item(const struct seccomp_set *base, struct seccomp_chosen *chosen,
                     const char *item, bool allow, struct err *err)
 {
@@ -318,6 +395,8 @@ static int add_item(const struct seccomp_set *base, struct seccomp_chosen *chose
 					.mask = UINT32_MAX,
 					.value = family->family },
 		                err);
+	if (!allow && find_namespace(item))
+		return deny_namespace(chosen, find_namespace(item), err);
 	if (!allow)
 		return deny_call(base, chosen, item, err);
 	allowed.calls = keep(chosen, item);

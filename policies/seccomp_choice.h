@@ -12,10 +12,12 @@
 /*
  * What a policy says of system calls: a filter of ours, calls to allow and calls to deny beside
  * it. A denied one is denied, whatever else is said. Names are the kernel's; of socket(2) a family
- * can be meant alone: "socket:AF_ALG".
+ * can be meant alone: "socket:AF_ALG"; and a kind of namespace can be denied by the flag that makes it:
+ * "namespace:CLONE_NEWUSER".
  */
 
 #define SECCOMP_DEFAULT "workspace"
+#define SECCOMP_FLAT "namespace:CLONE_NEWUSER" /* what "nested": false denies */
 #define SECCOMP_RULES_MAX 256
 #define SECCOMP_TEXT_MAX 8192
 
@@ -61,6 +63,9 @@ enum seccomp_risk {
 	SECCOMP_ESCAPE,   /* such calls turned bugs of the kernel into escapes */
 };
 
+/* Whether a list of items, NULL for none, has this one. */
+bool seccomp_items_have(const char *items, const char *item);
+
 /* Whether policies and options may name this set. */
 bool seccomp_is_profile(const char *name);
 
@@ -74,6 +79,9 @@ bool seccomp_is_profile(const char *name);
  * never denied.
  */
 int seccomp_items_check(const char *items, bool allow, struct err *err);
+
+/* Whether a call is one whose refusal can come of a kind of namespace that is denied. */
+bool seccomp_makes_namespaces(const char *call);
 
 /* What can come of allowing one item. */
 enum seccomp_risk seccomp_item_risk(const char *item);

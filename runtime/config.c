@@ -338,7 +338,7 @@ static const struct option run_options[] = {
 	{ "cap-add",           0,   "CAP",      "one to keep of those that --cap-drop takes", config_add_caps, FIELD(cap_add) },
 	{ "seccomp",           0,   "FILTER",   "filter of system calls: workspace or workspace-i386", set_seccomp, FIELD(seccomp) },
 	{ "seccomp-allow",     0,   "CALL",     "a system call to allow, or a family: socket:AF_ALG", config_add_allowed, 0 },
-	{ "seccomp-deny",      0,   "CALL",     "a system call, or a family of sockets, to refuse", config_add_denied, 0 },
+	{ "seccomp-deny",      0,   "CALL",     "a system call, family of sockets or kind of namespace to refuse", config_add_denied, 0 },
 	{ "nested",            0,   "true|false", "whether sandboxes with user namespaces may be nested (true)", set_nested, FIELD(flat) },
 	{ "unmask",            0,   "PATH|all", "leave a file of /proc or /sys uncovered: /proc/interrupts", add_unmasked, FIELD(unmask) },
 	{ "workdir",           'w', "DIR",      "start in this directory (/)", set_text, FIELD(workdir) },

@@ -176,8 +176,11 @@ static int check_publish(const struct config *c, struct err *err)
 	return err_hint(err, "it says which ports -p auto may open: add that");
 }
 
-/* The same as --user-namespaces 0, and more: see plan_kernel_mounts(). */
-static int check_flat(struct config *c, struct err *err)
+/*
+ * The same as --user-namespaces 0, and more: see plan_kernel_mounts(). The filter is a second line
+ * behind that number; start says its item again.
+ */
+static int check_flat(struct config *c, struct arena *arena, struct err *err)
 {
 	uint64_t *most = &c->budget[BUDGET_USER_NS];
 
@@ -190,6 +193,11 @@ static int check_flat(struct config *c, struct err *err)
 		                     "them out");
 	}
 	*most = 0;
+	if (!seccomp_items_have(c->seccomp_deny, SECCOMP_FLAT))
+		c->seccomp_deny =
+			c->seccomp_deny
+				? arena_printf(arena, "%s," SECCOMP_FLAT, c->seccomp_deny)
+				: SECCOMP_FLAT;
 	return 0;
 }
 
@@ -240,18 +248,10 @@ static int check_ulimits(const struct config *c, struct err *err)
 
 	for (enum ulimit_kind i = 0; i < ULIMIT_N; i++)
 		given |= c->ulimit[i].given;
-	for (const char *p = c->seccomp_deny; given && p && *p;) {
-		const size_t len = strcspn(p, ",");
-
-		if (len == strlen(call) && !strncmp(p, call, len)) {
-			(void)err_set(err, EINVAL, "--ulimit with --seccomp-deny %s",
-			              call);
-			return err_hint(err, "limits are set by that call: leave one of "
-			                     "them out");
-		}
-		p += len + (p[len] == ',');
-	}
-	return 0;
+	if (!given || !seccomp_items_have(c->seccomp_deny, call))
+		return 0;
+	(void)err_set(err, EINVAL, "--ulimit with --seccomp-deny %s", call);
+	return err_hint(err, "limits are set by that call: leave one of them out");
 }
 
 /* Whether a filter comes of what was said; each name was looked at by itself. */
@@ -397,7 +397,7 @@ int config_complete(struct config *c, const struct words *words, struct arena *a
 	if (r == 0)
 		r = check_ids(c, err);
 	if (r == 0)
-		r = check_flat(c, err);
+		r = check_flat(c, arena, err);
 	if (r == 0)
 		r = check_ulimits(c, err);
 	if (r == 0)

@@ -266,6 +266,10 @@ static const char *obstacle(const struct story *story, const struct want *want)
 		               ? "is where clouds keep credentials, and is not suggested"
 		               : NULL;
 	}
+	if (seccomp_makes_namespaces(want->item) && strstr(story->denied, "namespace:"))
+		return "makes namespaces that the policy itself denies: take those out "
+		       "of "
+		       "seccomp.deny, or out of \"nested\": false";
 	if (denies(story, want->item))
 		return "is denied by the policy itself: take it out of seccomp.deny";
 	if (!strcmp(want->item, "socketcall"))

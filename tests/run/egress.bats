@@ -269,7 +269,7 @@ for port in range(1, 301):
 	tries='unshare -Ur true 2>&1; perl -e "socket(my \$s, 2, 3, 1) or print \"raw: \$!\n\""
 		perl -MIO::Socket::INET -e "print IO::Socket::INET->new(PeerAddr => q(10.9.0.2:80), Timeout => 9) ? 1 : 0, qq( connection\n)"'
 	run -0 --separate-stderr in_pod "$BERTH" run --rm --policy strict --rootfs "$BERTH_TEST_ROOTFS:O" -- sh -c "$tries"
-	assert_output $'unshare: unshare failed: No space left on device\nraw: Operation not permitted\n0 connection'
+	assert_output $'unshare: unshare failed: Operation not permitted\nraw: Operation not permitted\n0 connection'
 	run -0 --separate-stderr in_pod "$BERTH" run --rm --policy strict --egress allow:10.9.0.2,80/tcp \
 		--rootfs "$BERTH_TEST_ROOTFS:O" -- sh -c "$tries"
 	assert_has "1 connection"

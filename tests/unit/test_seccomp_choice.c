@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/net.h>
+#include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -278,6 +279,31 @@ static const struct {
 	{ "personality allowed", { NULL, "personality", NULL }, { SYS_personality, { READ_IMPLIES_EXEC }, false }, ALLOWED },
 	{ "personality denied", { NULL, NULL, "personality" }, { SYS_personality, { 0 }, false }, EPERM },
 	{ "TIOCSTI beside bpf", { NULL, "bpf", NULL }, { SYS_ioctl, { 0, 0x5412 }, false }, EPERM },
+	{ "a user namespace by clone", { NULL, NULL, NULL }, { SYS_clone, { CLONE_NEWUSER | SIGCHLD }, false }, ALLOWED },
+	{ "that denied", { NULL, NULL, "namespace:CLONE_NEWUSER" }, { SYS_clone, { CLONE_NEWUSER | SIGCHLD }, false }, EPERM },
+	{ "among others", { NULL, NULL, "namespace:CLONE_NEWUSER" }, { SYS_clone, { CLONE_NEWNS | CLONE_NEWUSER | CLONE_VM }, false }, EPERM },
+	{ "with more above", { NULL, NULL, "namespace:CLONE_NEWUSER" }, { SYS_clone, { 1L << 32 | CLONE_NEWUSER }, false }, EPERM },
+	{ "another kind", { NULL, NULL, "namespace:CLONE_NEWUSER" }, { SYS_clone, { CLONE_NEWNS | CLONE_NEWPID }, false }, ALLOWED },
+	{ "a thread", { NULL, NULL, "namespace:CLONE_NEWUSER" }, { SYS_clone, { 0x3d0f00 }, false }, ALLOWED },
+	{ "a child", { NULL, NULL, "namespace:CLONE_NEWUSER,namespace:CLONE_NEWTIME" }, { SYS_clone, { SIGCHLD }, false }, ALLOWED },
+	{ "a child with any signal", { NULL, NULL, "namespace:CLONE_NEWTIME" }, { SYS_clone, { CLONE_NEWTIME }, false }, ALLOWED },
+	{ "by unshare", { NULL, NULL, "namespace:CLONE_NEWUSER" }, { SYS_unshare, { CLONE_NEWUSER | CLONE_NEWNET }, false }, EPERM },
+	{ "another by unshare", { NULL, NULL, "namespace:CLONE_NEWUSER" }, { SYS_unshare, { CLONE_NEWNET }, false }, ALLOWED },
+	{ "time by unshare", { NULL, NULL, "namespace:CLONE_NEWTIME" }, { SYS_unshare, { CLONE_NEWTIME }, false }, EPERM },
+	{ "by setns", { NULL, NULL, "namespace:CLONE_NEWUSER" }, { SYS_setns, { 0, CLONE_NEWUSER }, false }, EPERM },
+	{ "another by setns", { NULL, NULL, "namespace:CLONE_NEWUSER" }, { SYS_setns, { CLONE_NEWUSER, CLONE_NEWNET }, false }, ALLOWED },
+	{ "by clone3", { NULL, NULL, "namespace:CLONE_NEWUSER" }, { SYS_clone3, { 0 }, false }, ENOSYS },
+	{ "by an allowed clone3", { NULL, "clone3,unshare", "namespace:CLONE_NEWNET" }, { SYS_clone3, { 0 }, false }, ENOSYS },
+	{ "by an allowed unshare", { NULL, "clone3,unshare", "namespace:CLONE_NEWNET" }, { SYS_unshare, { CLONE_NEWNET }, false }, EPERM },
+	{ "two kinds", { NULL, NULL, "namespace:CLONE_NEWNET,namespace:CLONE_NEWPID" }, { SYS_unshare, { CLONE_NEWPID }, false }, EPERM },
+	{ "two kinds, a third", { NULL, NULL, "namespace:CLONE_NEWNET,namespace:CLONE_NEWPID" }, { SYS_unshare, { CLONE_NEWUTS }, false }, ALLOWED },
+	{ "beside all of unshare", { NULL, NULL, "namespace:CLONE_NEWNET,unshare" }, { SYS_unshare, { CLONE_NEWUTS }, false }, EPERM },
+	{ "beside the i386 filter", { "workspace-i386", NULL, "namespace:CLONE_NEWUSER" }, { SYS_unshare, { CLONE_NEWUSER }, false }, EPERM },
+	{ "i386: clone", { NULL, NULL, "namespace:CLONE_NEWUSER" }, { 120, { CLONE_NEWUSER }, true }, EPERM },
+	{ "i386: fork by clone", { NULL, NULL, "namespace:CLONE_NEWUSER" }, { 120, { SIGCHLD }, true }, ALLOWED },
+	{ "i386: unshare", { NULL, NULL, "namespace:CLONE_NEWUSER" }, { 310, { CLONE_NEWUSER }, true }, EPERM },
+	{ "i386: setns", { NULL, NULL, "namespace:CLONE_NEWUSER" }, { 346, { 0, CLONE_NEWUSER }, true }, EPERM },
+	{ "i386: clone3", { NULL, NULL, "namespace:CLONE_NEWUSER" }, { 435, { 0 }, true }, ENOSYS },
 	{ "i386: connect", { NULL, NULL, "connect" }, { 362, { 0 }, true }, EPERM },
 	{ "i386: connect by socketcall", { NULL, NULL, "connect" }, { 102, { SYS_CONNECT }, true }, EPERM },
 	{ "i386: bind by socketcall", { NULL, NULL, "connect" }, { 102, { SYS_BIND }, true }, ALLOWED },
@@ -349,6 +375,9 @@ static const struct {
 	{ "arm_fadvise64_64", false, 0, "", "" }, /* of another machine */
 	{ "io_urin_setup", true, -EINVAL, "'io_urin_setup' is no system call", "did you mean 'io_uring_setup'?" },
 	{ "socket:AF_AGL", true, -EINVAL, "'socket:AF_AGL' is no system call", "did you mean 'socket:AF_ALG'?" },
+	{ "namespace:CLONE_NEWUSER,namespace:CLONE_NEWNS", false, 0, "", "" },
+	{ "namespace:CLONE_NEWUSER", true, -EPERM, "'namespace:CLONE_NEWUSER' is allowed where nothing denies it", NULL },
+	{ "namespace:CLONE_NEWUSR", false, -EINVAL, "'namespace:CLONE_NEWUSR' is no system call", "did you mean 'namespace:CLONE_NEWUSER'?" },
 	{ "socket:38", true, -EINVAL, "'socket:38' is no system call", NULL },
 	{ "", true, -EINVAL, "'' is no system call", NULL },
 	{ "bpf,,read", true, -EINVAL, "'' is no system call", NULL },
