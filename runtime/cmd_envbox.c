@@ -16,7 +16,7 @@
 #include "run.h"
 
 /* What envbox gives the script, whose agent puts itself there. */
-#define SCRIPT_HEAD                                                                 \
+#define SCRIPT_HEAD \
 	"BINARY_DIR=\"$HOME/.coder\"\nexport BINARY_DIR\nmkdir -p \"$BINARY_DIR\"\n"
 
 /* A directory for what nobody else is to read, gone with us. */

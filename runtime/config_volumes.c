@@ -49,8 +49,8 @@ static int parse_volume_options(struct arena *arena, const char *text,
 	}
 	if (!ret->read_only || (!ret->own && !ret->top))
 		return 0;
-	(void)err_set(err, EINVAL, "-v '%s': %s and %s", text,
-	              ret->seed ? "seed" : "ro", ret->own ? "U" : "own");
+	(void)err_set(err, EINVAL, "-v '%s': %s and %s", text, ret->seed ? "seed" : "ro",
+	              ret->own ? "U" : "own");
 	return err_hint(err, "what is only read keeps its owner: leave one of them out");
 }
 
@@ -63,7 +63,8 @@ static int parse_volume(struct arena *arena, const char *text, struct volume *re
 
 	if (!colon || colon == text) {
 		(void)err_set(err, EINVAL, "-v '%s' is not SRC:DST", text);
-		return err_hint(err, "behind SRC:DST may stand :ro, :rw, :U, :own or :seed");
+		return err_hint(err,
+		                "behind SRC:DST may stand :ro, :rw, :U, :own or :seed");
 	}
 	*ret = (struct volume){ .read_only = false };
 	if (second && parse_volume_options(arena, text, second + 1, ret, err) < 0)

@@ -198,9 +198,10 @@ static void put_each(struct list *list, const char *option, const char *text,
 /* What envbox leaves to its own Docker and to sysbox. */
 static bool is_private(const char *target)
 {
-	static const char *const path[] = { "/var/lib/containers", "/var/lib/docker",
-		                            "/var/lib/sysbox",     "/lib/modules",
-		                            "/usr/src",            "/var/lib/coder" };
+	static const char *const path[] = {
+		"/var/lib/containers", "/var/lib/docker", "/var/lib/sysbox",
+		"/lib/modules",        "/usr/src",        "/var/lib/coder"
+	};
 
 	for (size_t i = 0; i < sizeof(path) / sizeof(path[0]); i++)
 		if (!strcmp(target, path[i]))
@@ -212,8 +213,8 @@ static bool is_home(const char *source)
 {
 	const char *slash = strrchr(source, '/');
 
-	return !strcmp(source, "/root") ||
-	       (slash && slash - source == 5 && !strncmp(source, "/home/", 6) && slash[1]);
+	return !strcmp(source, "/root") || (slash && slash - source == 5 &&
+	                                    !strncmp(source, "/home/", 6) && slash[1]);
 }
 
 /* With what envbox does to each: the directory itself is his whose home it is, or root's. */

@@ -82,7 +82,8 @@ static const struct {
 	{ "mount", EACCES, "AppArmor denies mount: set appArmorProfile: Unconfined" },
 	{ "file", EACCES, FOREIGN },
 	{ "own", EPERM,
-	  "what is there belongs to a user whom this one was not lent: leave U or own out, or "
+	  "what is there belongs to a user whom this one was not lent: leave U or own "
+	  "out, or "
 	  "attach a directory of your own; or a seccomp profile refuses chown: set "
 	  "seccompProfile to one that allows it" },
 	{ "private", EACCES, "AppArmor denies mount: set appArmorProfile: Unconfined" },

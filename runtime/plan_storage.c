@@ -299,9 +299,7 @@ void plan_own_volumes(struct plan *plan, const struct config *config)
 		                    : "asked for with :own; done by root inside, who "
 		                      "can give away what is his, and nothing else");
 		s->target = v->target;
-		s->value = v->top && *v->top ? v->top
-		           : config->user    ? config->user
-		                             : "0";
+		s->value = v->top && *v->top ? v->top : config->user ? config->user : "0";
 		s->number = v->top != NULL;
 	}
 }

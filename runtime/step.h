@@ -74,7 +74,7 @@ enum step_kind {
 	STEP_REROOT,  /* -                     the root bound onto itself */
 	STEP_PIVOT,   /* - */
 	STEP_CONSOLE, /* target                a pty of the workspace's devpts */
-	STEP_OWN,     /* target=volume value=user number=alone    made his, with all that is in it */
+	STEP_OWN, /* target=volume value=user number=alone    made his, with all that is in it */
 	STEP_SEED, /* target=Docker's directory source=seed    its images, if there are none */
 	STEP_NOTIFY,  /* target                socket for READY=1 */
 	STEP_AIRLOCK, /* -                     what stands between us and the command */

@@ -123,7 +123,8 @@ int supervisor_stop(void *ctx, uint64_t timeout_s, struct err *err)
 	sup->deadline = half;
 	sup->deadline.tv_sec += (time_t)timeout_s;
 	/* Once only: another stop while it runs gives another time. */
-	if (timeout_s > 0 && !sup->exited && (sup->held || bootstrap_stop(&sup->bootstrap))) {
+	if (timeout_s > 0 && !sup->exited &&
+	    (sup->held || bootstrap_stop(&sup->bootstrap))) {
 		sup->held = true;
 		half.tv_sec += (time_t)timeout_s / 2;
 		half.tv_nsec += timeout_s % 2 ? 500000000 : 0;
