@@ -145,7 +145,7 @@ last() { cat "$pod_dir/etc/termination-log"; }
 @test "the pod for such volumes gives everything its own IDs, and may be made again" {
 	script=$(/usr/bin/python3 -c 'import sys, yaml
 print(yaml.safe_load(open(sys.argv[1]))["spec"]["containers"][0]["args"][0])' \
-		"$pod_top/templates/kubernetes/from-envbox.yaml")
+		"$pod_top/templates/kubernetes/from-envbox/volume.yaml")
 	mkdir -p home/dir
 	touch home/dir/file home/other home/last home/beyond
 	ln -s /etc/passwd home/link

@@ -123,7 +123,7 @@ last() { berth logs "$ws" | grep -qx 'berth: bootstrap: the script ended with 1'
 	berth exec "$ws" -- touch /mnt/go
 	wait "$stop"
 	# It was there when the command was asked.
-	assert_equal "$(cat vol/seen)" done
+	assert_equal "$(cat vol/seen)" "done"
 	told "bootstrap: the script ended with 0"
 	run berth logs "$ws"
 	[[ $output != *"starts again"* ]]

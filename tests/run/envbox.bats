@@ -103,7 +103,6 @@ while True:
 	run find run -name 'berth-envbox-*'
 	assert_output ''
 }
-first_process() { grep -lE '^NSpid:.*[[:space:]]1$' $(pgrep -u "$(id -u)" -x berth | sed 's|.*|/proc/&/status|') | tr -dc '0-9\n' | head -n 1; }
 
 @test "the user is the script's and exec's, and what keeps him from his home is told" {
 	envbox CODER_INNER_USERNAME=dev CODER_BOOTSTRAP_SCRIPT='id -u; pwd; exec sleep 1000' CODER_INNER_WORK_DIR=/tmp

@@ -371,5 +371,6 @@ probe_sarif_schema()
 		wrong([*run, "results", 0, "locations", 0, "physicalLocation", "region"], "startLine", 0)
 		print(len(logs), "logs")
 	END
-	assert_output "$(ls ./*.sarif | wc -l) logs"
+	logs=(./*.sarif)
+	assert_output "${#logs[@]} logs"
 }
