@@ -1,13 +1,17 @@
+#include "base/memory.h"
 #include "commands.h"
 #include "options.h"
 #include "run.h"
 
 int cmd_run(int argc, char **argv, struct err *err)
 {
-	cleanup_arena struct arena arena = { 0 };
+	/* Given back by the process's end, which comes next and does it at once. */
+	struct arena arena = { 0 };
 	struct config config;
 	int r;
 
+	memory_warm(64 * 1024);
+	arena_warm(&arena, 112 * 1024);
 	r = config_parse(argc, argv, &arena, &config, NULL, err);
 	if (r != 0)
 		return r == OPTIONS_HELP ? 0 : r;

@@ -356,11 +356,12 @@ static int wind_up(struct supervisor *sup, int r, struct err *err)
 
 int supervise(struct workspace *ws, struct err *err)
 {
-	cleanup_arena struct arena arena = { 0 };
-	/* Of its 36 KiB a launch touches few: on the stack they would all be cleared. */
-	struct supervisor *sup = arena_alloc(&arena, sizeof(*sup));
+	struct arena arena = { 0 };
+	struct supervisor *sup;
 	int r;
 
+	arena_warm(&arena, sizeof(*sup));
+	sup = arena_alloc(&arena, sizeof(*sup));
 	if (!sup)
 		return err_set(err, ENOMEM, "supervise '%s'", ws->config->name);
 	sup->ws = ws;
@@ -414,5 +415,9 @@ int supervise(struct workspace *ws, struct err *err)
 		r = loop_run(&sup->loop, err);
 	if (r == 0)
 		r = supervisor_hooks_finish(sup, err);
-	return wind_up(sup, r, err);
+	r = wind_up(sup, r, err);
+	/* Else the process ends next, which takes it back at once. */
+	if (r == SUPERVISE_RESTART)
+		arena_done(&arena);
+	return r;
 }

@@ -284,6 +284,7 @@ int warden_main(void *arg)
 	sigset_t wanted;
 	int r;
 
+	memory_warm(16 * 1024);
 	/* Blocked since before our birth, by the supervisor: nothing can be lost. */
 	(void)sigemptyset(&wanted);
 	(void)sigaddset(&wanted, SIGTERM);
