@@ -74,6 +74,17 @@ int claim_pulling(struct claim *claim, const struct config *config, struct arena
 	return no_entry(err);
 }
 
+int claim_pulled(struct claim *claim, struct arena *arena, struct err *err)
+{
+	struct record record;
+	int r = state_read(claim->entry, claim->name, arena, &record, err);
+
+	record.status = STATUS_CREATED;
+	if (r == 0)
+		r = state_write(claim->entry, &record, err);
+	return r < 0 ? no_entry(err) : 0;
+}
+
 void claim_restore(const struct claim *claim)
 {
 	struct err err = { 0 };
@@ -95,6 +106,7 @@ void claim_drop(struct claim *claim)
 
 void claim_close(struct claim *claim)
 {
+	drop_fd(&claim->tree);
 	drop_fd(&claim->entry);
 	drop_fd(&claim->lock);
 	drop_fd(&claim->state);
@@ -146,7 +158,11 @@ int claim_end_pull(int entry, const char *name, struct err *err)
 	}
 	if (pidfd_kill(pidfd, SIGTERM, err) < 0)
 		return -err->code;
-	if (!entries_wait_dead(entry, ENTRIES_END_MS))
-		return err_set(err, ETIMEDOUT, "the pull for '%s' does not end", name);
-	return 1;
+	if (entries_wait_dead(entry, ENTRIES_END_MS))
+		return 1;
+	/* The pull was over before the signal came: it is a launch like others. */
+	if (state_read(entry, name, &arena, &record, &ignored) == 0 &&
+	    record.status != STATUS_PULLING)
+		return 0;
+	return err_set(err, ETIMEDOUT, "the pull for '%s' does not end", name);
 }

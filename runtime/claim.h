@@ -9,6 +9,7 @@
  * @state:	directory of entries
  * @entry:	ours in it, locked
  * @lock:	keeps it locked
+ * @tree:	of its image, from image_hold()
  * @name:	of the entry, borrowed
  * @again:	it was there already, kept and dead
  * @past:	what its record said then, where @has_past; its strings are borrowed
@@ -16,15 +17,15 @@
  * Descriptors are owned, -EBADF where there are none.
  */
 struct claim {
-	int state, entry, lock;
+	int state, entry, lock, tree;
 	const char *name;
 	bool again, has_past;
 	struct record past;
 };
 
-#define CLAIM_NONE                                               \
-	{                                                        \
-		.state = -EBADF, .entry = -EBADF, .lock = -EBADF \
+#define CLAIM_NONE                                                               \
+	{                                                                        \
+		.state = -EBADF, .entry = -EBADF, .lock = -EBADF, .tree = -EBADF \
 	}
 
 /**
@@ -52,6 +53,9 @@ int claim_take(struct claim *claim, const struct config *config, bool again,
  */
 int claim_pulling(struct claim *claim, const struct config *config, struct arena *arena,
                   struct err *err);
+
+/* The image is there: what ends a launch may end this one. Return: as state_write(). */
+int claim_pulled(struct claim *claim, struct arena *arena, struct err *err);
 
 /* Nothing ran: the record of a kept workspace says again what it said. */
 void claim_restore(const struct claim *claim);

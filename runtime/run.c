@@ -52,14 +52,8 @@ static int lock_root(const struct config *config, const struct plan *plan, int *
 {
 	cleanup_close int dir = -EBADF;
 
-	if (config->image) {
-		dir = image_hold(config, err);
-		if (dir >= 0)
-			*ret = take_fd(&dir);
-		return *ret >= 0 ? 0 : dir;
-	}
 	if ((plan->init != INIT_SYSTEMD && plan->service_n == 0) || config->overlay ||
-	    !strcmp(config->rootfs, "host"))
+	    config->image || !strcmp(config->rootfs, "host"))
 		return 0;
 	dir = open(config->rootfs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
@@ -242,9 +236,6 @@ static int restart(struct workspace *ws, struct err *err)
 		ws->record.cgroup = "";
 		ws->record.cgroup1_n = 0;
 	}
-	if (ws->masked)
-		signals_unblock(&ws->old_mask);
-	ws->masked = false;
 	return r == SUPERVISE_RESTART ? 0 : r;
 }
 
@@ -363,7 +354,8 @@ static int run_detached(const struct config *config, const struct facts *facts,
 		return err_set(err, errno, "start the supervisor");
 	}
 	if (pid == 0) {
-		const int keep[] = { pair[1], claim->state, claim->entry, claim->lock };
+		const int keep[] = { pair[1], claim->state, claim->entry, claim->lock,
+			             claim->tree };
 		int r;
 
 		drop_fd(&reader);
@@ -405,7 +397,16 @@ static int find_image(struct config *config, struct claim *claim, struct arena *
 		if (r == 0)
 			r = claim_pulling(claim, config, arena, err);
 	}
-	return r < 0 ? r : image_prepare(config, true, arena, ret, err);
+	if (r == 0)
+		r = image_prepare(config, true, arena, ret, err);
+	/* From now on it is in use: others may be looking for room. */
+	if (r == 0 && config->image) {
+		claim->tree = image_hold(config, err);
+		r = claim->tree < 0 ? claim->tree : 0;
+	}
+	if (r == 0 && claim->entry >= 0)
+		r = claim_pulled(claim, arena, err);
+	return r;
 }
 
 static int run_claim(struct config *config, struct claim *claim, struct arena *arena,

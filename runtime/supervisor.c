@@ -347,9 +347,7 @@ static int wind_up(struct supervisor *sup, int r, struct err *err)
 	logfile_close(&sup->log);
 	supervisor_dismiss_warden(sup);
 	if (code == SUPERVISE_RESTART)
-		supervise_end(ws);
-	else
-		supervisor_unblock_signals(sup);
+		supervisor_end_warden(sup);
 	close_all(sup);
 	return code;
 }

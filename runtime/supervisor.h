@@ -64,7 +64,10 @@ struct workspace {
  */
 int supervise(struct workspace *ws, struct err *err);
 
-/* Wait until the kernel has taken down all of it. Nothing to do where that was seen already. */
+/*
+ * Wait until the kernel has taken down all of it, and let signals through again, but those that came
+ * until now: they are not to change how it ended.
+ */
 void supervise_end(struct workspace *ws);
 
 #endif

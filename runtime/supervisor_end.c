@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "cgroups/remove.h"
 #include "exec.h"
+#include "signals.h"
 #include "unshare.h"
 
 /*
@@ -38,7 +39,7 @@ void supervisor_dismiss_warden(struct supervisor *sup)
 	l->warden = 0;
 }
 
-void supervise_end(struct workspace *ws)
+static void reap_warden(struct workspace *ws)
 {
 	int status;
 
@@ -49,10 +50,18 @@ void supervise_end(struct workspace *ws)
 	ws->warden = 0;
 }
 
+void supervise_end(struct workspace *ws)
+{
+	reap_warden(ws);
+	if (ws->masked)
+		signals_unblock(&ws->old_mask);
+	ws->masked = false;
+}
+
 void supervisor_end_warden(struct supervisor *sup)
 {
 	supervisor_dismiss_warden(sup);
-	supervise_end(sup->ws);
+	reap_warden(sup->ws);
 }
 
 static int remove_group_in(void *arg, struct err *err)

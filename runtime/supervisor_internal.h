@@ -205,9 +205,8 @@ int supervisor_rest(struct supervisor *sup);
  */
 bool supervisor_finish(struct supervisor *sup, int code, const struct err *err);
 
-/* From before the first child is born, signals come to the loop; undone when nothing is left. */
+/* From before the first child is born, signals come to the loop; supervise_end() undoes it. */
 int supervisor_block_signals(struct supervisor *sup, struct err *err);
-void supervisor_unblock_signals(struct supervisor *sup);
 
 /*
  * For the loop: a signal, and the end of the time that a stop gave. When init has ended, and only

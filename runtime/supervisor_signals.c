@@ -41,13 +41,6 @@ int supervisor_block_signals(struct supervisor *sup, struct err *err)
 	return 0;
 }
 
-void supervisor_unblock_signals(struct supervisor *sup)
-{
-	if (sup->ws->masked)
-		signals_unblock(&sup->old_mask);
-	sup->ws->masked = false;
-}
-
 /* Hooks of the begin may take as long as they like; those of the end clear up. */
 static int break_hook(struct supervisor *sup, struct err *err)
 {
