@@ -211,7 +211,7 @@ refusal()
 	check groupless --require A
 	assert_status 1
 	jq -e '.version == 1 and .required == "A" and .met == false and (.context | IN("pod", "machine"))
-		and (.checks | length > 30) and (.limits | length == 25)
+		and (.checks | length > 30) and (.limits | length == 26)
 		and all(.checks[]; (.result | IN("yes", "no", "untried"))
 			and has("name") and has("what") and has("detail") and has("needed_for") and has("remedy"))
 		and all(.limits[]; has("name") and has("by") and has("remedy") and (.enforced | type == "boolean"))' \
