@@ -35,7 +35,15 @@ neighbour_up()
 }
 neighbour_answers() { assert_equal "$(soon "$BERTH" exec "$neighbour" -- echo here)" here; }
 
-start() { berth run -d --rm --name "$name" --rootfs "$BERTH_TEST_SMALL" "$@" -- sleep 60; }
+start() { berth run -d --rm --name "$name" --rootfs "$BERTH_TEST_SMALL" "$@" -- sleep 600; }
+
+# without EXPECTED COMMANDS [OPTION...]: the positive control of a limit, in a workspace that has none.
+without()
+{
+	run -0 --separate-stderr berth run --rm --name "$(new_name)" --rootfs "$BERTH_TEST_SMALL" --init none \
+		"${@:3}" -- sh -c "$2"
+	assert_output "$1"
+}
 
 # The directory of the workspace's limits.
 group()
@@ -139,13 +147,17 @@ group()
 	assert_has 'note: --memory 512m is not enforced'
 }
 
+# Starts forty more, where it may.
+forty='for i in $(seq 40); do sleep 9 & done; echo all'
+
 @test "--pids without the controller is held by RLIMIT_NPROC" {
 	probe lacks:pids
 	start --pids 20
 	run berth inspect "$name"
 	assert_has '"pids 20: RLIMIT_NPROC"'
-	run berth exec "$name" -- sh -c 'for i in $(seq 40); do sleep 9 & done; echo all'
+	run berth exec "$name" -- sh -c "$forty"
 	assert_has "can't fork"
+	without "all" "$forty"
 }
 
 # file NAME: what a file of the limits group says.
@@ -228,6 +240,10 @@ as_many_as_before() { [ "$(file pids.current)" = "$before" ]; }
 
 @test "out of memory: the limit and the process are the reason, the exit status stays 137" {
 	probe controller:memory
+	for memory in "" "--memory 512m --swap 0"; do
+		# shellcheck disable=SC2086 # words
+		without taken 'dd if=/dev/zero of=/dev/null bs=268435456 count=1 && echo taken' $memory
+	done
 	run -137 --separate-stderr berth run --name "$name" --rootfs "$BERTH_TEST_SMALL" --init none \
 		--memory 64m --swap 0 -- dd if=/dev/zero of=/dev/null bs=268435456 count=1
 	run berth inspect "$name"
@@ -293,6 +309,7 @@ as_many_as_before() { [ "$(file pids.current)" = "$before" ]; }
 @test "a fork bomb meets pids.max, is told, and the supervisor answers" {
 	probe controller:pids
 	neighbour_up
+	without all "$forty; $forty >/dev/null" # 80, where 40 are too many
 	berth run -d --name "$name" --rootfs "$BERTH_TEST_SMALL" --pids 40 -- \
 		sh -c 'b() { b | b & }; b; sleep 60'
 	full() { [[ $(file pids.events) != "max 0" ]]; }
@@ -306,6 +323,104 @@ as_many_as_before() { [ "$(file pids.current)" = "$before" ]; }
 	wait_until 30 told
 	soon "$BERTH" stop -t 1 "$name"
 	assert_equal "$(find "$BERTH_TEST_CGROUP" -name "berth-$name")" ""
+}
+
+# told_of EVENT: the first line of the audit log with that event, its limit and text.
+told_of() { jq -r "select(.event == \"$1\") | \"\(.limit): \(.text)\"" audit.log | head -n 1; }
+
+@test "the audit log tells of a limit of pids, and of who was killed for want of memory" {
+	probe controller:pids controller:memory tool:jq
+	berth run -d --name "$name" --rootfs "$BERTH_TEST_SMALL" --net none --audit-log "$PWD/audit.log" \
+		--pids 40 --memory 64m --swap 0 -- sleep 600
+	assert_equal "$(told_of limit)$(told_of oom-kill)" ""
+	berth exec "$name" -- sh -c "$forty" || :
+	told() { [ -n "$(told_of "$1")" ]; }
+	wait_until 60 told limit
+	run told_of limit
+	[[ $output =~ ^"pids: pids: the workspace reached pids.max 40, "[1-9][0-9]*" forks failed so far"$ ]] ||
+		fail "$output"
+	few() { [ "$(file pids.current)" -lt 20 ]; } # what it had started is over
+	wait_until 60 few
+	berth exec "$name" -- dd if=/dev/zero of=/dev/null bs=268435456 count=1 || :
+	wait_until 60 told oom-kill
+	assert_equal "$(told_of oom-kill)" \
+		"memory: memory: 1 of the workspace's processes OOM-killed at memory.max 64 MiB"
+}
+
+# spent [OPTION...]: in $spent the microseconds of processor time that a busy loop of five seconds has.
+spent()
+{
+	local before
+
+	start --net none "$@"
+	before=$(awk '$1 == "usage_usec" { print $2 }' "$(group)/cpu.stat")
+	berth exec "$name" -- timeout 5 sh -c 'while :; do :; done' || :
+	spent=$(($(awk '$1 == "usage_usec" { print $2 }' "$(group)/cpu.stat") - before))
+	berth rm -f "$name"
+}
+
+@test "--cpus holds a busy loop back" {
+	local limited
+
+	probe controller:cpu
+	spent --cpus 0.1
+	limited=$spent
+	spent
+	# By far less than half, also where the machine has little for the other one, and exec's part is large.
+	[ $((limited * 2)) -lt "$spent" ] || fail "$limited us, without --cpus $spent us"
+}
+
+# The whole disk that we write to, as MAJOR:MINOR.
+disk()
+{
+	local dir
+
+	dir=$(readlink -e "/sys/dev/block/$(findmnt -nro MAJ:MIN -T "$BATS_TEST_TMPDIR")")
+	[ ! -e "$dir/partition" ] || dir=${dir%/*}
+	cat "$dir/dev"
+}
+probe_disk() { [ -n "$(disk)" ] || fail "$BATS_TEST_TMPDIR is on no disk"; }
+
+# written: bytes that went to our disk, by io.stat.
+written() { sed -n "s/^$(disk) .*wbytes=\([0-9]*\).*/\1/p" "$(group)/io.stat"; }
+
+# write SECONDS [OPTION...]: 8 MiB past the page cache, in so long at most; $bytes went to the disk.
+write()
+{
+	local before
+
+	start --net none -v "$PWD/volume:/volume" "${@:2}"
+	before=$(written)
+	berth exec "$name" -- timeout "$1" dd if=/dev/zero of=/volume/file bs=256k count=32 oflag=direct || :
+	bytes=$(($(written) - ${before:-0}))
+	berth rm -f "$name"
+}
+
+@test "--io holds back who writes to a disk" {
+	probe controller:io tool:findmnt disk
+	mkdir volume
+	write 4 --io "$(disk):wbps=512k"
+	[[ $bytes -ge 262144 && $bytes -le 4194304 ]] || fail "$bytes bytes at 512 KiB/s"
+	write 40 --io "$(disk):riops=1000000" # of reading only, so that the group counts
+	[ "$bytes" -ge 8388608 ] || fail "$bytes bytes without wbps"
+}
+
+# hoard [OPTION...]: in $peak the most bytes a workspace had while it wrote 64 MiB to a disk.
+hoard()
+{
+	start --net none -v "$PWD/volume:/volume" "$@"
+	berth exec "$name" -- dd if=/dev/zero of=/volume/file bs=1M count=64
+	peak=$(file memory.peak)
+	berth rm -f "$name"
+}
+
+@test "--memory-high takes back what the page cache has above it" {
+	probe controller:memory tool:findmnt disk
+	mkdir volume
+	hoard --memory-high 16m
+	[ "$peak" -lt 41943040 ] || fail "$peak bytes above 16 MiB"
+	hoard --memory 512m
+	[ "$peak" -ge 67108864 ] || fail "$peak bytes of 64 MiB"
 }
 
 @test "one who takes memory without end leaves the supervisor alone" {
