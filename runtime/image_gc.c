@@ -20,11 +20,13 @@
 /**
  * struct content - What a store holds at the moment
  * @store:	locked alone
+ * @forget:	see image_look()
  * @list:	its names
  * @found:	what is unpacked
  */
 struct content {
 	struct image_store *store;
+	bool forget;
 	struct image_list list;
 	struct image_found *found;
 	size_t found_n;
@@ -36,8 +38,8 @@ static int read_content(struct content *content, struct err *err)
 	int r = image_store_list(content->store, content->arena, &content->list, err);
 
 	return r < 0 ? r
-	             : image_look(content->store, content->arena, &content->found,
-	                          &content->found_n, err);
+	             : image_look(content->store, content->forget, content->arena,
+	                          &content->found, &content->found_n, err);
 }
 
 static bool named(const struct content *content, const char *digest)
@@ -348,7 +350,7 @@ int image_prune(const char *store_path, bool all, uint64_t keep, struct err *err
 {
 	cleanup_image_store struct image_store store = IMAGE_STORE_NONE;
 	cleanup_arena struct arena arena = { 0 };
-	struct content content = { .store = &store, .arena = &arena };
+	struct content content = { .store = &store, .forget = true, .arena = &arena };
 	int r = open_alone(store_path, &arena, &store, err);
 
 	if (r == -ENOENT) {

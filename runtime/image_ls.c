@@ -168,7 +168,7 @@ int image_ls(const char *store_path, bool json, bool quiet, struct err *err)
 	if (r == 0)
 		r = image_store_list(&store, &arena, &list, err);
 	if (r == 0)
-		r = image_look(&store, &arena, &found, &n, err);
+		r = image_look(&store, false, &arena, &found, &n, err);
 	if (r < 0)
 		return r;
 	line = arena_alloc(&arena, (list.n + n + 1) * sizeof(*line));

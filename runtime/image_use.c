@@ -167,9 +167,12 @@ static void mark_kept(struct image_found *found, size_t n, struct arena *arena)
 	}
 }
 
-/* Upper layers outlive the list of workspaces, which is gone after a reboot. */
-static int mark_uppers(struct image_store *store, struct image_found *found, size_t n,
-                       struct arena *arena, struct err *err)
+/*
+ * Upper layers outlive the list of workspaces, which is gone after a reboot. One that is not seen
+ * may lie where another mount namespace has it: only who asks for it, by @forget, drops its note.
+ */
+static int mark_uppers(struct image_store *store, bool forget, struct image_found *found,
+                       size_t n, struct arena *arena, struct err *err)
 {
 	__attribute__((cleanup(close_dirp))) DIR *uses = list(store, "uses", err);
 	const struct dirent *at;
@@ -189,14 +192,14 @@ static int mark_uppers(struct image_store *store, struct image_found *found, siz
 		digest = image_upper_digest(upper, arena);
 		if (digest)
 			mark(found, n, digest);
-		else if (access(upper, F_OK) < 0 && errno == ENOENT)
+		else if (forget && access(upper, F_OK) < 0 && errno == ENOENT)
 			(void)unlinkat(dirfd(uses), at->d_name, 0);
 	}
 	return 0;
 }
 
-int image_look(struct image_store *store, struct arena *arena, struct image_found **ret,
-               size_t *ret_n, struct err *err)
+int image_look(struct image_store *store, bool forget, struct arena *arena,
+               struct image_found **ret, size_t *ret_n, struct err *err)
 {
 	struct image_found *found = arena_alloc(arena, IMAGES_MAX * sizeof(*found));
 	size_t n = 0;
@@ -206,7 +209,7 @@ int image_look(struct image_store *store, struct arena *arena, struct image_foun
 		return err_set(err, ENOMEM, "look at the store");
 	r = look_at_trees(store, arena, found, &n, err);
 	if (r == 0)
-		r = mark_uppers(store, found, n, arena, err);
+		r = mark_uppers(store, forget, found, n, arena, err);
 	if (r < 0)
 		return r;
 	mark_kept(found, n, arena);

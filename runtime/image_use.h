@@ -28,14 +28,15 @@ struct image_found {
 /**
  * image_look() - What is unpacked in a store, and what of it is used
  * @store:	opened
+ * @forget:	the notes of upper layers that are not there go
  * @arena:	owns the result
  * @ret, @ret_n: set on success only
  * @err:	filled in on failure
  *
  * Return: 0 or -errno.
  */
-int image_look(struct image_store *store, struct arena *arena, struct image_found **ret,
-               size_t *ret_n, struct err *err);
+int image_look(struct image_store *store, bool forget, struct arena *arena,
+               struct image_found **ret, size_t *ret_n, struct err *err);
 
 /**
  * image_use_add() - Note that an upper layer on disk lies over an image
