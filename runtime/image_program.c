@@ -20,8 +20,23 @@
 #define LOOK_MS 1000
 #define END_MS 10000
 
+/*
+ * Whether one that may stall gets a process group of its own, so that what it started, as a
+ * credential helper, ends with it. At a terminal it stays in ours: there ^C is for all of them,
+ * and a helper may ask for a password, which a group in the background cannot.
+ */
+static bool apart(const struct program *program)
+{
+	cleanup_close int terminal = -EBADF;
+
+	if (program->patience_s == 0)
+		return false;
+	terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	return terminal < 0;
+}
+
 static _Noreturn void become(const struct program *program, int out, int errfd,
-                             pid_t parent)
+                             pid_t parent, bool own_group)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	struct err ignored = { 0 };
@@ -30,7 +45,7 @@ static _Noreturn void become(const struct program *program, int out, int errfd,
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent || null < 0 ||
+	if (getppid() != parent || null < 0 || (own_group && setpgid(0, 0) < 0) ||
 	    fd_replace_stdio(null, program->out >= 0 ? program->out : out, errfd,
 	                     &ignored) < 0 ||
 	    fd_cloexec_all(&ignored) < 0)
@@ -110,8 +125,11 @@ struct watch_over {
 	int64_t due_ms, look_ms;
 };
 
-/* Ends a program that shows no sign of work: politely, and after a while by force. */
-static void look_after(struct program *program, struct watch_over *watch, pid_t pid)
+/*
+ * Ends a program that shows no sign of work: politely, and after a while by force.
+ * @target:	as kill(2) takes it
+ */
+static void look_after(struct program *program, struct watch_over *watch, pid_t target)
 {
 	const int64_t now = now_ms();
 	uint64_t sign;
@@ -126,12 +144,23 @@ static void look_after(struct program *program, struct watch_over *watch, pid_t 
 	}
 	if (now < watch->due_ms)
 		return;
-	(void)kill(pid, program->stalled ? SIGKILL : SIGTERM);
+	(void)kill(target, program->stalled ? SIGKILL : SIGTERM);
 	program->stalled = true;
 	watch->due_ms = now + END_MS;
 }
 
-static void listen_to(struct program *program, pid_t pid, int *out, int *errfd)
+/* It stays a zombie, and its number and its group's are nobody else's. */
+static bool has_ended(pid_t pid)
+{
+	siginfo_t info = { 0 };
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       info.si_pid == pid;
+}
+
+/* Until nobody has its pipes any more; of one that may stall, until it has ended itself. */
+static void listen_to(struct program *program, pid_t pid, pid_t target, int *out,
+                      int *errfd)
 {
 	struct watch_over watch = { 0 };
 	char lines[4096], said[4096];
@@ -142,13 +171,14 @@ static void listen_to(struct program *program, pid_t pid, int *out, int *errfd)
 			                   { .fd = *errfd, .events = POLLIN },
 			                   { .fd = program->watched, .events = POLLIN } };
 		ssize_t n;
+		int ready;
 
-		look_after(program, &watch, pid);
-		if (poll(source, 3, program->patience_s > 0 ? LOOK_MS : -1) < 0) {
-			if (errno == EINTR)
-				continue;
+		look_after(program, &watch, target);
+		ready = poll(source, 3, program->patience_s > 0 ? LOOK_MS : -1);
+		if (ready < 0 && errno == EINTR)
+			continue;
+		if (ready < 0 || ((ready == 0 || program->stalled) && has_ended(pid)))
 			break;
-		}
 		if (source[0].revents) {
 			if (held == sizeof(lines) - 1)
 				held = 0;
@@ -201,6 +231,7 @@ int program_run(struct program *program, struct err *err)
 {
 	cleanup_close int out = -EBADF, errfd = -EBADF;
 	int to[2] = { -EBADF, -EBADF }, from[2] = { -EBADF, -EBADF };
+	const bool own_group = apart(program);
 	pid_t self = getpid(), pid;
 	int status;
 
@@ -219,12 +250,16 @@ int program_run(struct program *program, struct err *err)
 	program->tail[0] = '\0';
 	pid = fork();
 	if (pid == 0)
-		become(program, from[1], to[1], self);
+		become(program, from[1], to[1], self, own_group);
 	close_fdp(&from[1]);
 	close_fdp(&to[1]);
 	if (pid < 0)
 		return err_set(err, errno, "start '%s'", program->argv[0]);
-	listen_to(program, pid, &out, &errfd);
+	if (own_group)
+		(void)setpgid(pid, pid); /* it may not have come to that yet */
+	listen_to(program, pid, own_group ? -pid : pid, &out, &errfd);
+	if (own_group && program->stalled)
+		(void)kill(-pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return err_set(err, errno, "wait for '%s'", program->argv[0]);

@@ -46,7 +46,8 @@ struct program {
  * @program:	see there
  * @err:	filled in where it could not be run
  *
- * It ends when we do, also by SIGKILL. Its standard input is /dev/null.
+ * It ends when we do, also by SIGKILL. Its standard input is /dev/null. Where it stalled what it
+ * started is ended, too, unless there is a terminal whose ^C reaches them.
  *
  * Return: its exit status, 128 + n when signal n ended it; -ENOENT where there is none, and
  * the hint names the package; else -errno.
