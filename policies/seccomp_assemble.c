@@ -103,7 +103,8 @@ static uint32_t action(int answer)
 
 static int answer_of(const struct seccomp_set *set, const struct seccomp_rule *rule)
 {
-	return set->ask && rule->answer != SECCOMP_ALLOW ? ASK : rule->answer;
+	return set->ask && rule->answer != SECCOMP_ALLOW && !rule->unasked ? ASK
+	                                                                   : rule->answer;
 }
 
 /* Where a conditional jump finds @insn, which is put there if it is not yet. */

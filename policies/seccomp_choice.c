@@ -350,26 +350,27 @@ static int deny_call(const struct seccomp_set *base, struct seccomp_chosen *chos
 			r = add_rule(chosen,
 			             (struct seccomp_rule){ parts[i].whole, EPERM,
 			                                    denied.why, 0, parts[i].mask,
-			                                    parts[i].value },
+			                                    parts[i].value, false },
 			             err);
 	return r == 0 ? add_rule(chosen, denied, err) : r;
 }
 
 /*
  * A namespace of one kind: neither made nor, where it is asked for by name, joined. clone3(2)
- * has its flags behind a pointer, and libraries go back to clone(2) without it.
+ * has its flags behind a pointer, and libraries go back to clone(2) without it: with each thread
+ * and child they make, so nobody is asked about that.
  */
 static int deny_namespace(struct seccomp_chosen *chosen, const struct namespace *kind,
                           struct err *err)
 {
 	static const char why[] = "the policy denies namespaces of that kind";
 	const struct seccomp_rule rules[] = {
-		{ kind->calls, EPERM, why, 0, kind->flag, kind->flag },
-		{ "setns", EPERM, why, 1, kind->flag, kind->flag },
+		{ kind->calls, EPERM, why, 0, kind->flag, kind->flag, false },
+		{ "setns", EPERM, why, 1, kind->flag, kind->flag, false },
 		{ "clone3", ENOSYS,
 		  "its flags are behind a pointer, and the policy denies "
 		  "a kind of namespace",
-		  0, 0, 0 },
+		  0, 0, 0, true },
 	};
 	int r = 0;
 

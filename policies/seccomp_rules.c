@@ -19,10 +19,10 @@
  * ready for it. ENOSYS is for calls whose users cope with their absence only.
  */
 /* clang-format off */
-#define ALLOW(calls, why)        { calls, SECCOMP_ALLOW, why, 0, 0, 0 }
-#define REFUSE(calls, code, why) { calls, code, why, 0, 0, 0 }
+#define ALLOW(calls, why)        { calls, SECCOMP_ALLOW, why, 0, 0, 0, false }
+#define REFUSE(calls, code, why) { calls, code, why, 0, 0, 0, false }
 #define WHERE(call, arg, mask, value, answer, why) \
-	{ call, answer, why, arg, mask, value }
+	{ call, answer, why, arg, mask, value, false }
 /* clang-format on */
 #define WORD 0xffffffffU
 

@@ -17,6 +17,8 @@
  * @mask:	0 for "whatever the arguments are"; else the rule holds where
  *		(low 32 bits of the argument & @mask) == @value
  * @value:	no bit outside @mask
+ * @unasked:	refused by the filter itself also in a set that asks: who meets it goes
+ *		another way, which is asked of
  *
  * A call has one rule without @mask in a set. Rules with one come before it, in the
  * order of the table. A call that no rule names is answered ENOSYS: libraries take
@@ -32,6 +34,7 @@ struct seccomp_rule {
 	const char *why;
 	unsigned int arg;
 	uint32_t mask, value;
+	bool unasked;
 };
 
 /**
@@ -42,8 +45,8 @@ struct seccomp_rule {
  * @n:		length of @rules
  * @compat:	also for the 32-bit ABI of the machine; else that gets ENOSYS
  * @waive:	a call whose rules with a mask are left out, or NULL
- * @ask:	what a rule refuses is asked of whoever listens; a call without a rule gets
- *		ENOSYS all the same
+ * @ask:	what a rule refuses is asked of whoever listens, unless it says otherwise; a
+ *		call without a rule gets ENOSYS all the same
  */
 struct seccomp_set {
 	const char *name;

@@ -544,12 +544,12 @@ static void test_far_jumps(void **state)
 	static char text[RULES][CALLS * 6], name[CALLS][8];
 	char *texts[RULES] = { text[0], text[1], text[2], text[3], text[4] };
 	const struct seccomp_rule rules[] = {
-		{ text[4], EPERM, "where it is 7", 2, 0xff, 7 },
-		{ text[0], SECCOMP_ALLOW, "harmless", 0, 0, 0 },
-		{ text[1], EPERM, "refused", 0, 0, 0 },
-		{ text[2], EACCES, "refused", 0, 0, 0 },
-		{ text[3], ENOSYS, "refused", 0, 0, 0 },
-		{ text[4], SECCOMP_ALLOW, "or not", 0, 0, 0 },
+		{ text[4], EPERM, "where it is 7", 2, 0xff, 7, false },
+		{ text[0], SECCOMP_ALLOW, "harmless", 0, 0, 0, false },
+		{ text[1], EPERM, "refused", 0, 0, 0, false },
+		{ text[2], EACCES, "refused", 0, 0, 0, false },
+		{ text[3], ENOSYS, "refused", 0, 0, 0, false },
+		{ text[4], SECCOMP_ALLOW, "or not", 0, 0, 0, false },
 	};
 	const struct seccomp_set set = { "far", "the test", rules, N_ELEMENTS(rules),
 		                         true,  NULL,       false };
@@ -592,8 +592,9 @@ static void test_assemble_refuses(void **state)
 	static const struct seccomp_abi one = { NATIVE, call, 1 };
 	static const struct seccomp_abi two = { NATIVE, call, 2 };
 	static const struct seccomp_abi backwards = { NATIVE, back, 2 };
-	const struct seccomp_rule open[] = { { "a", EPERM, "argument", 0, 1, 1 } };
-	const struct seccomp_rule both[] = { { "a b", EPERM, "refused", 0, 0, 0 } };
+	const struct seccomp_rule open[] = { { "a", EPERM, "argument", 0, 1, 1, false } };
+	const struct seccomp_rule both[] = { { "a b", EPERM, "refused", 0, 0, 0,
+		                               false } };
 	const struct seccomp_set open_set = { "open", "", open, 1, false, NULL, false };
 	const struct seccomp_set both_set = { "both", "", both, 1, false, NULL, false };
 	struct err err = { 0 };

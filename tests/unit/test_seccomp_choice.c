@@ -135,8 +135,12 @@ static int error_of(long nr, const long arg[3])
 	return syscall(nr, arg[0], arg[1], arg[2], 0, 0, 0) < 0 ? errno : 0;
 }
 
-/* Under the filter of a choice: all numbers where @probe is NULL, else that call alone. */
-static void in_child(const struct seccomp_choice *choice, const struct probe *probe)
+/*
+ * Under the filter of a choice: all numbers where @probe is NULL, else that call alone. What it
+ * asks of a listener the plug answers, whose refusal comes before a question.
+ */
+static void in_child(const struct seccomp_choice *choice, enum seccomp_mode mode,
+                     const struct probe *probe)
 {
 	static struct seccomp_made made;
 	const long none[3] = { 0 };
@@ -144,7 +148,7 @@ static void in_child(const struct seccomp_choice *choice, const struct probe *pr
 	int status = 0;
 	pid_t pid;
 
-	assert_int_equal(seccomp_make(choice, SECCOMP_REFUSE, &made, &err), 0);
+	assert_int_equal(seccomp_make(choice, mode, &made, &err), 0);
 	shared->done = false;
 	pid = fork();
 	assert_true(pid >= 0);
@@ -239,7 +243,7 @@ static void test_changes(void **state)
 			                              NULL, NULL };
 
 		print_message("  %s\n", change_cases[i].name);
-		in_child(&plain, NULL);
+		in_child(&plain, SECCOMP_REFUSE, NULL);
 		memcpy(native, shared->error, sizeof(native));
 		memcpy(i386, shared->error80, sizeof(i386));
 		assert_int_equal(native[SYS_getpid], ALLOWED);
@@ -249,7 +253,7 @@ static void test_changes(void **state)
 				change_cases[i].native[j].error;
 		for (size_t j = 0; change_cases[i].i386[j].nr != NONE; j++)
 			i386[change_cases[i].i386[j].nr] = change_cases[i].i386[j].error;
-		in_child(&change_cases[i].choice, NULL);
+		in_child(&change_cases[i].choice, SECCOMP_REFUSE, NULL);
 		expect(shared->error, native, NR_END);
 		if (shared->i386)
 			expect(shared->error80, i386, NR_END);
@@ -322,8 +326,34 @@ static void test_arguments(void **state)
 		if (argument_cases[i].probe.i386 && !shared->i386)
 			continue;
 		print_message("  %s\n", argument_cases[i].name);
-		in_child(&argument_cases[i].choice, &argument_cases[i].probe);
+		in_child(&argument_cases[i].choice, SECCOMP_REFUSE,
+		         &argument_cases[i].probe);
 		assert_int_equal(shared->probe, argument_cases[i].want);
+	}
+}
+
+/* Refusals are asked of a listener, but not what each thread would ask. */
+static void test_asked(void **state)
+{
+	static const struct {
+		const char *deny;
+		long nr, arg;
+		int want;
+	} cases[] = {
+		{ "clone3", SYS_clone3, 0, ALLOWED },
+		{ SECCOMP_FLAT, SYS_clone3, 0, ENOSYS },
+		{ SECCOMP_FLAT, SYS_clone, CLONE_NEWUSER, ALLOWED },
+		{ SECCOMP_FLAT, SYS_unshare, CLONE_NEWUSER, ALLOWED },
+		{ SECCOMP_FLAT, SYS_bpf, 0, ALLOWED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		const struct seccomp_choice choice = { NULL, NULL, cases[i].deny };
+		const struct probe probe = { cases[i].nr, { cases[i].arg }, false };
+
+		in_child(&choice, SECCOMP_ASK, &probe);
+		assert_int_equal(shared->probe, cases[i].want);
 	}
 }
 
@@ -344,7 +374,7 @@ static void test_every_call(void **state)
 		if (is_passed(call->nr))
 			continue;
 		if (seccomp_items_check(call->name, true, &err) == 0) {
-			in_child(&allow, &probe);
+			in_child(&allow, SECCOMP_REFUSE, &probe);
 			if (shared->probe != ALLOWED)
 				fail_msg("%s is not allowed: %d", call->name,
 				         shared->probe);
@@ -352,7 +382,7 @@ static void test_every_call(void **state)
 		}
 		err = (struct err){ 0 };
 		if (seccomp_items_check(call->name, false, &err) == 0) {
-			in_child(&deny, &probe);
+			in_child(&deny, SECCOMP_REFUSE, &probe);
 			if (shared->probe != EPERM && shared->probe != ENOSYS)
 				fail_msg("%s is not denied: %d", call->name,
 				         shared->probe);
@@ -488,7 +518,7 @@ int main(void)
 		cmocka_unit_test(test_checks),        cmocka_unit_test(test_make_refuses),
 		cmocka_unit_test(test_same_as_built), cmocka_unit_test(test_risks),
 		cmocka_unit_test(test_changes),       cmocka_unit_test(test_arguments),
-		cmocka_unit_test(test_every_call),
+		cmocka_unit_test(test_every_call),    cmocka_unit_test(test_asked),
 	};
 
 	return cmocka_run_group_tests(tests, make_shared, free_shared);
