@@ -57,6 +57,7 @@ int claim_pulling(struct claim *claim, const struct config *config, struct arena
 	    state_read(claim->entry, config->name, arena, &claim->past, &ignored) == 0) {
 		claim->has_past = true;
 		record = claim->past;
+		state_mark_dead(&record); /* as our lock hides from state_read() */
 	} else {
 		(void)clock_gettime(CLOCK_REALTIME, &ts);
 		record.created_ms = ts.tv_sec * (int64_t)1000 + ts.tv_nsec / 1000000;

@@ -436,11 +436,20 @@ int state_read_dead(int entry, const char *name, struct arena *arena, struct rec
 	return 0;
 }
 
+bool state_is_past(const struct record *record)
+{
+	return record->status == STATUS_EXITED ||
+	       (record->status == STATUS_PULLING && record->started_ms > 0 &&
+	        record->exit_code >= 0);
+}
+
 void state_mark_dead(struct record *record)
 {
 	if (record->status == STATUS_EXITED)
 		return;
-	if (record->status == STATUS_RUNNING) {
+	if (state_is_past(record)) {
+		/* A pull for its next life: how the last one ended is still true. */
+	} else if (record->status == STATUS_RUNNING) {
 		record->exit_code = EXIT_KILLED;
 		record->reason = "its supervisor was killed";
 	} else {

@@ -176,6 +176,12 @@ int state_write(int entry, const struct record *record, struct err *err);
 int state_read(int entry, const char *name, struct arena *arena, struct record *ret,
                struct err *err);
 
+/*
+ * Makes of a record what it means when nobody holds the lock: one that runs was killed, and of
+ * one that was started before and fetches its image again stays how it ended then.
+ */
+void state_mark_dead(struct record *record);
+
 /**
  * state_remove() - Remove an entry and everything in it
  * @state:	from state_open()

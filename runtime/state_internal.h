@@ -36,8 +36,8 @@ char *record_escape(const char *text);
 /* Return: the bytes, in @arena; NULL with @err set for what record_escape() never made. */
 const char *record_unescape(const char *text, struct arena *arena, struct err *err);
 
-/* Makes of a "running" record what it means when nobody holds the lock. */
-void state_mark_dead(struct record *record);
+/* Whether it tells how a life ended: also while the image is fetched for the next one. */
+bool state_is_past(const struct record *record);
 
 /* Whether nothing is lost with a dead entry: --rm, or nothing ever ran in it. */
 bool state_disposable(const struct record *record);

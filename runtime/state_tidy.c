@@ -253,7 +253,8 @@ static void tidy_dead(int state, const char *name, int entry)
 		return;
 	record = written;
 	state_mark_dead(&record);
-	record.finished_ms = realtime_ms();
+	if (!state_is_past(&written) || written.finished_ms == 0)
+		record.finished_ms = realtime_ms();
 	(void)state_write(entry, &record, &ignored);
 }
 

@@ -488,9 +488,13 @@ static const struct dead_case {
 	{ "killed when started again", true, STATUS_CREATED, 1, false, true, 125 },
 	{ "killed", true, STATUS_RUNNING, 1, false, true, 137 },
 	{ "killed, --rm", true, STATUS_RUNNING, 1, true, false, 0 },
+	{ "killed in its first pull", true, STATUS_PULLING, 0, false, false, 0 },
+	{ "killed in a later pull", true, STATUS_PULLING, 1, false, true, 7 },
 	{ "ended", true, STATUS_EXITED, 1, false, true, 7 },
 	{ "ended, --rm", true, STATUS_EXITED, 1, true, false, 0 },
 };
+
+#define PAST_MS 1700000005000
 
 static void make_dead(int dir, const struct dead_case *c)
 {
@@ -506,7 +510,12 @@ static void make_dead(int dir, const struct dead_case *c)
 	record.status = c->status;
 	record.started_ms = c->started_ms;
 	record.remove = c->remove;
-	record.exit_code = c->status == STATUS_EXITED ? c->exit_code : -1;
+	if ((c->status == STATUS_EXITED || c->status == STATUS_PULLING) &&
+	    c->started_ms > 0) {
+		record.exit_code = c->exit_code;
+		record.finished_ms = PAST_MS;
+		record.reason = "as it ended";
+	}
 	if (c->write)
 		assert_int_equal(state_write(entry, &record, &err), 0);
 	(void)snprintf(address.sun_path, sizeof(address.sun_path),
@@ -538,6 +547,11 @@ static void test_dead(void **state)
 			                 0);
 			assert_int_equal(record.status, STATUS_EXITED);
 			assert_int_equal(record.exit_code, c->exit_code);
+			/* Nothing is left of how it ended before, or all of it. */
+			assert_int_equal(record.finished_ms == PAST_MS,
+			                 c->exit_code == 7);
+			assert_int_equal(!strcmp(record.reason, "as it ended"),
+			                 c->exit_code == 7);
 			drop_fd(&entry);
 			entry = state_reopen(dir, "ws", &lock, &err);
 			assert_int_equal(state_remove(dir, "ws", &err), 0);
