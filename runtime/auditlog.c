@@ -8,12 +8,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "policies/json.h"
+
+/* One more each ms, while somebody has the file alone. */
+#define SHARE_TRIES 3
 
 /* clang-format off */
 const char *const auditlog_event_name[EVENT_MAX] = {
@@ -214,8 +218,24 @@ static size_t write_some(struct auditlog *log, const char *text, size_t n,
 }
 
 /*
+ * Supervisors that write to the same file share it while they do, and who takes something back has
+ * it alone. That is a moment; a lock of anybody else is no reason to lose lines, or to wait.
+ */
+static void share_file(const struct auditlog *log)
+{
+	const struct timespec moment = { .tv_nsec = 1000000 };
+
+	for (int i = 0; i < SHARE_TRIES; i++) {
+		if (flock(log->fd, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+			return;
+		(void)nanosleep(&moment, NULL);
+	}
+}
+
+/*
  * Takes half a line back: what is left of it would spoil the next one. A pipe gives nothing
- * back, and in a file another one may have written behind us: there it gets an end later.
+ * back, and in a file another one may have written behind us, or be about to: there it gets an
+ * end later.
  */
 static void mend(struct auditlog *log, const struct stat *before, size_t done)
 {
@@ -224,12 +244,12 @@ static void mend(struct auditlog *log, const struct stat *before, size_t done)
 	if (done == 0)
 		return;
 	log->torn = log->is_stderr || !S_ISREG(before->st_mode) ||
-	            fstat(log->fd, &now) < 0 ||
+	            flock(log->fd, LOCK_EX | LOCK_NB) < 0 || fstat(log->fd, &now) < 0 ||
 	            (uint64_t)now.st_size != (uint64_t)before->st_size + done ||
 	            ftruncate(log->fd, before->st_size) < 0;
 }
 
-static int write_whole(struct auditlog *log, const char *text, size_t n, struct err *err)
+static int write_line(struct auditlog *log, const char *text, size_t n, struct err *err)
 {
 	struct stat before = { 0 };
 	size_t done;
@@ -243,6 +263,19 @@ static int write_whole(struct auditlog *log, const char *text, size_t n, struct 
 		return 0;
 	mend(log, &before, done);
 	return -err->code;
+}
+
+static int write_whole(struct auditlog *log, const char *text, size_t n, struct err *err)
+{
+	int r;
+
+	/* Others may have standard error's description, and a lock on it, too. */
+	if (log->is_stderr)
+		return write_line(log, text, n, err);
+	share_file(log);
+	r = write_line(log, text, n, err);
+	(void)flock(log->fd, LOCK_UN);
+	return r;
 }
 
 static void put_words(struct json *json, const char *text, size_t n)

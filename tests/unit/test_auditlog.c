@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -172,6 +173,49 @@ static void test_full_file(void **state)
 	(void)unlink(path);
 }
 
+/* Another supervisor that writes to the file may be about to add a line: nothing is taken back. */
+static void test_shared_file(void **state)
+{
+	char path[] = "/tmp/test_auditlog.XXXXXX";
+	struct config config = { .audit_log = path,
+		                 .name = "w",
+		                 .audit_size = LIMIT_UNSET };
+	unsigned int said = 0;
+	struct auditlog log = { .config = &config, .trouble = keep_silent, .ctx = &said };
+	const int fd = mkstemp(path);
+	struct rlimit own;
+	struct stat st;
+	struct err err = { 0 };
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &own), 0);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(auditlog_open(&log, &err), 0);
+	assert_int_equal(flock(fd, LOCK_SH | LOCK_NB), 0);
+	limit_files(1000);
+	assert_int_equal(put_line(&log, 3000, &err), 0);
+	limit_files(own.rlim_cur);
+	assert_int_equal(said, 1);
+	assert_true(log.torn);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, 1000);
+	/* Nor is anybody waited for who has it alone. */
+	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+	assert_int_equal(put_line(&log, 3000, &err), 0);
+	assert_int_equal(log.lost, 0);
+	(void)read_all(fd);
+	assert_int_equal(read_text[1000], '\n');
+	assert_int_equal(count_lines(read_text + 1001), 2);
+	/* And it is left as it was found. */
+	assert_int_equal(flock(fd, LOCK_UN), 0);
+	assert_int_equal(put_line(&log, 3000, &err), 0);
+	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+	auditlog_close(&log);
+	(void)close(fd);
+	(void)unlink(path);
+}
+
 /* What a child does whose standard error is @fd; exits with the lines that were lost. */
 static void write_stderr(int fd)
 {
@@ -266,6 +310,7 @@ int main(void)
 		cmocka_unit_test(test_month),
 		cmocka_unit_test(test_rest),
 		cmocka_unit_test(test_full_file),
+		cmocka_unit_test(test_shared_file),
 		cmocka_unit_test(test_torn_pipe),
 		cmocka_unit_test(test_stderr_waits_for_nobody),
 	};
