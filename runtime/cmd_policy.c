@@ -236,7 +236,7 @@ static const struct verb {
 	{ "list", list, "", 0, 0, "List the profiles that come with berth, and for whom they are.", 0, NULL },
 	{ "validate", validate, "POLICY...", 1, 1000, "Read policies and try every value; say what is wrong, and where.", 0, NULL },
 	{ "show", show, "POLICY", 1, 1, "Print a policy with all that it extends, and where each value is from.", 1, NULL },
-	{ "explain", explain, "POLICY [KEY|CALL|PATH]", 1, 2, "Tell in plain words what a policy does, one key of it, what a call gets, or what lies at a path.", 0, NULL },
+	{ "explain", explain, "POLICY [KEY|CALL|PATH]", 1, 2, "Tell in plain words what a policy does: all of it, a key, a call or a path.", 0, NULL },
 	{ "diff", diff, "POLICY POLICY", 2, 2, "Print what the second one allows more (+), less (-), or otherwise (~).\nThe exit status is 1 where it allows more.", 0, NULL },
 	{ "audit", NULL, "[POLICY|MANIFEST...]", 0, 0, "Audit policies, Kubernetes manifests and workspaces by rules.", 0, policy_audit_main },
 	{ "verify", NULL, "NAME", 0, 0, "Ask the kernel whether a running workspace is what it was planned to be.", 0, policy_verify_main },

@@ -107,7 +107,7 @@ start() { run --separate-stderr "$BERTH" run --rm --name "$name" --policy ./poli
 	grep -qF "./group.json:1:10: unknown key 'limxts', did you mean 'limits'?" <<<"$stderr"
 	grep -qF "./short.json:1:9: unknown key 'limit', did you mean 'limits'?" <<<"$stderr"
 	run -0 "$BERTH" policy --help
-	assert_has "one key of it, or what a call gets."$'\n'
+	assert_has "all of it, a key, a call or a path."$'\n'
 }
 
 @test "list, validate, show, explain, diff, schema" {
