@@ -190,10 +190,14 @@ said() { berth logs --bootstrap "$name" | grep -qxF -- "$1"; }
 # comes_up TAG VARIABLE=VALUE...: whether the image is pulled and runs.
 comes_up()
 {
+	local status=0
+
 	skopeo copy -q --dest-tls-verify=false --dest-creds dev:s3cr3t oci:layout:os "docker://$registry/os:$1"
 	envbox "CODER_INNER_IMAGE=$registry/os:$1" "${@:2}" || return 1
 	berth stop -t 0 "$name"
-	wait "$pid" || [ $? -eq 137 ]
+	wait "$pid" || status=$?
+	# By the kill, or before that by the signal that asks.
+	[[ $status =~ ^(137|143)$ ]] || return 1
 	pid=
 }
 # login_file LOGIN: a config.json with it.
