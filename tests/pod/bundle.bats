@@ -59,10 +59,13 @@ made() { assert_equal "$(jq -c "$1" "$ours")" "$2"; }
 }
 
 @test "bundle: each field of the manifest reaches the configuration" {
-	bundle "$workspace" --apparmor-default cri-containerd.apparmor.d --cgroup-writable --pids 100
+	bundle "$workspace" --apparmor-default cri-containerd.apparmor.d --cgroup-writable --pids 100 \
+		--env BERTH_INIT=none --env BERTH_USER=dev
 	made '.linux.maskedPaths + .linux.readonlyPaths' '[]'
 	made '[.linux.namespaces[].type] | contains(["user", "cgroup"])' true
 	made '.linux.uidMappings' '[{"containerID":0,"hostID":1000000,"size":65536}]'
+	made '[.process.env[] | select(startswith("BERTH_INIT") or startswith("BERTH_USER"))] | sort' \
+		'["BERTH_INIT=systemd","BERTH_USER=dev"]'
 	made '.process.noNewPrivileges' false
 	made '.process.apparmorProfile' '"berth"'
 	made '.process.oomScoreAdj' -997
