@@ -67,7 +67,26 @@ image()
 	assert_output $'/usr/bin/berth\ndev'
 }
 
-# dockerfile SUITE: both images, of an image that has nothing of what they need; and the workspace boots.
+# boots SUITE ROOTFS: what was built, unpacked, is a developer's machine.
+boots()
+{
+	ws=$(new_name)
+	berth run -d --name "$ws" --rootfs "$2" --user dev
+	berth wait --ready --timeout 90 "$ws"
+	run in_it systemctl is-system-running
+	assert_output running
+	run in_it sh -c '. /etc/os-release; echo "$VERSION_CODENAME"; id -nG; git --version; cd; pwd; sudo id -un
+		docker compose version --short || docker-compose version --short'
+	assert_status 0
+	assert_has "$1"$'\ndev sudo docker\ngit version'
+	assert_has $'\n/home/dev\nroot\n'
+	berth exec -i "$ws" -- docker import - small <"$BERTH_TEST_SMALL_TAR"
+	run in_it docker run --rm small /bin/busybox echo from the image
+	assert_output "from the image"
+	berth rm -f "$ws"
+}
+
+# dockerfile SUITE: both images, of an image that has nothing of what they need; both workspaces boot.
 dockerfile()
 {
 	probe debian subids cgroup bases source
@@ -83,22 +102,14 @@ dockerfile()
 	image workspace "$1"
 
 	built=$BATS_TEST_TMPDIR/built
-	mkdir "$built"
-	in_it sh -c 'docker export "$(docker create workspace)"' | "$BERTH" unshare -- tar -C "$built" -x --exclude=dev/*
+	mkdir -p "$built"/{directory,workspace}
+	in_it sh -c 'docker export "$(docker create directory)"' |
+		"$BERTH" unshare -- tar -C "$built/directory" -x --exclude=dev/* srv/workspace
+	in_it sh -c 'docker export "$(docker create workspace)"' |
+		"$BERTH" unshare -- tar -C "$built/workspace" -x --exclude=dev/*
 	berth rm -f "$ws"
-	ws=$(new_name)
-	berth run -d --name "$ws" --rootfs "$built" --user dev
-	berth wait --ready --timeout 90 "$ws"
-	run in_it systemctl is-system-running
-	assert_output running
-	run in_it sh -c '. /etc/os-release; echo "$VERSION_CODENAME"; id -nG; git --version; cd; pwd; sudo id -un
-		docker compose version --short || docker-compose version --short'
-	assert_status 0
-	assert_has "$1"$'\ndev sudo docker\ngit version'
-	assert_has $'\n/home/dev\nroot\n'
-	berth exec -i "$ws" -- docker import - small <"$BERTH_TEST_SMALL_TAR"
-	run in_it docker run --rm small /bin/busybox echo from the image
-	assert_output "from the image"
+	boots "$1" "$built/directory/srv/workspace:O"
+	boots "$1" "$built/workspace"
 }
 
 @test "docker: the images of the Dockerfile for Debian 12 are built in a workspace, and boot" { dockerfile bookworm; }
