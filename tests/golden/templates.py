@@ -1,7 +1,8 @@
 """What the templates have to hold, beside what tests/pod/templates.bats shows in pods.
 
-    templates.py TOP VARIABLES METRICS    VARIABLES: the names that berth entrypoint knows, one a line
-                                          METRICS: "berth stats --format prometheus"
+    templates.py TOP VARIABLES METRICS OUT    VARIABLES: the names that berth entrypoint knows, one a line
+                                              METRICS: "berth stats --format prometheus"
+                                              OUT: the Deployment of the overlay, for an audit
 """
 
 import json
@@ -71,18 +72,52 @@ def check_coder(text):
     expect(claims == ["home", "state"], f"coder: volumes {claims} outlive a stopped workspace")
 
 
-def check_manifests():
+def patched(base, patch):
+    """A patch of kustomize: fields of objects, items of lists by their place or name."""
+    if isinstance(base, dict) and isinstance(patch, dict):
+        return {**base, **{key: patched(base.get(key), value) for key, value in patch.items()}}
+    if not isinstance(base, list) or not isinstance(patch, list):
+        return patch
+    key = "mountPath" if "mountPath" in patch[0] else "name"
+    items = {item[key]: item for item in base}
+    for item in patch:
+        items[item[key]] = patched(items.get(item[key]), item)
+    return list(items.values())
+
+
+def manifests():
+    """Path and content of each object, and what the overlay makes of the Deployment."""
+    found = {}
     for path in sorted((TEMPLATES / "kubernetes").rglob("*.yaml")):
         for document in yaml.safe_load_all(path.read_text()):
-            spec = document.get("spec", {})
-            if document["kind"] == "Deployment":
-                spec = spec["template"]["spec"]
-                expect(document["spec"]["strategy"]["type"] == "Recreate", f"{path}: strategy")
-                same_security(spec, path.name)
-                labels = document["spec"]["template"]["metadata"]["labels"]
-                expect(document["spec"]["selector"]["matchLabels"] == labels, f"{path}: selector")
-            for name in environment(spec) if "containers" in spec else {}:
-                expect(name in VARIABLES, f"{path}: no variable {name}")
+            found.setdefault(str(path.relative_to(TEMPLATES / "kubernetes")), []).append(document)
+    base, patch = found["deployment/deployment.yaml"][0], found.pop("launcher/image.yaml")[0]
+    expect([patch[k] for k in ("kind", "metadata")] == [base[k] for k in ("kind", "metadata")], "launcher: of what")
+    found["launcher"] = [patched(base, patch)]
+    return [(path, document) for path, documents in found.items() for document in documents]
+
+
+def check_manifests(found):
+    for path, document in found:
+        spec = document.get("spec", {})
+        if document["kind"] == "Deployment":
+            spec = spec["template"]["spec"]
+            expect(document["spec"]["strategy"]["type"] == "Recreate", f"{path}: strategy")
+            same_security(spec, path)
+            labels = document["spec"]["template"]["metadata"]["labels"]
+            expect(document["spec"]["selector"]["matchLabels"] == labels, f"{path}: selector")
+        for name in environment(spec) if "containers" in spec else {}:
+            expect(name in VARIABLES or name == "REGISTRY_AUTH_FILE", f"{path}: no variable {name}")
+
+
+def check_launcher(overlay):
+    """Its store is on a volume, and its login where that is mounted."""
+    spec = overlay["spec"]["template"]["spec"]
+    env, places = environment(spec), {m["name"]: m["mountPath"] for m in spec["containers"][0]["volumeMounts"]}
+    expect(spec["containers"][0]["image"] == "registry.example/berth:1", "launcher: image")
+    expect(env.get("BERTH_IMAGE"), "launcher: no image for the workspace")
+    expect(env.get("BERTH_STORE", "").startswith(f"{places['state']}/"), "launcher: store")
+    expect(env.get("REGISTRY_AUTH_FILE") == f"{places['pull']}/.dockerconfigjson", "launcher: login")
 
 
 def check_names():
@@ -115,11 +150,14 @@ def check_dockerfile():
             source = rest.split()[0]
             expect(stage is None or stage[1] in known, f"Dockerfile: {rest}")
             expect(stage or (TOP / source).exists(), f"Dockerfile: no '{source}'")
-    expect(stages == ["build", "os", "directory", "workspace"], f"Dockerfile: stages {stages}")
-    for variant in ("directory", "workspace"):
+    expect(stages == ["build", "os", "directory", "launcher", "workspace"], f"Dockerfile: stages {stages}")
+    for variant in stages[2:]:
         part = text.split(f" AS {variant}\n")[1].split("\nFROM")[0]
         expect('ENTRYPOINT ["berth", "entrypoint"]' in part, f"Dockerfile: {variant} has no entrypoint")
         expect("ENV PATH=/opt/berth/bin:" in part, f"Dockerfile: {variant} has no links in its PATH")
+    launcher = text.split(" AS launcher\n")[1].split("\nFROM")[0].split()
+    for word in ("skopeo", "umoci", "uidmap", "golang-github-containers-common", "/usr/bin/envbox"):
+        expect(word in launcher, f"Dockerfile: launcher has no {word}")
 
 
 def check_workflow():
@@ -184,7 +222,11 @@ VARIABLES = sys.argv[2].split()
 METRICS = dict(re.findall(r"^# TYPE (\w+) (\w+)$", sys.argv[3], re.M))
 coder = (TEMPLATES / "coder/main.tf").read_text()
 check_coder(coder)
-check_manifests()
+objects = manifests()
+check_manifests(objects)
+launcher = dict(objects)["launcher"]
+check_launcher(launcher)
+pathlib.Path(sys.argv[4]).write_text(json.dumps(launcher))
 check_names()
 check_dockerfile()
 check_workflow()
@@ -212,6 +254,15 @@ for old, new in (("berth_pids_limit_hits_total", "berth_pids_hits_total"), ("{{r
     check_dashboard(dashboard.replace(old, new))
     if not failed:
         before.append(f"dashboard: '{new}' for '{old}' is not seen")
+for name, new in (("BERTH_STORE", "/var/lib/berth"), ("REGISTRY_AUTH_FILE", "/etc/login/.dockerconfigjson")):
+    failed.clear()
+    spoilt = json.loads(json.dumps(launcher))
+    for variable in spoilt["spec"]["template"]["spec"]["containers"][0]["env"]:
+        if variable["name"] == name:
+            variable["value"] = new
+    check_launcher(spoilt)
+    if not failed:
+        before.append(f"launcher: {name} '{new}' is not seen")
 for text in ('a {', 'a = "${b"', "a = [1", "}"):
     try:
         hcl.parse(text)

@@ -8,15 +8,19 @@ export LC_ALL=C.UTF-8
 top=${top_srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
 berth=${BERTH:-$top/berth}
 failed=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 
 /usr/bin/env python3 "$top/tests/golden/templates.py" "$top" \
 	"$("$berth" entrypoint --variables | sed 's/ .*//')" \
-	"$(XDG_RUNTIME_DIR=/nonexistent "$berth" stats --format prometheus)" || failed=1
+	"$(XDG_RUNTIME_DIR=/nonexistent "$berth" stats --format prometheus)" \
+	"$work/launcher.json" || failed=1
 
 cd "$top/templates/kubernetes" || exit
 "$berth" policy validate deployment/policy.json >/dev/null || failed=1
-"$berth" policy audit --severity medium ./*.yaml deployment/deployment.yaml >/dev/null || {
-	"$berth" policy audit --severity medium ./*.yaml deployment/deployment.yaml
+manifests=(./*.yaml deployment/deployment.yaml "$work/launcher.json")
+"$berth" policy audit --severity medium "${manifests[@]}" >/dev/null || {
+	"$berth" policy audit --severity medium "${manifests[@]}"
 	failed=1
 }
 exit "$failed"

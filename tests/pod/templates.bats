@@ -44,6 +44,19 @@ in_it() { pod_exec berth exec -- "$@"; }
 	"$BERTH" policy audit --severity medium rendered.yaml
 }
 
+@test "kustomize: the overlay for images changes the Deployment's pod, and has no finding" {
+	probe tool:kubectl
+	kubectl kustomize "$pod_top/templates/kubernetes/deployment" >base.yaml
+	kubectl kustomize "$pod_top/templates/kubernetes/launcher" >rendered.yaml
+	run diff base.yaml rendered.yaml
+	assert_status 1
+	assert_equal "$(sed -n 's/^< *//p' <<<"$output")" "image: registry.example/workspace:1"
+	assert_equal "$(sed -n 's/^> *image: //p' <<<"$output")" registry.example/berth:1
+	assert_equal "$(sed -n 's/^> *- name: //p' <<<"$output" | tr '\n' ' ')" \
+		"BERTH_IMAGE BERTH_STORE BERTH_USER REGISTRY_AUTH_FILE pull "
+	"$BERTH" policy audit --severity medium rendered.yaml
+}
+
 @test "the Deployment's pod boots by its policy, and the next one finds homes, changes and images" {
 	probe tool:kubectl
 	deployment

@@ -122,15 +122,21 @@ push()
 		"docker://$registry/$2"
 }
 
+# workspace_image: workspace_made gives the pod what templates/kubernetes/launcher has in its manifest.
+workspace_image()
+{
+	workspace_env=("BERTH_IMAGE=$registry/team/workspace:1" BERTH_STORE=/var/lib/workspace/.store
+		BERTH_USER=dev REGISTRY_AUTH_FILE=/etc/agent/.dockerconfigjson)
+}
+
 # workspace_made NAME OPTION...: the pod of $pod_manifest, whose workspace is that image and whose home
 # is a volume; nothing runs yet.
 workspace_made()
 {
 	local name=$1 option options=()
 
-	for option in "BERTH_IMAGE=$registry/team/workspace:1" BERTH_STORE=/var/lib/workspace/.store \
-		BERTH_USER=dev BERTH_BOOTSTRAP=/etc/agent/agent.sh \
-		REGISTRY_AUTH_FILE=/etc/agent/.dockerconfigjson SSL_CERT_FILE=/etc/agent/ca.crt; do
+	for option in ${workspace_env[@]+"${workspace_env[@]}"} BERTH_BOOTSTRAP=/etc/agent/agent.sh \
+		SSL_CERT_FILE=/etc/agent/ca.crt; do
 		options+=(--env "$option")
 	done
 	pod_made "$name" . "${options[@]}" --bind "$BATS_FILE_TMPDIR/secret:/etc/agent:ro" "${@:2}"
@@ -206,7 +212,7 @@ first_day()
 	wait_until 20 agents 1
 
 	# What was pulled with is not in there.
-	run pod_exec berth exec -u root -- sh -c 'env; test ! -e /etc/agent'
+	run pod_exec berth exec -u root -- sh -c 'env; test ! -e /etc/agent && test ! -e /etc/pull'
 	assert_status 0
 	[[ $output != *AUTH* && $output != *CERT* ]]
 	printf s3cr3t | pod_exec berth exec -i -- docker login -u dev --password-stdin "$registry" 2>&1

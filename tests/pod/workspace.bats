@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # From an empty volume to a developer's application, and a pod later: the shipped manifests, a workspace
-# that is an image of a registry. Tier A is the Deployment, tier B the pod for runc as shipped.
+# that is an image of a registry. Tier A is the Deployment with its overlay for that, tier B the pod for
+# runc as shipped.
 # bats file_tags=debian
 # shellcheck disable=SC2034,SC2154 # pod.bash and workspace.bash share variables with us
 
@@ -57,10 +58,13 @@ goes()
 }
 
 @test "tier A: pulled, booted, an application in its Docker, and all of it in the next pod" {
+	probe tool:kubectl
 	mkdir policy
 	cp "$pod_top/templates/kubernetes/deployment/policy.json" policy
-	pod_manifest=deployment/deployment.yaml
-	workspace_made tier-a --content "policy=$PWD/policy"
+	kubectl kustomize "$pod_top/templates/kubernetes/launcher" |
+		sed "s#registry.example/team/os:1#$registry/team/workspace:1#" >rendered.yaml
+	pod_manifest=$PWD/rendered.yaml
+	workspace_made tier-a --content "policy=$PWD/policy" --content "pull=$BATS_FILE_TMPDIR/secret"
 	goes
 	run cat "$pod_dir/log"
 	assert_has "runs: tier A, init systemd"
@@ -68,6 +72,7 @@ goes()
 
 @test "tier B: the same without systemd and without a cgroup, and the port is the pod's" {
 	pod_manifest=workspace-runc.yaml
+	workspace_image
 	workspace_made tier-b --env BERTH_PUBLISH=8080:8080 --env BERTH_VOLUME=/srv/home:/home/dev:U \
 		--pod '{ "volumes": [{ "name": "state", "persistentVolumeClaim": { "claimName": "state" } },
 			{ "name": "home", "persistentVolumeClaim": { "claimName": "home" } }] }' \

@@ -4,6 +4,7 @@
 # bats file_tags=debian
 
 load ../lib/common
+load ../lib/image
 
 export BATS_TEST_TIMEOUT=1500
 
@@ -53,7 +54,7 @@ probe_devcontainers()
 		@devcontainers/cli@0 >&2 || fail "npm's registry is not reached"
 }
 
-# image TARGET SUITE: builds it, and looks what it is started with.
+# image TARGET SUITE [USER]: builds it, and looks what it is started with.
 image()
 {
 	run in_it env DOCKER_BUILDKIT=1 docker build --progress=plain --build-arg "DEBIAN=$2" \
@@ -64,7 +65,7 @@ image()
 	# shellcheck disable=SC2016 # the container's shell
 	run in_it docker run --rm --entrypoint /bin/sh "$1" -c 'berth version >/dev/null && readlink -f "$(command -v bash)"
 		ldd /usr/libexec/berth/berth-metrics | grep "not found"; echo $BERTH_USER'
-	assert_output $'/usr/bin/berth\ndev'
+	assert_output "/usr/bin/berth${3:+$'\n'$3}"
 }
 
 # boots SUITE ROOTFS: what was built, unpacked, is a developer's machine.
@@ -86,7 +87,27 @@ boots()
 	berth rm -f "$ws"
 }
 
-# dockerfile SUITE: both images, of an image that has nothing of what they need; both workspaces boot.
+# launcher SUITE: the image pulls, unpacks and starts another one, and is envbox's by that name.
+launcher()
+{
+	image launcher "$1"
+	make_image layout small
+	tar -c layout | berth exec -i "$ws" -- tar --no-same-owner -C /srv -x
+	run in_it docker run --rm --privileged -v /srv/layout:/layout:ro -v store:/var/lib/berth \
+		-e BERTH_IMAGE=oci:/layout:small launcher -- /bin/busybox echo from the image
+	assert_status 0
+	assert_has '"step":"done"'
+	assert_has $'\nfrom the image'
+	# The login of templates/kubernetes/launcher may be missing.
+	run in_it docker run --rm -e REGISTRY_AUTH_FILE=/etc/pull/.dockerconfigjson --entrypoint skopeo launcher \
+		inspect --tls-verify=false docker://127.0.0.1:1/os
+	assert_has "connection refused"
+	run in_it docker run --rm -e CODER_INNER_IMAGE=debian:13 -e CODER_INNER_USERNAME=dev --entrypoint envbox \
+		launcher docker --print
+	assert_output "berth 'entrypoint' '--image' 'debian:13' '--user' 'dev'"
+}
+
+# dockerfile SUITE [COMMAND]: its images, of one that has nothing of what they need; both workspaces boot.
 dockerfile()
 {
 	probe debian subids cgroup bases source
@@ -95,11 +116,12 @@ dockerfile()
 	# What was made of it elsewhere is not taken for its own.
 	berth exec -i "$ws" -- sh -c 'mkdir /src && cd /src && tar --no-same-owner -x && mkdir -p runtime/.deps &&
 		touch runtime/.dirstamp runtime/.deps/.dirstamp && echo foreign >runtime/berth-main.o' <"$BERTH_TEST_SOURCE"
-	image directory "$1"
+	image directory "$1" dev
 	run in_it docker run --rm --entrypoint /bin/sh directory -c 'ls /srv/workspace/usr/sbin/dockerd
 		test -e /usr/bin/git || echo none beside it'
 	assert_output $'/srv/workspace/usr/sbin/dockerd\nnone beside it'
-	image workspace "$1"
+	image workspace "$1" dev
+	[ $# -eq 1 ] || "$2" "$1"
 
 	built=$BATS_TEST_TMPDIR/built
 	mkdir -p "$built"/{directory,workspace}
@@ -114,7 +136,9 @@ dockerfile()
 
 @test "docker: the images of the Dockerfile for Debian 12 are built in a workspace, and boot" { dockerfile bookworm; }
 
-@test "docker: the images of the Dockerfile for Debian 13 are built in a workspace, and boot" { dockerfile trixie; }
+@test "docker: the images of the Dockerfile for Debian 13 are built in a workspace, and boot" {
+	dockerfile trixie launcher
+}
 
 @test "devcontainer: up, exec and a second up find the inner Docker" {
 	probe debian subids cgroup bases devcontainers

@@ -88,6 +88,7 @@ pulled()
 	mkdir policy
 	cp "$pod_top/templates/kubernetes/deployment/policy.json" policy
 	pod_manifest=deployment/deployment.yaml
+	workspace_image
 	workspace_made tier-a --content "policy=$PWD/policy"
 	volumes_on
 	pulled
