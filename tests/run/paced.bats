@@ -77,10 +77,10 @@ begin()
 }
 
 # keeps KIND RATE: what is sent inside arrives at this rate, in Mbit/s, within 3 %. A machine that
-# is busy may be slower, by as much as the relay does not get to run; nothing makes it faster.
+# is busy may be slower for once; nothing makes it faster.
 keeps()
 {
-	local percent best=0
+	local percent
 
 	for _ in 1 2 3; do
 		: >sink.log
@@ -92,9 +92,8 @@ keeps()
 		percent=$(tail -n 1 sink.log)
 		[ "$percent" -le 103 ] || fail "$1: $percent % of $2 Mbit/s" || return
 		[ "$percent" -lt 97 ] || return 0
-		[ "$percent" -le "$best" ] || best=$percent
 	done
-	[ "$best" -ge 75 ] || fail "$1: $best % of $2 Mbit/s"
+	fail "$1: $percent % of $2 Mbit/s"
 }
 
 has_result() { [ "$(wc -l <sink.log)" = 2 ]; }

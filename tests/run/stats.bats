@@ -221,7 +221,7 @@ looked_twice() { [ "$(grep -c NAME watched)" -ge 2 ]; }
 	begin
 	load_for 1
 	before=$(berth_in_pod inspect "$name" | jq '.[0].network.upload.bytes')
-	[ "$before" -gt 1000000 ]
+	[ "$before" -gt 10000000 ]
 	berth_in_pod update "$name" --rate-up 100mbit
 	[ "$(berth_in_pod inspect "$name" | jq '.[0].network.upload.bytes')" -ge "$before" ]
 	rates - 100
