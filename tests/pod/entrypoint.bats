@@ -205,8 +205,8 @@ no_zombies()
 	run pod_tty berth exec -u root -- id -un
 	assert_has root
 }
-# pod_tty COMMAND...: as kubectl exec -it.
-pod_tty() { script -qec "$(printf '%q ' unshare -m sh -c '[ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ] ||
+# pod_tty COMMAND...: as kubectl exec -it. What printf quotes is bash's: dash has no $'...'.
+pod_tty() { SHELL=/bin/bash script -qec "$(printf '%q ' unshare -m sh -c '[ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ] ||
 	{ umount -R /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup; }; exec "$@"' sh \
 	crun --cgroup-manager=cgroupfs exec --tty --no-new-privs "$pod" "$@")" /dev/null </dev/null 3>&-; }
 
