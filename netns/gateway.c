@@ -73,6 +73,16 @@ int gateway_connect(const struct gateway *gateway, pid_t pid, struct err *err)
 	return netlink_commit(sock, &batch, err);
 }
 
+void gateway_disconnect(int sock)
+{
+	struct netlink_batch batch;
+	struct err ignored = { 0 };
+
+	netlink_batch_init(&batch);
+	link_remove(&batch, VETH_INDEX);
+	(void)netlink_commit(sock, &batch, &ignored);
+}
+
 /*
  * Of its connections; 0 for what the kernel likes. pasta has no congestion control: it sends what
  * the window takes, and what the queue does not hold is lost, and all that follows is sent again. The

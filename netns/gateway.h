@@ -57,6 +57,15 @@ uint32_t gateway_mtu(const uint64_t rate[DIRECTIONS]);
 int gateway_connect(const struct gateway *gateway, pid_t pid, struct err *err);
 
 /**
+ * gateway_disconnect() - Take the veth pair away again
+ * @sock:	of NETLINK_ROUTE, made in the gateway's network namespace
+ *
+ * Where nothing answers behind it: without a route a program inside is refused at once
+ * (ENETUNREACH), instead of waiting. Who has gone already is no error.
+ */
+void gateway_disconnect(int sock);
+
+/**
  * gateway_shape() - Keep one direction's rate
  * @gateway:	rates and MTU
  * @direction:	DOWNLOAD is shaped where it leaves for the workspace, UPLOAD where it

@@ -97,6 +97,16 @@ void link_mtu(struct netlink_batch *batch, int index, uint32_t mtu)
 	netlink_end(batch, m);
 }
 
+void link_remove(struct netlink_batch *batch, int index)
+{
+	struct nlmsghdr *m = netlink_begin(batch, RTM_DELLINK, NLM_F_ACK,
+	                                   "remove interface %d", index);
+	struct ifinfomsg *link = mnl_nlmsg_put_extra_header(m, sizeof(*link));
+
+	link->ifi_index = index;
+	netlink_end(batch, m);
+}
+
 void link_forward(struct netlink_batch *batch, int index)
 {
 	struct ifinfomsg *link;

@@ -41,6 +41,9 @@ void link_up(struct netlink_batch *batch, int index);
  * where /proc/sys may not be written. */
 void link_forward(struct netlink_batch *batch, int index);
 
+/* Remove an interface; of a pair, both ends. */
+void link_remove(struct netlink_batch *batch, int index);
+
 /* Change an interface's MTU. */
 void link_mtu(struct netlink_batch *batch, int index, uint32_t mtu);
 

@@ -694,7 +694,13 @@ static int talk(void)
 	if (netlink_commit(sock, &batch, &err) != -EINVAL ||
 	    !strstr(err.text, "mtu less"))
 		return 7;
-	return 0;
+	err_clear(&err);
+	/* Both ends go with one. */
+	link_remove(&batch, 101);
+	if (netlink_commit(sock, &batch, &err) < 0)
+		return 8;
+	link_remove(&batch, 100);
+	return netlink_commit(sock, &batch, &err) == -ENODEV ? 0 : 9;
 }
 
 static void test_kernel(void **state)
