@@ -235,6 +235,24 @@ static const char *queue_text(struct arena *arena, const char *kind,
 	return arena_printf(arena, "queue 'tbf' at %" PRIu64 " bytes/s", rate);
 }
 
+/* An htb counts the packets of no class among its options. */
+static void put_options(struct portrait_sketch *sketch, const char *kind,
+                        const struct nlattr *options)
+{
+	const struct nlattr *values = netlink_find_in(options, TCA_HTB_INIT);
+	struct tc_htb_glob htb;
+
+	if (strcmp(kind, "htb") != 0 || !values ||
+	    mnl_attr_get_payload_len(values) < sizeof(htb)) {
+		if (options)
+			portrait_put_attr(sketch, options);
+		return;
+	}
+	memcpy(&htb, mnl_attr_get_payload(values), sizeof(htb));
+	htb.direct_pkts = 0;
+	portrait_put(sketch, &htb, sizeof(htb));
+}
+
 static int on_queue(const struct nlmsghdr *message, void *data)
 {
 	const struct tcmsg *tc = mnl_nlmsg_get_payload(message);
@@ -254,8 +272,7 @@ static int on_queue(const struct nlmsghdr *message, void *data)
 	portrait_put(&sketch, &tc->tcm_ifindex, sizeof(tc->tcm_ifindex));
 	portrait_put(&sketch, &tc->tcm_parent, sizeof(tc->tcm_parent));
 	portrait_put(&sketch, kind, strlen(kind));
-	if (options)
-		portrait_put_attr(&sketch, options);
+	put_options(&sketch, kind, options);
 	portrait_draw(portrait, upload ? PORTRAIT_UPLOAD : PORTRAIT_DOWNLOAD, &sketch,
 	              queue_text(portrait->arena, kind, options));
 	return 0;

@@ -132,6 +132,21 @@ time.sleep(1000)' >/dev/null
 	differs shape upload
 }
 
+@test "what a queue counts is no difference" {
+	probe tool:python3 tool:tc
+	workspace --rate-down 20mbit --rate-up 10mbit
+	verified
+	# By this priority (SO_PRIORITY) a packet is of no class: an htb counts those among its options.
+	above gateway python3 -c '
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, 12, 0x20000)
+s.sendto(b"", ("198.18.240.2", 9))'
+	queues=$(above gateway tc qdisc show dev berth0)
+	[[ $queues != *htb* || $queues != *"direct_packets_stat 0"* ]] || fail "$queues"
+	verified
+}
+
 @test "a rate that update gave is the one that holds" {
 	workspace
 	verified
