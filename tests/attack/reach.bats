@@ -361,8 +361,10 @@ with_bind()
 		for f in passwd group; do cp /etc/$f /tmp; { head -c 1000000 /dev/zero | tr "\0" "\n"; cat /tmp/$f; } >/etc/$f; done
 		until [ -e /tmp/go ]; do sleep 0.1; done
 		sleep 2
+		# The leader of a session is the one to be the command, and the client sees it through.
 		while :; do for p in /proc/[0-9]*; do
-			read -r comm <$p/comm && [ "$comm" = berth ] && kill -STOP ${p#/proc/}
+			read -r pid comm state parent group session rest <$p/stat && [ "$comm" = "(berth)" ] &&
+				[ "$session" = "$pid" ] && kill -STOP $pid
 		done; done 2>/dev/null' >/dev/null
 	berth exec -u 1000 "$first" touch /tmp/go # positive control: nobody stops it yet
 	# To a file: who is stopped early holds our standard output until the workspace ends.
