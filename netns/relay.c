@@ -92,10 +92,10 @@ static int patience(const struct relay *relay)
 	if (!TAILQ_EMPTY(&relay->ready))
 		return 0;
 	if (!TAILQ_EMPTY(&relay->paced)) {
+		const int most = TAILQ_EMPTY(&relay->breaking) ? EXPIRE_MS : BREAKING_MS;
 		const int wait = pace_wait_ms(relay);
 
-		return TAILQ_EMPTY(&relay->breaking) || wait < BREAKING_MS ? wait
-		                                                           : BREAKING_MS;
+		return wait < most ? wait : most;
 	}
 	if (!TAILQ_EMPTY(&relay->breaking))
 		return BREAKING_MS;

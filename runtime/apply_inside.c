@@ -18,6 +18,7 @@
 #include "apply.h"
 #include "base/fd.h"
 #include "base/memory.h"
+#include "base/syscall.h"
 #include "exec.h"
 #include "pid1.h"
 #include "pty.h"
@@ -45,11 +46,14 @@ int apply_console(struct launch *launch, const struct step *step, struct err *er
 int apply_notify(struct launch *launch, const struct step *step, struct err *err)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const int no = 0;
 	cleanup_close int sock =
 		socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (sock < 0)
 		return err_set(err, errno, "make a socket");
+	/* Older kernels than Linux 6.16 do not know it: see ear.h. */
+	(void)setsockopt(sock, SOL_SOCKET, SO_PASSRIGHTS, &no, sizeof(no));
 	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", step->target);
 	if (bind(sock, (const struct sockaddr *)&address, sizeof(address)) < 0)
 		return err_set(err, errno, "make the socket '%s'", step->target);

@@ -136,18 +136,20 @@ static int on_notify(void *ctx, int fd, short revents, struct err *err)
 static int serve(struct supervisor *sup, struct err *err)
 {
 	const struct {
-		int fd;
+		const int *fd;
 		loop_fn fn;
 	} sources[] = {
-		{ sup->signals, supervisor_on_signal },
-		{ sup->stop_timer, supervisor_on_stop_timer },
-		{ sup->notify, on_notify },
-		{ sup->launch.sync.warden[0], on_warden },
+		{ &sup->signals, supervisor_on_signal },
+		{ &sup->stop_timer, supervisor_on_stop_timer },
+		{ &sup->notify, on_notify },
+		{ &sup->launch.sync.warden[0], on_warden },
 	};
 
+	if (sup->notify >= 0 && ear_open(&sup->ear, &sup->notify, err) < 0)
+		return -err->code;
 	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
-		if (sources[i].fd >= 0 && loop_add(&sup->loop, sources[i].fd, POLLIN,
-		                                   sources[i].fn, sup, err) < 0)
+		if (*sources[i].fd >= 0 && loop_add(&sup->loop, *sources[i].fd, POLLIN,
+		                                    sources[i].fn, sup, err) < 0)
 			return -err->code;
 	}
 	supervisor_requests(sup);
@@ -344,6 +346,7 @@ static int wind_up(struct supervisor *sup, int r, struct err *err)
 	metrics_server_close(&sup->metrics);
 	traffic_close(&sup->traffic);
 	hooks_close(&sup->hooks);
+	ear_close(&sup->ear);
 	logfile_close(&sup->log);
 	supervisor_dismiss_warden(sup);
 	if (code == SUPERVISE_RESTART)
@@ -409,11 +412,14 @@ int supervise(struct workspace *ws, struct err *err)
 		r = start(sup, err);
 	if (r == 0 && ws->config->detach)
 		memory_settle();
+	/* From now on others wait for us: who is asked to stop has to. */
+	log_patient(r < 0);
 	if (r == 0)
 		r = loop_run(&sup->loop, err);
 	if (r == 0)
 		r = supervisor_hooks_finish(sup, err);
 	r = wind_up(sup, r, err);
+	log_patient(true);
 	/* Else the process ends next, which takes it back at once. */
 	if (r == SUPERVISE_RESTART)
 		arena_done(&arena);

@@ -10,6 +10,7 @@
 #include "auditlog.h"
 #include "bootstrap.h"
 #include "control.h"
+#include "ear.h"
 #include "hooks.h"
 #include "idle.h"
 #include "launch.h"
@@ -42,7 +43,7 @@
  * @signals:	signalfd
  * @stop_timer:	armed while a stop waits for its end
  * @deadline:	of that stop, CLOCK_MONOTONIC
- * @notify:	systemd's READY=1 comes here
+ * @notify:	systemd's READY=1 comes here, by @ear
  * @ns:		the workspace's namespaces, for exec; opened before init hides its memory,
  *		and closed at its end, since a descriptor keeps a namespace alive
  */
@@ -68,6 +69,7 @@ struct supervisor {
 	struct seccomp_chosen rules; /* for refusals */
 	sigset_t old_mask;
 	int signals, stop_timer, notify;
+	struct ear ear;
 	struct timespec deadline;
 	int ns[NS_MAX];
 	const char *group;

@@ -1,8 +1,10 @@
 #include "base/log.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/terminal.h"
 
@@ -15,6 +17,21 @@ static const char *one_line(char *text)
 	return text;
 }
 
+static bool impatient;
+
+void log_patient(bool yes)
+{
+	impatient = !yes;
+}
+
+/* A line is shorter than what a pipe with any room takes (PIPE_BUF). */
+static bool has_room(void)
+{
+	struct pollfd pfd = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	return !impatient || (poll(&pfd, 1, 0) == 1 && pfd.revents & POLLOUT);
+}
+
 void log_warn(const char *fmt, ...)
 {
 	char line[1024];
@@ -23,7 +40,8 @@ void log_warn(const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	(void)fprintf(stderr, "berth: warning: %s\n", one_line(line));
+	if (has_room())
+		(void)fprintf(stderr, "berth: warning: %s\n", one_line(line));
 }
 
 void log_info(const char *fmt, ...)
@@ -34,7 +52,8 @@ void log_info(const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	(void)fprintf(stderr, "berth: %s\n", one_line(line));
+	if (has_room())
+		(void)fprintf(stderr, "berth: %s\n", one_line(line));
 }
 
 size_t log_err_text(const struct err *err, char *buf, size_t size)

@@ -7,6 +7,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* Linux 6.16; not yet in the headers of the C library. */
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
+
 /*
  * System calls that glibc 2.36 has no wrapper for, by number. Each returns what
  * the kernel did: -1 with errno, or a result. Nothing here knows our errors.

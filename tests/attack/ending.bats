@@ -106,3 +106,46 @@ keep()
 	run berth inspect "$ws"
 	assert_has '"reason": "rebooted"'
 }
+
+# A TCP socket that cannot send what it holds, and lingers for an hour when it is closed, goes with
+# a message to whoever hears that systemd is ready; nobody but that message has it then.
+lingers='import array, os, socket, struct
+listener = socket.create_server(("127.0.0.1", 0))
+one = socket.create_connection(listener.getsockname())
+other = listener.accept()[0]
+one.setblocking(False)
+try:
+    while True: one.send(bytes(65536))
+except BlockingIOError: one.setblocking(True)
+one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 3600))
+notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+notify.connect("/run/host/notify")
+print("words", notify.send(b"STATUS=here"))
+rights = socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [one.fileno(), other.fileno()])
+try: print("descriptors", notify.sendmsg([b"STATUS=here"], [rights]))
+except PermissionError as error: print(error.strerror)
+os.sys.stdout.flush()
+os._exit(0) # who ends does not linger'
+
+# bats test_tags=debian
+@test "descriptors that linger, sent to whoever hears READY=1, hold nobody outside" {
+	probe debian without tool:python3
+	local how
+
+	printf '%s\n' "$lingers" >lingers
+	for how in getpmsg option:83; do # 83: SO_PASSRIGHTS, from Linux 6.16 on
+		# As root of a user namespace, since newuidmap cannot help under the filter's no_new_privs.
+		# shellcheck disable=SC2016 # the shell there
+		ASAN_OPTIONS=detect_leaks=0 run in_cgroup unshare --map-auto --map-root-user -m bash -ec '
+			"$BERTH_TEST_WITHOUT" -n "$0" -- "$BERTH" run -d --name "$1" --net none --rootfs "$2:O"
+			"$BERTH" wait --ready "$1"
+			"$BERTH" exec -i "$1" -- python3 - <lingers
+			timeout 20 "$BERTH" exec "$1" -- echo answers
+			timeout 60 "$BERTH" stop "$1" && echo stopped' "$how" "$(new_name)" "$BERTH_TEST_ROOTFS"
+		assert_status 0
+		assert_has "words 11"
+		[ "$how" = getpmsg ] || assert_has "descriptors 11"
+		assert_has answers
+		assert_has stopped
+	done
+}

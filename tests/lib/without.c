@@ -10,6 +10,8 @@
  * without that kind of interface, queue, action or expression. A process beside COMMAND reads them until nobody is left
  * who is filtered.
  *
+ * option:NUMBER answers ENOPROTOOPT to this option of SOL_SOCKET: a kernel that does not know it.
+ *
  * After crun's tests/no_openat2.c. Test code only: berth's own filters are made at build time.
  */
 #include <errno.h>
@@ -21,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -82,6 +85,25 @@ static void refuse_message(const char *word, const char *code)
 	netlink[netlink_words++].code = code ? code_of(code) : EOPNOTSUPP;
 }
 
+/* setsockopt(2) and getsockopt(2) of an option of SOL_SOCKET. */
+static void refuse_option(scmp_filter_ctx ctx, const char *number)
+{
+	const int calls[] = { SCMP_SYS(setsockopt), SCMP_SYS(getsockopt) };
+	char *end;
+	const unsigned long option = strtoul(number, &end, 10);
+
+	if (end == number || *end)
+		die("no number of an option", number, EINVAL);
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		int r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOPROTOOPT), calls[i], 2,
+		                         SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET),
+		                         SCMP_A2(SCMP_CMP_EQ, option));
+
+		if (r < 0)
+			die("cannot refuse the option", number, -r);
+	}
+}
+
 /* Takes one SYSCALL[=ERRNO] apart, in place. */
 static void refuse(scmp_filter_ctx ctx, char *spec)
 {
@@ -97,6 +119,11 @@ static void refuse(scmp_filter_ctx ctx, char *spec)
 		r = seccomp_rule_add(ctx, SCMP_ACT_NOTIFY, SCMP_SYS(sendto), 0);
 		if (r < 0)
 			die("cannot look at", spec, -r);
+		return;
+	}
+
+	if (strncmp(spec, "option:", strlen("option:")) == 0) {
+		refuse_option(ctx, spec + strlen("option:"));
 		return;
 	}
 
