@@ -45,6 +45,7 @@ EOF
 	percent=${BASH_REMATCH[1]}
 }
 
+# bats test_tags=long
 @test "a new queue, a larger MTU and another namespace change nothing about the rate" {
 	probe debian
 	percent --rate-down 10mbit

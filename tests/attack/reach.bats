@@ -354,6 +354,7 @@ with_bind()
 	done
 }
 
+# bats test_tags=long
 @test "who stops what exec brings in, before it is the command, keeps no client from ending" {
 	# Its look for the user takes a while, between two messages that the client waits for.
 	# shellcheck disable=SC2016 # the shell inside

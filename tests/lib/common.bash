@@ -19,7 +19,8 @@
 #   BERTH_TEST_REQUIRE     the probes that have to pass, since scripts/test saw to them
 #
 # A test that needs Debian carries "# bats test_tags=debian" (a file: file_tags) and says
-# "probe debian". Nothing else decides what runs.
+# "probe debian"; one that waits for seconds, and shows nothing more in a build with sanitizers,
+# carries "long" and is run with the release build alone. Nothing else decides what runs.
 
 bats_require_minimum_version 1.5.0
 

@@ -127,6 +127,7 @@ events() { lines -r .event | paste -sd' '; }
 	assert_has "--audit-required without --audit-log"
 }
 
+# bats test_tags=long
 @test "a file that is full is renamed, and begun again" {
 	workspace --net none --audit-size 64k
 	for i in $(seq 60); do
@@ -197,6 +198,7 @@ events() { lines -r .event | paste -sd' '; }
 	assert_has "open the audit log's directory '$PWD/missing': No such file or directory; lines are lost"
 }
 
+# bats test_tags=long
 @test "a full disk does not stop the workspace unless audit.required, and tears no line" {
 	# A world of the user's own, where a file system of 16 KiB can be mounted.
 	cat >script <<-'END'

@@ -136,6 +136,7 @@ stays()
 	wait_until 20 told set
 }
 
+# bats test_tags=long
 @test "a script that ignores SIGTERM leaves init half of the time, and adds nothing to it" {
 	echo 'trap "" TERM; echo begun; while :; do sleep 0.1; done' >script
 	stays "echo polite; exit 3" --bootstrap script

@@ -153,6 +153,7 @@ refusal()
 	[ "$wanted" = any ] || [ "$(row "$failed" remedy)" != null ] || fail "$failed: no remedy"
 }
 
+# bats test_tags=long
 @test "each call that a profile may refuse shows in its row, and costs what it costs" {
 	refusal clone3 any clone3
 	refusal openat2 D openat2
@@ -334,6 +335,7 @@ slow_mounts()
 	assert_status 0
 }
 
+# bats test_tags=long
 @test "slow is not hung: rows that take more than 5 s together all get a result" {
 	probe tool:strace
 	slow_mounts 1200000
@@ -342,6 +344,7 @@ slow_mounts()
 	jq -e '.checks[] | select(.name == "proc") | .result == "yes"' <<<"$output"
 }
 
+# bats test_tags=long
 @test "a row that hangs is ended after 5 s, and named" {
 	probe tool:strace
 	slow_mounts 8000000 1

@@ -150,6 +150,7 @@ teardown()
 	assert_has "'allow:127.0.0.1' cannot be allowed"
 }
 
+# bats test_tags=long
 @test "no minute has more connections than are allowed" {
 	peer_up
 	probe tool:jq

@@ -375,6 +375,7 @@ CapEff:\t0000000000000000\nCapAmb:\t0000000000000000'
 
 # What root inside must not get
 
+# bats test_tags=long
 # shellcheck disable=SC2016 # what is quoted is for the shell inside
 @test "root inside cannot look into the joiner or write to berth" {
 	# Our own file, which root inside could write to if a process led it there.

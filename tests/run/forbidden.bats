@@ -73,6 +73,7 @@ refused()
 	nothing_left "$name"
 }
 
+# bats test_tags=long
 @test "mounts" {
 	refused private AppArmor mount=EACCES --
 	refused private userns mount=EPERM --

@@ -189,6 +189,7 @@ none_runs() { ! pgrep -u "$(id -u)" -fx "$1"; }
 	done
 }
 
+# bats test_tags=long
 @test "a stop, and a signal, while hooks of a reboot's end run: there is no other life" {
 	local how
 
@@ -219,6 +220,7 @@ none_runs() { ! pgrep -u "$(id -u)" -fx "$1"; }
 	done
 }
 
+# bats test_tags=long
 @test "a signal, or a stop, ends a hook of poststart that outlives the command, and none of poststop" {
 	local how pid
 

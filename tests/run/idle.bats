@@ -38,6 +38,7 @@ ended()
 	if [ "$lived" -lt "$1"000 ] || [ "$lived" -gt "$2"999 ]; then fail "it lived $lived ms"; fi
 }
 
+# bats test_tags=long
 @test "nobody uses it: it is stopped in time, with status 0 and its reason in every place" {
 	workspace --idle-stop 2s --idle-cpu 10 --audit-log "$PWD/audit" -- sleep 1000
 	ended 2 4
@@ -61,6 +62,7 @@ ended()
 	[[ $stderr == *"berth: idle for 1s: no terminal, session or connection"* ]] || fail "$stderr"
 }
 
+# bats test_tags=long
 @test "the processor is use, by whomever" {
 	workspace --idle-stop 2s --idle-cpu 10 -- sh -c 'timeout 4 sh -c "while :; do :; done"; exec sleep 1000'
 	ended 6 9
@@ -71,6 +73,7 @@ ended()
 	ended 6 9
 }
 
+# bats test_tags=long
 @test "berth exec is use until it ends, but for -d and --unattended" {
 	workspace --idle-stop 2s --idle-cpu 10 -- sleep 1000
 	berth exec "$ws" sleep 4
@@ -116,6 +119,7 @@ has_sleeps() { [ "$(berth exec --unattended "$ws" ps | grep -c '[s]leep 1000')" 
 	assert_has "the terminal of -t is use as long as this command runs"
 }
 
+# bats test_tags=long
 @test "a warning before, with a script inside, and who comes then stays" {
 	# shellcheck disable=SC2016 # the shell inside
 	echo 'echo "$(id -u) has $BERTH_IDLE_LEFT s"' >script
@@ -131,6 +135,7 @@ has_sleeps() { [ "$(berth exec --unattended "$ws" ps | grep -c '[s]leep 1000')" 
 	assert_equal "$(jq -c 'select(.event == "idle-warn") | [.idle_s, .left_s]' audit | sort -u)" "[18,2]"
 }
 
+# bats test_tags=long
 @test "a connection to a published port is use, however silent" {
 	probe tool:python3 tool:ip tool:nsenter
 	pod_up

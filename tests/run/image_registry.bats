@@ -235,6 +235,7 @@ login_file()
 	assert_output ''
 }
 
+# bats test_tags=long
 @test "no registry, no such host" {
 	probe small image_tools registry
 	registry_start
@@ -265,6 +266,7 @@ flaky()
 	insecure
 }
 
+# bats test_tags=long
 @test "a connection that breaks is tried again, three times" {
 	probe small image_tools registry
 	registry_start
@@ -345,6 +347,7 @@ over() { ! kill -0 "$launch_pid" 2>/dev/null; }
 	assert_equal "$(fetched "$first")" 2
 }
 
+# bats test_tags=long
 @test "a registry that hangs: tried again, and rm and prune say whom they wait for" {
 	probe small image_tools registry
 	registry_start
@@ -476,6 +479,7 @@ over() { ! kill -0 "$launch_pid" 2>/dev/null; }
 	assert_equal "$(berth inspect "$name" | jq '.[0].created_ms')" "$created"
 }
 
+# bats test_tags=long
 @test "a proxy of the environment is used" {
 	probe small image_tools registry
 	HTTPS_PROXY=http://127.0.0.1:9 HTTP_PROXY=http://127.0.0.1:9 run pull registry.invalid/os:1

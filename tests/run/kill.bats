@@ -105,6 +105,7 @@ next_command_tidies()
 	fail "not once in three times"
 }
 
+# bats test_tags=long
 @test "the warden: everything below ends, the supervisor cleans up" {
 	launch
 	kill -KILL "$warden"
@@ -117,6 +118,7 @@ next_command_tidies()
 	next_command_tidies
 }
 
+# bats test_tags=long
 @test "the payload's init: the workspace ends with 137" {
 	launch
 	kill -KILL "$init"
@@ -127,6 +129,7 @@ next_command_tidies()
 	next_command_tidies
 }
 
+# bats test_tags=long
 @test "the payload's init as a command of its own" {
 	launch --init none
 	kill -KILL "$init"
@@ -136,6 +139,7 @@ next_command_tidies()
 	next_command_tidies
 }
 
+# bats test_tags=long
 @test "supervisor and warden: the next command cleans up" {
 	launch
 	kill -STOP "$warden" # so that it has no time to be the survivor
@@ -144,6 +148,7 @@ next_command_tidies()
 	next_command_tidies
 }
 
+# bats test_tags=long
 @test "a stopped supervisor that is killed" {
 	launch
 	kill -STOP "$supervisor"
@@ -180,6 +185,7 @@ next_command_tidies()
 	assert_output ""
 }
 
+# bats test_tags=long
 @test "an exec in it ends, too" {
 	launch
 	in_cgroup "$BERTH" exec "$name" -- sh -c "echo in >/tmp/in; sleep $nap" 3>&- &
@@ -307,10 +313,13 @@ killed_from_start_to_end()
 	[ "$early" -gt 0 ] || fail "none of them during the launch"
 }
 
+# bats test_tags=long
 @test "the supervisor, at any moment of the launch" { killed_from_start_to_end supervisor; }
 
+# bats test_tags=long
 @test "the warden, at any moment of the launch" { killed_from_start_to_end warden; }
 
+# bats test_tags=long
 @test "both, at any moment of the launch" { killed_from_start_to_end both; }
 
 @test "a caller that waits for a detached launch is told" {

@@ -26,6 +26,7 @@ inventory()
 	find /proc/self/fd -mindepth 1 | wc -l
 }
 
+# bats test_tags=long
 @test "200 workspaces leave nothing" {
 	berth run --rm --name "$prefix-first" --rootfs "$BERTH_TEST_SMALL" -- true
 	inventory >before

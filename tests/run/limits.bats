@@ -554,6 +554,7 @@ nothing_left()
 # What a kernel counts that has PSI, and has it switched on.
 probe_pressure() { cat "$BERTH_TEST_CGROUP/cpu.pressure" >/dev/null; }
 
+# bats test_tags=long
 @test "the group is removed under us during the launch" {
 	probe group tool:strace
 	# A tracer and newuidmap do not go together: one ID, then.

@@ -111,6 +111,7 @@ rates()
 			printf "%d ", (bytes[i + 2] - bytes[i]) * 800 / (to[i + 2] - from[i]) / rate }' <<<"$output"
 }
 
+# bats test_tags=long
 @test "rates are kept in both directions" {
 	local word bits least down up
 	while read -r word bits least; do

@@ -98,6 +98,7 @@ keeps()
 
 has_result() { [ "$(wc -l <sink.log)" = 2 ]; }
 
+# bats test_tags=long
 @test "it is in the plan, and streams and datagrams keep the rate" {
 	run berth_without_ifb plan --net relay --rate-down 20mbit --rate-up 10mbit -- true
 	assert_status 0
@@ -115,6 +116,7 @@ has_result() { [ "$(wc -l <sink.log)" = 2 ]; }
 	assert_equal "$(jq -c '.[0].network | [.download.rate_limit, .upload.rate_limit]' <<<"$output")" "[2500000,500000]"
 }
 
+# bats test_tags=long
 @test "a workspace that gets its rate later: streams share it, and answers of published ports count" {
 	begin -p 9003:9003/udp
 	berth_in_pod update "$name" --rate-up 10mbit

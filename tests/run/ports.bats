@@ -446,6 +446,7 @@ is_told() { berth_in_pod logs "$ws" | grep -q "port 8083/tcp listens inside and 
 # none_of_range: nobody listens there.
 none_of_range() { [ -z "$(in_pod ss -Hltn 'sport >= 20000 and sport <= 20511')" ]; }
 
+# bats test_tags=long
 @test "a whole range of ports is opened and closed, and is closed where the relay was too busy for it" {
 	workspace -- tcp:80
 	relay=$(relay_of "$ws")
@@ -478,6 +479,7 @@ relay_of()
 	pgrep -x berth-relay -P "$(pgrep -d , -P "$supervisor")"
 }
 
+# bats test_tags=long
 @test "-p auto waits for no relay: the supervisor serves others, and the port comes later" {
 	workspace -p auto -- tcp:8081
 	wait_until 5 lists "8081/tcp -> 0.0.0.0:8081"

@@ -360,6 +360,7 @@ has_relay() { [ -n "$(relay_pid)" ]; }
 	done
 }
 
+# bats test_tags=long
 @test "a relay that cannot accept waits, and does not use the processor up" {
 	probe without
 	peer_up
@@ -429,6 +430,7 @@ run_again()
 	berth_in_pod rm -f "$ws"
 }
 
+# bats test_tags=long
 @test "a kernel without tproxy or nfqueue: the relay is refused, auto goes on without, and check says so" {
 	local words
 

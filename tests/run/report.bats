@@ -142,6 +142,7 @@ pixels()
 	END
 }
 
+# bats test_tags=long
 @test "a running workspace is drawn, and a difference in red" {
 	probe tool:chromium
 	workspace --watches 100 --memory 64m --best-effort memory
@@ -180,6 +181,7 @@ pixels()
 	run ! grep -E '<(script|img|i>|svg/)' dom.html
 }
 
+# bats test_tags=long
 @test "it is drawn: light, dark, narrow and printed" {
 	probe tool:chromium
 	"$BERTH" policy report strict -o page.html

@@ -102,6 +102,7 @@ nothing_comes()
 	[ "$(berth_in_pod stats --format json "$name" | jq '.[0].network.download.bytes_per_second')" -lt 10000 ]
 }
 
+# bats test_tags=long
 @test "stats shows what the kernel counts, by direction" {
 	begin --rate-down 20mbit --rate-up 10mbit
 	rates 20 10
@@ -116,6 +117,7 @@ nothing_comes()
 	[[ ${lines[1]} == "$name"*bit/s*bit/s* ]]
 }
 
+# bats test_tags=long
 @test "stats counts packets, and those that are lost at the rate" {
 	begin --rate-down 5mbit --rate-up 5mbit
 	load_for 2
@@ -193,6 +195,7 @@ looked_twice() { [ "$(grep -c NAME watched)" -ge 2 ]; }
 	in_cgroup "$BERTH" rm -f "$name"
 }
 
+# bats test_tags=long
 @test "update changes the rates in place, and start keeps them" {
 	begin --rate-down 20mbit --rate-up 10mbit
 	berth_in_pod update "$name" --rate-down 5mbit
@@ -262,6 +265,7 @@ looked_twice() { [ "$(grep -c NAME watched)" -ge 2 ]; }
 	[ "$output" -le 15 ] || fail "half of them took more than $output ms"
 }
 
+# bats test_tags=long
 @test "the MTU follows the rate, at both ends, and all traffic with it" {
 	begin
 	mtu_is 65520
@@ -320,6 +324,7 @@ while True: # the queue may be full of what came before
     except TimeoutError: pass'
 }
 
+# bats test_tags=long
 @test "of two workspaces one takes all it can, and the other keeps its rate" {
 	begin --rate-down 20mbit --rate-up 20mbit
 	local other bytes begun took

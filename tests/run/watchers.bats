@@ -105,6 +105,7 @@ copies()
 	assert_has "2+ / 500"
 }
 
+# bats test_tags=long
 @test "whoever opens without end keeps the supervisor from nothing" {
 	workspace --watches 5000
 	copies 19990 13
@@ -140,6 +141,7 @@ copies()
 	[[ $output != *$'\033'* ]]
 }
 
+# bats test_tags=long
 @test "a budget that is used up is told in the log, with who has it" {
 	workspace --watches 60
 	eater 50 node
