@@ -37,6 +37,7 @@ struct words {
 	size_t origin_n;
 	struct arena *arena;
 	bool json, entrypoint, variables;
+	bool reading; /* a policy is read and not run: what this machine has is no matter */
 };
 
 /* Room for every option of run. */

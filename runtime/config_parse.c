@@ -401,6 +401,7 @@ int config_from_policy(const struct policy *policy, struct arena *arena,
 
 	if (!words)
 		return -err->code;
+	words->reading = true;
 	(void)config_options(CONFIG_RUN, row);
 	r = apply_policy(words, row, policy, err);
 	if (r == 0)

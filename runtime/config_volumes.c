@@ -138,8 +138,8 @@ static int parse_device(struct arena *arena, const char *text, struct device *re
 }
 
 /* What --gpus means is looked for at each start: devices come and go with the pod. */
-static int look_for_gpus(struct config *c, struct arena *arena, const char *const **ret,
-                         struct err *err)
+static int look_for_gpus(struct config *c, bool reading, struct arena *arena,
+                         const char *const **ret, struct err *err)
 {
 	struct gpu_place place = { .dev = "/dev", .mountinfo = "/proc/self/mountinfo" };
 	const char *colon;
@@ -160,6 +160,8 @@ static int look_for_gpus(struct config *c, struct arena *arena, const char *cons
 		place.libraries = GPU_LIBRARIES;
 	}
 	c->gpu_libraries = place.libraries;
+	if (reading)
+		return 0;
 	n = gpu_words(&place, arena, ret, err);
 	if (n < 0)
 		return err_wrap(err, "--gpus '%s'", c->gpus);
@@ -207,7 +209,7 @@ int config_volumes(struct config *c, const struct words *words, struct arena *ar
                    struct err *err)
 {
 	const char *const *gpu = NULL;
-	const int n = look_for_gpus(c, arena, &gpu, err);
+	const int n = look_for_gpus(c, words->reading, arena, &gpu, err);
 	const size_t more = n < 0 ? 0 : (size_t)n / 2;
 	struct volume *volume =
 		arena_alloc(arena, (words->volume_n + more + 1) * sizeof(*volume));
