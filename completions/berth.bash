@@ -30,7 +30,7 @@ __berth_policies()
 {
 	__berth_files -f "$2"
 	mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W \
-		"$("$1" policy list 2>/dev/null | sed 's/ .*//')" -- "$2")
+		"none $("$1" policy list 2>/dev/null | sed 's/ .*//')" -- "$2")
 }
 
 # __berth_images PROGRAM CURRENT: names of the images in the store. A ":" is a word's end to readline.

@@ -103,6 +103,10 @@ struct policy_profile {
 extern const struct policy_profile policy_profiles[];
 extern const size_t policy_profiles_n;
 
+/* What a whole machine has where nobody names a policy, and how to name none at all. */
+#define POLICY_DEFAULT "systemd-docker"
+#define POLICY_NONE "none"
+
 /**
  * policy_load() - Read a policy and all that it extends
  * @name:	a profile, or a file where it has a '/' in it or ends with ".json"

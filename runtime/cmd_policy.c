@@ -80,9 +80,9 @@ static int show(int argc, char **argv, const struct request *request, struct err
 	cleanup_arena struct arena arena = { 0 };
 	struct config config;
 	struct policy policy;
-	int r = load_config(argv[0], &arena, &policy, &config, err);
+	int r = load_config(argc > 0 ? argv[0] : POLICY_DEFAULT, &arena, &policy, &config,
+	                    err);
 
-	(void)argc;
 	if (r < 0)
 		return r;
 	if (request->json)
@@ -177,7 +177,8 @@ static int explain(int argc, char **argv, const struct request *request, struct 
 	struct config config;
 	struct policy policy;
 	bool found = false;
-	int r = load_config(argv[0], &arena, &policy, &config, err);
+	int r = load_config(argc > 0 ? argv[0] : POLICY_DEFAULT, &arena, &policy, &config,
+	                    err);
 
 	(void)request;
 	if (r < 0)
@@ -235,8 +236,8 @@ static const struct verb {
 } verbs[] = {
 	{ "list", list, "", 0, 0, "List the profiles that come with berth, and for whom they are.", 0, NULL },
 	{ "validate", validate, "POLICY...", 1, 1000, "Read policies and try every value; say what is wrong, and where.", 0, NULL },
-	{ "show", show, "POLICY", 1, 1, "Print a policy with all that it extends, and where each value is from.", 1, NULL },
-	{ "explain", explain, "POLICY [KEY|CALL|PATH]", 1, 2, "Tell in plain words what a policy does: all of it, a key, a call or a path.", 0, NULL },
+	{ "show", show, "[POLICY]", 0, 1, "Print a policy with all that it extends, and where each value is from.", 1, NULL },
+	{ "explain", explain, "[POLICY [KEY|CALL|PATH]]", 0, 2, "Tell in plain words what a policy does: all of it, a key, a call or a path.", 0, NULL },
 	{ "diff", diff, "POLICY POLICY", 2, 2, "Print what the second one allows more (+), less (-), or otherwise (~).\nThe exit status is 1 where it allows more.", 0, NULL },
 	{ "audit", NULL, "[POLICY|MANIFEST...]", 0, 0, "Audit policies, Kubernetes manifests and workspaces by rules.", 0, policy_audit_main },
 	{ "verify", NULL, "NAME", 0, 0, "Ask the kernel whether a running workspace is what it was planned to be.", 0, policy_verify_main },
@@ -253,7 +254,8 @@ static void usage(void)
 	(void)printf(
 		"usage: berth policy VERB [OPTION...] [POLICY...]\n\n"
 		"A policy is a profile, or a file with a '/' in its name or .json at "
-		"its end.\n\n");
+		"its end.\nshow and explain without one are about " POLICY_DEFAULT
+		", which run has without a COMMAND.\n\n");
 	for (size_t i = 0; i < VERBS_N; i++)
 		(void)printf("  %-9s %-22s %.*s\n", verbs[i].name, verbs[i].words,
 		             (int)strcspn(verbs[i].about, "\n"), verbs[i].about);

@@ -289,6 +289,31 @@ static int no_limit(const char *name, size_t len, struct err *err)
 	                     "count as such");
 }
 
+/* Behind those that a policy, a variable or another such option named. */
+static int join_best_effort(const char **list, const char *value, struct err *err)
+{
+	const struct words *words =
+		(struct words *)((char *)list -
+	                         offsetof(struct words, config.best_effort));
+	const char *text = *list;
+
+	for (const char *p = value; *p;) {
+		int len = (int)strcspn(p, ",");
+		const char *name = arena_printf(words->arena, "%.*s", len, p);
+
+		if (!name)
+			return err_set(err, ENOMEM, "read the options");
+		if (!text)
+			text = name;
+		else if (!config_best_effort(&(struct config){ .best_effort = text },
+		                             name))
+			text = arena_printf(words->arena, "%s,%s", text, name);
+		p += len + (p[len] == ',');
+	}
+	*list = text;
+	return 0;
+}
+
 static int set_best_effort(void *field, const char *value, struct err *err)
 {
 	for (const char *p = value;; p++) {
@@ -300,15 +325,14 @@ static int set_best_effort(void *field, const char *value, struct err *err)
 		if (*p == '\0')
 			break;
 	}
-	*(const char **)field = value;
-	return 0;
+	return join_best_effort(field, value, err);
 }
 
 #define FIELD(field) offsetof(struct words, config.field)
 /* clang-format off */
 static const struct option run_options[] = {
 	{ "name",              0,   "NAME",     "name of the workspace", set_text, FIELD(name) },
-	{ "policy",            0,   "FILE|PROFILE", "what is allowed and limited; options come on top", set_text, FIELD(policy) },
+	{ "policy",            0,   "FILE|PROFILE", "what is allowed and limited, below the options (" POLICY_DEFAULT "; with COMMAND " POLICY_NONE ")", set_text, FIELD(policy) },
 	{ "rootfs",            0,   "host|DIR", "root file system; DIR:O keeps DIR as it is (host)", set_text, FIELD(rootfs) },
 	{ "image",             0,   "REF",      "an image as root: debian:12, oci:DIR, docker-archive:FILE", set_image, FIELD(image) },
 	{ "pull",              0,   "WHEN",     "fetch the image: missing, always or never (missing)", image_when_option, FIELD(pull) },

@@ -222,6 +222,17 @@ static int entrypoint_policy(char *const *envp, const char **name, struct err *e
 	return 0;
 }
 
+/*
+ * A whole machine has the default; a command, or whoever says "none", has what options
+ * say. NULL for that.
+ */
+static const char *effective_policy(const char *name, bool command)
+{
+	if (!name)
+		return command ? NULL : POLICY_DEFAULT;
+	return strcmp(name, POLICY_NONE) != 0 ? name : NULL;
+}
+
 /**
  * struct roots - Where the root is, as one level says it
  * @image, @rootfs: one of them, or none
@@ -264,7 +275,6 @@ static int parse_above(const struct options *options, struct words **ret,
 	if (!words)
 		return -err->code;
 	words->origin = arena_alloc(arena, ORIGINS_MAX * sizeof(*words->origin));
-	words->config.policy = name;
 	if (name)
 		r = apply_policy(words, options->row, &policy, err);
 	words->egress_level[0] = words->egress_n;
@@ -335,12 +345,14 @@ static int parse(enum config_of of, char *const *envp, int argc, char **argv,
 		return first;
 	if (entrypoint)
 		r = entrypoint_policy(envp, &name, err);
+	name = effective_policy(name, first < argc);
 	if (r == 0 && (name || entrypoint))
 		first = parse_above(&options, ret, name, entrypoint ? envp : NULL, argc,
 		                    argv, err);
 	words = *ret;
 	if (r < 0 || first < 0)
 		return -err->code;
+	words->config.policy = name;
 	if (entrypoint)
 		entrypoint_defaults(words);
 	if (first < argc)

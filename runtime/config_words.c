@@ -2,6 +2,7 @@
 
 #include "kernel_files.h"
 #include "policies/caps.h"
+#include "policies/policy.h"
 #include "run.h"
 
 static const char *own_text(struct arena *arena, const char *user)
@@ -29,6 +30,7 @@ const char *const *config_words(const struct config *c, struct arena *arena,
 	const struct {
 		const char *option, *value;
 	} texts[] = {
+		{ "--policy", POLICY_NONE }, /* all that it said is here */
 		{ "--name", c->name },
 		{ "--rootfs", c->image     ? NULL
 		              : c->overlay ? arena_printf(arena, "%s:O", c->rootfs)

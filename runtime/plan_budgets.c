@@ -60,12 +60,21 @@ int plan_budgets(struct plan *plan, const struct config *config,
 {
 	const struct limit *pids = config_limit(config, KNOB_PIDS);
 
-	if (pids && pids->number > facts->nproc_hard) {
+	if (pids && pids->number > facts->nproc_hard &&
+	    config_best_effort(config, knob_info[KNOB_PIDS].name)) {
+		plan_note(plan, arena_printf(&plan->arena,
+		                             "--pids %" PRIu64
+		                             ": our own hard limit is less, and holds: "
+		                             "%" PRIu64,
+		                             pids->number, facts->nproc_hard));
+	} else if (pids && pids->number > facts->nproc_hard) {
 		(void)err_set(err, ERANGE,
 		              "--pids %" PRIu64 ": our own hard limit is %" PRIu64,
 		              pids->number, facts->nproc_hard);
 		(void)err_hint(
-			err, "ask for at most that, or raise RLIMIT_NPROC (ulimit -Hu)");
+			err,
+			"ask for at most that, raise RLIMIT_NPROC (ulimit -Hu), or take "
+			"what there is: --best-effort pids");
 		return err_step(err, "rlimit");
 	}
 	for (enum budget i = 0; i < BUDGET_N; i++)
@@ -82,11 +91,10 @@ int plan_budgets(struct plan *plan, const struct config *config,
 static uint64_t nproc(const struct plan *plan, const struct facts *facts,
                       const struct limit *pids)
 {
-	const uint64_t further = pids->number + 8;
+	const uint64_t further = plan_has_limit(plan, KNOB_PIDS) ? 8 : 0;
+	const uint64_t want = pids->number + further;
 
-	if (plan_has_limit(plan, KNOB_PIDS))
-		return further < facts->nproc_hard ? further : facts->nproc_hard;
-	return pids->number;
+	return want < facts->nproc_hard ? want : facts->nproc_hard;
 }
 
 /* What holds all of L2 is the soft limit that it is made under. */

@@ -25,6 +25,8 @@ fi
 for name in $names; do
 	diff -u --label "$name.txt" "$golden/plan/$name.txt" --label planned <("$program" "$name") || status=1
 done
+# Without a policy a whole machine has the profile systemd-docker: by the same steps, from the same place.
+diff -u --label 'no policy' <("$program" user-systemd | sed 1d) --label systemd-docker <("$program" user-systemd-docker | sed 1d) || status=1
 for file in "$golden"/plan/*.txt; do
 	name=${file##*/}
 	if ! grep -qxF -e "${name%.txt}" <<<"$names"; then

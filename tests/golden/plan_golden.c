@@ -37,6 +37,11 @@ static const struct plan_case {
 #define OS "--rootfs", "/srv/debian"
 	/* clang-format off */
 	{ "user-systemd",            &user_scope,        { OS } },
+	/* What plan.sh compares with the one above. */
+	{ "user-systemd-docker",     &user_scope,        { "--net", "none", OS, "--policy", "systemd-docker" } },
+	{ "user-systemd-no-policy",  &user_scope,        { "--net", "none", OS, "--policy", "none" } },
+	{ "user-systemd-few",        &user_few,          { OS } },
+	{ "user-pids-few",           &user_few,          { OS, "--pids", "8192", "true" } },
 	{ "user-systemd-overlay",    &user_scope,        { "--rootfs", "/srv/debian:O" } },
 	{ "user-systemd-state",      &user_scope,        { "--rootfs", "/srv/debian:O", "--state", "/var/lib/ws" } },
 	{ "user-systemd-net-host",   &user_scope,        { OS, "--net", "host" } },

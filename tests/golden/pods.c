@@ -122,6 +122,7 @@ static const struct device_fact devices[16];
 	}
 
 const struct facts user_scope = { USER, .cgroup = SCOPE };
+const struct facts user_few = { USER, .cgroup = SCOPE, .nproc_hard = 4096 };
 const struct facts user_metrics = { USER, .cgroup = SCOPE,
 	                            .metrics_program =
 	                                    "/usr/libexec/berth/berth-metrics" };

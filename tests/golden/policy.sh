@@ -40,9 +40,9 @@ output()
 	local one other call path
 
 	case $1 in
-	show.txt) for one in $policies; do ask show "$one"; done ;;
+	show.txt) for one in "" $policies; do ask show ${one:+"$one"}; done ;;
 	show.json) "$berth" policy show --format json ./looser.json ;;
-	explain.txt) for one in $policies; do ask explain "$one"; done ;;
+	explain.txt) for one in "" $policies; do ask explain ${one:+"$one"}; done ;;
 	calls.txt) for call in $calls; do ask explain shell "$call"; ask explain ./team.json "$call"; done ;;
 	paths.txt) for path in $paths; do ask explain shell "$path"; ask explain ./team.json "$path"; done ;;
 	diff.txt)

@@ -76,6 +76,51 @@ start() { run --separate-stderr "$BERTH" run --rm --name "$name" --policy ./poli
 	assert_equal "$(jq -r '.from[] | select(.key == "hostname") | .where' <<<"$output")" --hostname
 }
 
+@test "without a policy a whole machine has systemd-docker, and a command has none" {
+	# steps OPTION...: what would be done, and why each value is as it is
+	steps() { "$BERTH" plan --name "$name" --format json "$@" | jq 'del(.from)'; }
+
+	probe debian
+	for more in "" "--init berth" "--pids 99" "--memory 1g --best-effort memory"; do
+		# shellcheck disable=SC2086 # words
+		assert_equal "$(steps --rootfs "$BERTH_TEST_ROOTFS" $more)" \
+			"$(steps --policy systemd-docker --rootfs "$BERTH_TEST_ROOTFS" $more)"
+	done
+	run -0 "$BERTH" plan --rootfs "$BERTH_TEST_ROOTFS"
+	assert_has "from: profile systemd-docker: limits.pids 8192"
+	# It is no other one, and what is asked for is not lost by it.
+	[ "$(steps --rootfs "$BERTH_TEST_ROOTFS")" != "$(steps --policy none --rootfs "$BERTH_TEST_ROOTFS")" ]
+	[ "$(steps --rootfs "$BERTH_TEST_ROOTFS")" != "$(steps --policy docker --rootfs "$BERTH_TEST_ROOTFS")" ]
+	assert_equal "$(steps --rootfs "$BERTH_TEST_ROOTFS" -- true)" \
+		"$(steps --policy none --rootfs "$BERTH_TEST_ROOTFS" -- true)"
+	run ! grep -q systemd-docker <<<"$("$BERTH" plan --rootfs "$BERTH_TEST_ROOTFS" -- true)"
+	for verb in show explain; do
+		assert_equal "$("$BERTH" policy $verb)" "$("$BERTH" policy $verb systemd-docker)"
+	done
+}
+
+@test "a machine that runs without a policy is held by that profile, also when it starts again" {
+	probe debian cgroup tool:jq
+	# held: the most processes that root inside may have
+	held() { awk '/^Max processes/ { print $3 }' "/proc/$("$BERTH" inspect "$name" | jq '.[0].pids.init')/limits"; }
+	own=$(ulimit -Su)
+	for policy in "" "--policy none"; do
+		# shellcheck disable=SC2086 # words, or none
+		berth run -d --name "$name" $policy --rootfs "$BERTH_TEST_ROOTFS:O" >/dev/null
+		first=$(held)
+		"$BERTH" stop -t 0 "$name"
+		"$BERTH" start "$name"
+		assert_equal "$(held)" "$first"
+		if [ "$policy" ]; then
+			assert_equal "$first" "$own"
+		else
+			[[ $first =~ ^(8192|8200)$ ]] || fail "held to $first"
+			"$BERTH" inspect "$name" | jq -e '.[0].limits | any(startswith("pids 8192: "))' >/dev/null
+		fi
+		"$BERTH" rm -f "$name"
+	done
+}
+
 @test "what is wrong is quoted with its place, and nothing is started" {
 	policy '{
 	"limits": { "memry": "1g" } }'

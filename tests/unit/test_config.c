@@ -11,17 +11,28 @@
 
 #define WORDS_MAX 24
 
-/* Parses "run" and @word, which ends with NULL. */
-static int parse(const char *const *word, struct arena *arena, struct config *ret,
-                 struct err *err)
+/* Parses "run --policy @policy" and @word, which ends with NULL; @policy may be. */
+static int parse_below(const char *policy, const char *const *word, struct arena *arena,
+                       struct config *ret, struct err *err)
 {
-	char **argv = arena_alloc(arena, (WORDS_MAX + 2) * sizeof(*argv));
+	char **argv = arena_alloc(arena, (WORDS_MAX + 4) * sizeof(*argv));
 	int argc = 0;
 
 	argv[argc++] = (char *)arena_dup(arena, "run");
+	if (policy) {
+		argv[argc++] = (char *)arena_dup(arena, "--policy");
+		argv[argc++] = (char *)arena_dup(arena, policy);
+	}
 	while (*word)
 		argv[argc++] = (char *)arena_dup(arena, *word++);
 	return config_parse(argc, argv, arena, ret, NULL, err);
+}
+
+/* Of the words alone. */
+static int parse(const char *const *word, struct arena *arena, struct config *ret,
+                 struct err *err)
+{
+	return parse_below(POLICY_NONE, word, arena, ret, err);
 }
 
 /* "KEY=VALUE " for all that is not as run without options has it, but the name. */
@@ -159,7 +170,9 @@ static const struct good_case {
 	{ { "--max-descendants", "10", "--max-depth", "3" },
 	  "max-descendants=10 max-depth=3 " },
 	{ { "--best-effort", "cpus,watches", "--best-effort", "memory" },
-	  "best-effort=memory " },
+	  "best-effort=cpus,watches,memory " },
+	{ { "--best-effort", "cpus", "--best-effort", "memory,cpus" },
+	  "best-effort=cpus,memory " },
 	{ { "--inotify-instances", "128" }, "inotify-instances=128 " },
 	{ { "--state", "/var/lib/berth" }, "state=/var/lib/berth " },
 	{ { "--state", "/v", "--rootfs", "/r:O" }, "rootfs=/r state=/v overlay " },
@@ -230,6 +243,57 @@ static void test_round_trip(void **state)
 		assert_string_equal(differences(&arena, &again),
 		                    differences(&arena, &config));
 	}
+}
+
+/* The words of what @word below @policy comes to, on one line. */
+static const char *said(const char *policy, const char *const *word, struct arena *arena)
+{
+	struct config config;
+	struct err err = { 0 };
+	const char *const *all;
+	const char *text = "";
+	size_t n = 0;
+
+	assert_int_equal(parse_below(policy, word, arena, &config, &err), 0);
+	assert_string_equal(config.policy ? config.policy : "",
+	                    policy ? policy : POLICY_DEFAULT);
+	all = config_words(&config, arena, &n);
+	for (size_t i = 0; i < n; i++)
+		text = arena_printf(arena, "%s%s ", text, all[i]);
+	return text;
+}
+
+/* Without a policy a whole machine has that profile, value for value, and a command none. */
+static void test_default(void **state)
+{
+	static const char *const machine[][WORDS_MAX] = {
+		{ "--name", "x", NULL },
+		{ "--name", "x", "--rootfs", "/srv/x:O", "--memory", "1g", NULL },
+		{ "--name", "x", "--init", "berth", "--pids", "9", NULL },
+		{ "--name", "x", "--best-effort", "cpus", NULL },
+		{ "--name", "x", "--image", "debian:12", "-d", NULL },
+	};
+	static const char *const command[] = { "--name", "x", "--", "true", NULL };
+	cleanup_arena struct arena arena = { 0 };
+	struct config config;
+	struct err err = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(machine); i++)
+		assert_string_equal(said(NULL, machine[i], &arena),
+		                    said(POLICY_DEFAULT, machine[i], &arena));
+	assert_non_null(strstr(said(NULL, machine[0], &arena), " --pids 8192 "));
+	assert_non_null(
+		strstr(said(NULL, machine[3], &arena), " --best-effort pids,cpus "));
+
+	/* The profile takes a command, too: it only says what is to be without one. */
+	assert_non_null(strstr(said(POLICY_DEFAULT, command, &arena), " --pids 8192 "));
+	assert_int_equal(parse_below(NULL, command, &arena, &config, &err), 0);
+	assert_null(config.policy);
+	assert_int_equal(config.limit_n + config.origin_n, 0);
+	assert_int_equal(parse_below(POLICY_NONE, machine[0], &arena, &config, &err), 0);
+	assert_null(config.policy);
+	assert_int_equal(config.limit_n + config.origin_n, 0);
 }
 
 static const struct bad_case {
@@ -481,9 +545,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),     cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_bad),      cmocka_unit_test(test_too_long),
-		cmocka_unit_test(test_relative), cmocka_unit_test(test_names),
-		cmocka_unit_test(test_format),   cmocka_unit_test(test_many),
+		cmocka_unit_test(test_default),  cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_too_long), cmocka_unit_test(test_relative),
+		cmocka_unit_test(test_names),    cmocka_unit_test(test_format),
+		cmocka_unit_test(test_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

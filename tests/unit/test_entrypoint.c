@@ -35,44 +35,53 @@ static const char *origins(struct arena *arena, const struct config *c)
 	return text;
 }
 
+/* What a whole machine has where no policy is named. */
+#define DEFAULT                                                                     \
+	"profile systemd-docker:init=auto profile systemd-docker:limits.pids=8192 " \
+	"profile systemd-docker:limits.best_effort=pids"
+
 static const struct good_case {
 	const char *env[WORDS_MAX];
 	const char *word[WORDS_MAX];
 	const char *origin;
 } good_cases[] = {
-	{ { NULL }, { NULL }, "" },
-	{ { "HOME=/root", "PATH=/bin", "BERTHS=1" }, { NULL }, "" },
-	{ { "BERTH_CPUS=2" }, { NULL }, "BERTH_CPUS:limits.cpus=2" },
+	{ { NULL }, { NULL }, DEFAULT },
+	{ { "HOME=/root", "PATH=/bin", "BERTHS=1" }, { NULL }, DEFAULT },
+	{ { "BERTH_CPUS=2" }, { NULL }, DEFAULT " BERTH_CPUS:limits.cpus=2" },
 	{ { "BERTH_CPUS=2" },
 	  { "--cpus", "3" },
-	  "BERTH_CPUS:limits.cpus=2 --cpus:limits.cpus=3" },
+	  DEFAULT " BERTH_CPUS:limits.cpus=2 --cpus:limits.cpus=3" },
 	{ { "BERTH_RATE_DOWN=5mbit", "BERTH_ROOTFS=/srv/x:O" },
 	  { NULL },
-	  "BERTH_ROOTFS:rootfs=/srv/x:O BERTH_RATE_DOWN:network.rate_down=5mbit" },
+	  DEFAULT
+	  " BERTH_ROOTFS:rootfs=/srv/x:O BERTH_RATE_DOWN:network.rate_down=5mbit" },
 	{ { "BERTH_PUBLISH=8080:80,8443:443\n53:53/udp\n" },
 	  { NULL },
-	  "BERTH_PUBLISH:network.publish=8080:80 "
-	  "BERTH_PUBLISH:network.publish=8443:443 "
-	  "BERTH_PUBLISH:network.publish=53:53/udp" },
+	  DEFAULT " BERTH_PUBLISH:network.publish=8080:80 "
+	          "BERTH_PUBLISH:network.publish=8443:443 "
+	          "BERTH_PUBLISH:network.publish=53:53/udp" },
 	{ { "BERTH_ENV=A=1,2\n\nB=3" },
 	  { NULL },
-	  "BERTH_ENV:environment=A=1,2 BERTH_ENV:environment=B=3" },
-	{ { "BERTH_ENV=HOME" }, { NULL }, "BERTH_ENV:pass_environment=HOME" },
+	  DEFAULT " BERTH_ENV:environment=A=1,2 BERTH_ENV:environment=B=3" },
+	{ { "BERTH_ENV=HOME" }, { NULL }, DEFAULT " BERTH_ENV:pass_environment=HOME" },
 	{ { "BERTH_PUBLISH=auto", "BERTH_PUBLISH_ALLOW=80,81" },
 	  { NULL },
-	  "BERTH_PUBLISH:network.publish=auto BERTH_PUBLISH_ALLOW:network.publish_allow="
+	  DEFAULT
+	  " BERTH_PUBLISH:network.publish=auto BERTH_PUBLISH_ALLOW:network.publish_allow="
 	  "80,81" },
+	{ { "BERTH_POLICY=none", "BERTH_CPUS=2" }, { NULL }, "BERTH_CPUS:limits.cpus=2" },
+	{ { "BERTH_CPUS=2" }, { "--", "true" }, "BERTH_CPUS:limits.cpus=2" },
 	{ { "BERTH_POLICY=shell", "BERTH_MEMORY=1g" }, { "--memory", "2g" }, NULL },
-	{ { "BERTH_SCOPE=berth-x.scope", "BERTH_RM=false" }, { NULL }, "" },
+	{ { "BERTH_SCOPE=berth-x.scope", "BERTH_RM=false" }, { NULL }, DEFAULT },
 	/* What the kubelet sets where a Service is called berth, or berth-web. */
 	{ { "BERTH_SERVICE_HOST=10.0.0.1", "BERTH_SERVICE_PORT=80",
 	    "BERTH_PORT=tcp://10.0.0.1:80", "BERTH_PORT_80_TCP_ADDR=10.0.0.1" },
 	  { NULL },
-	  "" },
+	  DEFAULT },
 	{ { "BERTH_WEB_SERVICE_HOST=10.0.0.1", "BERTH_WEB_PORT=tcp://10.0.0.1:80",
 	    "BERTH_CPUS=1" },
 	  { NULL },
-	  "BERTH_CPUS:limits.cpus=1" },
+	  DEFAULT " BERTH_CPUS:limits.cpus=1" },
 };
 
 static void test_good(void **state)
