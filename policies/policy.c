@@ -206,6 +206,10 @@ static int unknown(const struct reader *reader, const struct json_value *at,
 	}
 	(void)err_set(reader->err, EINVAL, "%s:%u:%u: unknown key '%s'%s", reader->file,
 	              at->key_line, at->key_column, path, nearest_text(&near, meant));
+	if (!strncmp(path, "namespaces", strlen("namespaces")))
+		return err_hint(reader->err,
+		                "'berth policy explain " POLICY_DEFAULT
+		                " namespaces' tells which key decides about which kind");
 	return err_hint(reader->err, "'berth policy schema' lists the keys");
 }
 

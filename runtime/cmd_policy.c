@@ -9,6 +9,7 @@
 #include "policies/caps.h"
 #include "policy_audit.h"
 #include "policy_diff.h"
+#include "policy_namespaces.h"
 #include "policy_path.h"
 #include "policy_report.h"
 #include "policy_seccomp.h"
@@ -185,6 +186,10 @@ static int explain(int argc, char **argv, const struct request *request, struct 
 		return r;
 	if (only && only[0] == '/')
 		return policy_path_explain(&policy, &config, only, &arena, err);
+	if (only && !strcmp(only, "namespaces")) {
+		policy_namespaces_explain(&config);
+		return 0;
+	}
 	for (size_t i = 0; i < policy_keys_n; i++)
 		found |= is_asked(&policy_keys[i], only);
 	if (!found)
@@ -196,6 +201,8 @@ static int explain(int argc, char **argv, const struct request *request, struct 
 		(void)printf("capabilities: root inside, and whatever it executes, can "
 		             "have %s; none are inheritable, none ambient\n",
 		             bounding(&config, &arena));
+	if (!only)
+		policy_namespaces_sum_up(&config);
 	explain_unsaid(&policy, only);
 	return 0;
 }

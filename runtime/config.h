@@ -208,6 +208,9 @@ struct config {
 	bool detach, remove, interactive, tty, entrypoint, envbox;
 };
 
+/* NS_BIT() of each namespace that is the workspace's own; the others are the pod's. */
+unsigned int config_namespaces(const struct config *config);
+
 /* The limit that was asked for by a knob, NULL where there is none; the last one. */
 const struct limit *config_limit(const struct config *config, enum knob knob);
 

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "ns.h"
 
 /* What is asked of a config that is complete. */
 
@@ -27,4 +28,11 @@ bool config_best_effort(const struct config *config, const char *name)
 			return true;
 	}
 	return false;
+}
+
+unsigned int config_namespaces(const struct config *config)
+{
+	const unsigned int all = NS_BIT(NS_MAX) - 1;
+
+	return config->net == NET_HOST ? all & ~NS_BIT(NS_NET) : all;
 }

@@ -123,6 +123,16 @@ complete_words()
 	printf '%s\n' "${COMPREPLY[@]}" | grep -vx -e --help | sort
 )
 
+# The table of namespaces in docs/policy.md is what explain tells, which the launch is held to.
+check_namespaces()
+{
+	same "docs/policy.md: namespaces" \
+		"$("$berth" policy explain systemd-docker namespaces |
+			sed -E 's/^([a-z]+): ([^;]*);.*; keys: ([^;]*);.*/\1: \2: \3/')" \
+		"$(sed -n '/^## Namespaces$/,/^## /p' "$docs/docs/policy.md" |
+			sed -nE 's/^\| `([a-z]+)` \| ([^|,]*)(, or the pod.s)? \| ([^|]*) \| .*/\1: \2: \4/p' | tr -d '`')"
+}
+
 check_completion()
 {
 	local command
@@ -365,6 +375,7 @@ check_all()
 	check_audit_log
 	check_metrics
 	check_man
+	check_namespaces
 	check_completion
 	check_hints
 	check_lists
@@ -421,6 +432,8 @@ if [ $# -eq 0 ] && [ "$failed" -eq 0 ]; then
 		's/`memory.max`, the page/`memory`, the page/; s/| `memory.max` |/| `memory.min` |/'
 	spoiled policy "policy.md: keys: missing: limits.memory --memory" docs/policy.md \
 		'/^| `limits.memory`/d'
+	spoiled namespaces "policy.md: namespaces: not in the program: uts: its own: none" docs/policy.md 's/| `hostname` | `limits.uts/| none | `limits.uts/'
+	spoiled namespaces "policy.md: namespaces: missing: ipc: its own: none" docs/policy.md '/^| `ipc`/d'
 	spoiled metrics 'metrics.md: metrics: missing: berth_pids gauge' docs/metrics.md '/^| `berth_pids`/d'
 	spoiled audit_log 'audit-log.md: events: missing: oom-kill' docs/audit-log.md 's/`oom-kill`/`oom`/'
 	spoiled audit_log 'audit-log.md: keys: missing: by_uid' docs/audit-log.md 's/`by_uid`//g'

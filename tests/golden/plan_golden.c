@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "image.h"
+#include "ns.h"
 #include "plan.h"
 #include "run.h"
 #include "tests/golden/pods.h"
@@ -329,6 +330,26 @@ static void parse(const struct plan_case *c, struct parsed *ret)
 	                      &ret->err);
 }
 
+/* What "berth policy explain POLICY namespaces" says is what init is given. */
+static void hold_to_namespaces(const char *name, const struct plan *plan,
+                               const struct config *config)
+{
+	unsigned int made = 0;
+
+	for (size_t i = 0; i < plan->n; i++) {
+		const struct step *s = &plan->step[i];
+
+		if (s->kind == STEP_UNSHARE ||
+		    (s->kind == STEP_SPAWN && !strcmp(s->target, "init")))
+			made |= (unsigned int)s->flags;
+	}
+	if (made != config_namespaces(config)) {
+		(void)fprintf(stderr, "%s: other namespaces than explain tells of\n",
+		              name);
+		exit(1);
+	}
+}
+
 /* Plans and prints. Return: bit i of @ret_kinds for a step of kind i in it. */
 static void plan(const struct plan_case *c, const struct parsed *parsed, FILE *out,
                  uint64_t *ret_kinds)
@@ -347,6 +368,8 @@ static void plan(const struct plan_case *c, const struct parsed *parsed, FILE *o
 	}
 	if (r == 0)
 		r = plan_build(&config, c->facts, &plan, &err);
+	if (r == 0)
+		hold_to_namespaces(c->name, &plan, &config);
 	if (r == 0 && parsed->json)
 		r = plan_print_json(&plan, &config, out, &err);
 	else if (r == 0)

@@ -44,6 +44,7 @@ output()
 	show.json) "$berth" policy show --format json ./looser.json ;;
 	explain.txt) for one in "" $policies; do ask explain ${one:+"$one"}; done ;;
 	calls.txt) for call in $calls; do ask explain shell "$call"; ask explain ./team.json "$call"; done ;;
+	namespaces.txt) for one in shell strict ./team.json ./looser.json; do ask explain "$one" namespaces; done ;;
 	paths.txt) for path in $paths; do ask explain shell "$path"; ask explain ./team.json "$path"; done ;;
 	diff.txt)
 		for one in $policies; do
@@ -57,7 +58,7 @@ output()
 	esac | sed "s/$version/VERSION/g"
 }
 version=$("$berth" version | sed 's/[^0-9]*\([0-9.]*[0-9]\).*/\1/; s/\./\\./g; q')
-files="show.txt show.json explain.txt calls.txt paths.txt diff.txt audit.txt audit.json audit.sarif schema.json"
+files="show.txt show.json explain.txt calls.txt namespaces.txt paths.txt diff.txt audit.txt audit.json audit.sarif schema.json"
 
 if [ "${1-}" = --update ]; then
 	for file in $files; do

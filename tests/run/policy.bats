@@ -121,6 +121,40 @@ start() { run --separate-stderr "$BERTH" run --rm --name "$name" --policy ./poli
 	done
 }
 
+@test "whose each namespace is: what explain says is what the kernel says" {
+	local net own kind
+
+	probe small tool:jq
+	for net in none host; do
+		policy '{ "rootfs": "'"$BERTH_TEST_SMALL"':O", "init": "none", "network": { "uplink": "'$net'" } }'
+		run --separate-stderr "$BERTH" run -d --name "$name" --policy ./policy.json -- /bin/sleep 1000
+		assert_equal "$status" 0
+		pid=$("$BERTH" inspect "$name" | jq '.[0].pids.init')
+		"$BERTH" policy explain ./policy.json namespaces >told
+		for kind in user mnt pid net ipc uts cgroup time; do
+			own="its own"
+			[ "$(readlink "/proc/$pid/ns/$kind")" != "$(readlink "/proc/self/ns/$kind")" ] || own="the pod's"
+			grep -q "^$kind: $own; " told || fail "$kind with $net: $own"
+		done
+		# Each kind that this kernel has is told of; children's links are of the same kinds.
+		for kind in /proc/self/ns/*; do
+			[[ $kind == *_for_children ]] || grep -q "^${kind##*/}: " told || fail "$kind is not told of"
+		done
+		assert_equal "$("$BERTH" policy explain ./policy.json | grep '^namespaces: ')" \
+			"namespaces: $(sed -n 's/: its own; .*//p' told | tr '\n' ' ')are its own; $(sed -n "s/: the pod's; .*//p" told | paste -sd' ') $([ $net = host ] && echo are || echo is) the pod's"
+		"$BERTH" rm -f "$name"
+	done
+	policy '{ "namespaces": { "ipc": "host" } }'
+	run -125 "$BERTH" policy validate ./policy.json
+	assert_has "unknown key 'namespaces'"
+	assert_has "hint: 'berth policy explain systemd-docker namespaces' tells which key"
+	policy '{ "nested": false, "seccomp": { "deny": ["namespace:CLONE_NEWUTS,namespace:CLONE_NEWNET"] }, "limits": { "pid_namespaces": 3 } }'
+	run -0 "$BERTH" policy explain ./policy.json namespaces
+	assert_has "nested ones: none (nested: false)"
+	assert_equal "$(grep -c 'nested ones: none (seccomp.deny: namespace:CLONE_NEW' <<<"$output")" 2
+	assert_has "nested ones: at most 3 (limits.pid_namespaces)"
+}
+
 @test "what is wrong is quoted with its place, and nothing is started" {
 	policy '{
 	"limits": { "memry": "1g" } }'
