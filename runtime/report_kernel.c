@@ -50,7 +50,9 @@ static void put_check(const struct report *report, const struct verify_row *row,
 	html(out,
 	     "<tr class=\"%s\"><th scope=\"row\">%s <span class=\"soft\">step "
 	     "%zu</span></th>"
-	     "<td><code>%s</code></td><td><code>%s</code></td><td><code>%s</code></td>"
+	     "<td "
+	     "class=\"name\"><code>%s</code></td><td><code>%s</code></td><td><code>%s</"
+	     "code></td>"
 	     "<td><span class=\"mark %s\">%s</span></td></tr>\n",
 	     row->state == VERIFY_DIFFERS ? "bad" : "", step_name[row->step->step.kind],
 	     step, row->what, row->wanted, row->real, state_class[row->state],
@@ -246,7 +248,7 @@ static void put_mounts(const struct report *report, FILE *out)
 
 		html(out,
 		     "<tr><th scope=\"row\"><code>%s</code></th><td><code>%s</code></td>"
-		     "<td><code>%s</code></td><td><code>%s</code></td>"
+		     "<td><code>%s</code></td><td><code class=\"whole\">%s</code></td>"
 		     "<td><code>%s</code></td></tr>\n",
 		     m->point, m->fstype, m->root, m->flags, m->options);
 	}

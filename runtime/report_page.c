@@ -148,7 +148,9 @@ static void put_policy(const struct report *report, FILE *out)
 		const struct policy_setting *s = &report->policy->setting[i];
 		const char *meaning = policy_meaning(s);
 
-		html(out, "<tr><th scope=\"row\"><code>%s</code></th><td><code>",
+		html(out,
+		     "<tr><th scope=\"row\"><code "
+		     "class=\"whole\">%s</code></th><td><code>",
 		     s->key->path);
 		put_value(s, out);
 		html(out, "</code></td><td>%s</td><td><code>%s</code></td></tr>\n",
@@ -159,13 +161,16 @@ static void put_policy(const struct report *report, FILE *out)
 
 static void put_finding(const struct audit_finding *f, bool explained, FILE *out)
 {
+	/* Most say themselves of which key they are. */
+	const bool placed = !strncmp(f->detail, f->path, strlen(f->path));
+
 	html(out,
 	     "<div class=\"finding\"><p><span class=\"mark %s\">%s</span> <strong>%s"
 	     "</strong> <span class=\"soft\">%s "
 	     "%s</span></p>\n<p><code>%s%s%s</code></p>\n",
 	     severity_class[f->severity], audit_severity_name[f->severity],
-	     f->rule->title, f->rule->id, f->rule->name, f->path, *f->detail ? ": " : "",
-	     f->detail);
+	     f->rule->title, f->rule->id, f->rule->name, placed ? "" : f->path,
+	     *f->detail && !placed ? ": " : "", f->detail);
 	if (!explained)
 		html(out,
 		     "<dl><dt>Why</dt><dd>%s</dd><dt>Remedy</dt><dd>%s</dd>"

@@ -54,6 +54,7 @@ static const char style[] =
 	"code,.code{font-family:ui-monospace,'SFMono-Regular',Menlo,Consolas,'Liberation "
 	"Mono',"
 	"monospace;font-size:.86em;overflow-wrap:anywhere}\n"
+	"@media (min-width:40rem){.whole{white-space:nowrap}.name{min-width:15rem}}\n"
 	".mark{display:inline-block;border-radius:1em;padding:0 .6em;font-size:.82rem;"
 	"font-weight:600;white-space:nowrap;border:1px solid}\n"
 	".mark.bad{background:var(--bad-back);color:var(--bad)}\n"

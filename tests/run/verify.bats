@@ -61,6 +61,21 @@ init() { "$BERTH" inspect "$name" | jq '.[0].init'; }
 	[ "$steps" -gt 60 ]
 }
 
+@test "hooks are listed as what no kernel shows, and change nothing of the rest" {
+	printf '#!/bin/sh\n: >%s/ran\n' "$PWD" >hook
+	chmod 755 hook
+	chmod 755 .
+	workspace --net none --hook-prestart "$PWD/hook" --hook-poststop "$PWD/hook late"
+	[ -e ran ]
+	verified
+	rows=$("$BERTH" policy verify --format json "$name")
+	assert_equal "$(jq '[.not_verified[] | select(.kind == "hook")] | length' <<<"$rows")" 2
+	assert_equal "$(jq '[.rows[] | select(.kind == "hook")] | length' <<<"$rows")" 0
+	# Another program at its path is no difference of the workspace: the one that was opened runs.
+	rm hook
+	verified
+}
+
 @test "root inside changes what is its own, and nothing that has to hold" {
 	mkdir volume
 	workspace -v "$PWD/volume:/data:ro" --watches 100 --net none
