@@ -131,8 +131,8 @@ audit_check audit_policy_missing, audit_policy_network_missing, audit_policy_upl
 	audit_policy_passed, audit_policy_swap, audit_policy_host_root,
 	audit_policy_shared_root, audit_policy_escapes, audit_policy_calls,
 	audit_policy_i386, audit_policy_nf_tables, audit_policy_permissive,
-	audit_policy_hook, audit_policy_exposed_hook, audit_policy_unmasked,
-	audit_policy_realtime, audit_policy_root_id;
+	audit_policy_hook, audit_policy_exposed_hook, audit_policy_device,
+	audit_policy_unmasked, audit_policy_realtime, audit_policy_root_id;
 audit_check audit_workspace_limit, audit_workspace_group, audit_workspace_net,
 	audit_workspace_oom, audit_workspace_pids;
 

@@ -282,6 +282,16 @@ void audit_policy_unmasked(const struct audit_subject *s)
 			report(s, &s->policy->setting[i]);
 }
 
+void audit_policy_device(const struct audit_subject *s)
+{
+	for (size_t i = 0; i < s->policy->n; i++) {
+		const char *key = s->policy->setting[i].key->path;
+
+		if (!strcmp(key, "devices") || !strcmp(key, "gpus"))
+			report(s, &s->policy->setting[i]);
+	}
+}
+
 /* "rtprio=SOFT[:HARD]": whoever is held takes what the hard one leaves. */
 void audit_policy_realtime(const struct audit_subject *s)
 {

@@ -22,9 +22,9 @@ void audit_workspace_group(const struct audit_subject *s)
 
 void audit_workspace_net(const struct audit_subject *s)
 {
-	if (!strcmp(s->workspace->net, "host") &&
-	    !audit_setting_is(s, "network.uplink", "host"))
-		audit_report_key(s, NULL, "network.uplink", "auto came to host");
+	if (!strcmp(s->workspace->net, "none") &&
+	    !audit_setting_is(s, "network.uplink", "none"))
+		audit_report_key(s, NULL, "network.uplink", "auto came to none");
 }
 
 void audit_workspace_oom(const struct audit_subject *s)

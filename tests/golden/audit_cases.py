@@ -228,6 +228,7 @@ POLICIES = {
     "BP032": ([("limits/ulimits", {"rtprio": "0:10"})], [("limits/ulimits", {"rtprio": "0", "nofile": "10"})]),
     "BP033": ([("ids/gid_map", ["1:1000:5", "0:0:1"])], [("ids/gid_map", ["0:10:1"])]),
     "BP034": ([("ids", {})], [("ids", {"uid_map": ["0:1:1"]})]),
+    "BP035": ([("gpus", "all")], [("devices", [])]),
     "BP020": ([("limits/io", None)], [("limits/io", ["/dev/sda:rbps=1m"])]),
 }
 

@@ -84,9 +84,9 @@ static void workspace_groupless(struct audit_workspace *w)
 	w->grouped = false;
 }
 
-static void workspace_host(struct audit_workspace *w)
+static void workspace_alone(struct audit_workspace *w)
 {
-	w->net = "host";
+	w->net = "none";
 }
 
 static void workspace_oom(struct audit_workspace *w)
@@ -108,7 +108,7 @@ static const struct workspace_case {
 	{ "limits that hold", workspace_held, NULL },
 	{ "one that does not", workspace_lost, "BW001" },
 	{ "no group", workspace_groupless, "BW002" },
-	{ "the pod's network", workspace_host, "BW003" },
+	{ "no network", workspace_alone, "BW003" },
 	{ "out of memory", workspace_oom, "BW004" },
 	{ "out of processes", workspace_pids, "BW005" },
 };
