@@ -402,7 +402,7 @@ int config_complete(struct config *c, const struct words *words, struct arena *a
 		r = check_ulimits(c, err);
 	if (r == 0)
 		r = check_seccomp(c, arena, err);
-	if (r == 0 && c->init == INIT_NONE && !c->command && !c->image)
+	if (r == 0 && c->init == INIT_NONE && !c->command && !c->image && !words->reading)
 		r = err_set(err, EINVAL, "--init none needs a command");
 	if (r == 0 && c->init == INIT_SYSTEMD && c->command)
 		r = err_set(err, EINVAL, "--init systemd takes no command, and got '%s'",

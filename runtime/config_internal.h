@@ -37,7 +37,7 @@ struct words {
 	size_t origin_n;
 	struct arena *arena;
 	bool json, entrypoint, variables;
-	bool reading; /* a policy is read and not run: what this machine has is no matter */
+	bool reading; /* a policy is read and not run: neither the machine nor the command counts */
 };
 
 /* Room for every option of run. */

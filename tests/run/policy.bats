@@ -121,6 +121,18 @@ start() { run --separate-stderr "$BERTH" run --rm --name "$name" --policy ./poli
 	done
 }
 
+@test "a policy is read where nothing could be run: without its GPUs, without a command" {
+	policy '{ "gpus": "all", "init": "none" }'
+	run -0 "$BERTH" policy validate ./policy.json
+	assert_output "./policy.json: good"
+	policy '{ "init": "none" }'
+	start
+	assert_equal "$status" 125
+	grep -qF -e "--init none needs a command" <<<"$stderr"
+	policy '{ "gpus": "libraries" }'
+	run -125 "$BERTH" policy validate ./policy.json
+}
+
 @test "whose each namespace is: what explain says is what the kernel says" {
 	local net own kind
 
