@@ -22,6 +22,8 @@ int cmd_plan(int argc, char **argv, struct err *err)
 	config.foresees = true;
 	r = image_prepare(&config, false, &arena, &image, err);
 	if (r == 0)
+		r = config_place_gpus(&config, &arena, err);
+	if (r == 0)
 		r = probe(&config, image, &arena, &facts, err);
 	if (r == 0)
 		r = plan_image(&config, &facts, &arena, err);

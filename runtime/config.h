@@ -47,10 +47,11 @@ extern const char *const net_mode_name[NET_MODE_MAX];
  * @top:	":own", ":own=USER": made that user's, it alone; "" for the workspace's, NULL for nobody
  * @seed:	":seed": a Docker directory whose images the workspace's begins with
  * @gpu:	found by --gpus
+ * @library:	and goes where the root has libraries, which is not known from the start
  */
 struct volume {
 	const char *source, *target, *top;
-	bool read_only, own, seed, gpu;
+	bool read_only, own, seed, gpu, library;
 };
 
 /**
@@ -225,5 +226,17 @@ static inline bool config_listens(const struct config *config)
 
 /* Whether a limit, "memory", may be missing. */
 bool config_best_effort(const struct config *config, const char *name);
+
+/**
+ * config_place_gpus() - Say where libraries of --gpus go
+ * @c:		@rootfs is a directory by now, or "host"; targets of @volume are changed
+ * @arena:	owns them
+ * @err:	filled in on failure
+ *
+ * They go where the root's distribution has libraries, unless --gpus says where itself.
+ *
+ * Return: 0; -ENOMEM.
+ */
+int config_place_gpus(struct config *c, struct arena *arena, struct err *err);
 
 #endif

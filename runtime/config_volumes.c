@@ -137,6 +137,28 @@ static int parse_device(struct arena *arena, const char *text, struct device *re
 	return err_hint(err, "elsewhere a node does not work: say PATH:/dev/NAME");
 }
 
+/* Debian's directory, or Fedora's; Debian has that one, too, without the drivers. */
+static const char *pod_libraries(void)
+{
+	static const char *const dirs[] = { GPU_LIBRARIES, GPU_LIBRARIES_64 };
+
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
+		if (access(dirs[i], R_OK | X_OK) == 0)
+			return dirs[i];
+	return NULL;
+}
+
+/* What of a path is below one of those directories; NULL for another one. */
+static const char *below_libraries(const char *path)
+{
+	static const char *const dirs[] = { GPU_LIBRARIES "/", GPU_LIBRARIES_64 "/" };
+
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
+		if (!strncmp(path, dirs[i], strlen(dirs[i])))
+			return path + strlen(dirs[i]);
+	return NULL;
+}
+
 /* What --gpus means is looked for at each start: devices come and go with the pod. */
 static int look_for_gpus(struct config *c, bool reading, struct arena *arena,
                          const char *const **ret, struct err *err)
@@ -156,8 +178,8 @@ static int look_for_gpus(struct config *c, bool reading, struct arena *arena,
 		if (config_check_path("--gpus", place.libraries, err) < 0 ||
 		    (colon && config_check_path("--gpus", place.inside, err) < 0))
 			return -err->code;
-	} else if (access(GPU_LIBRARIES, R_OK | X_OK) == 0) {
-		place.libraries = GPU_LIBRARIES;
+	} else {
+		place.libraries = pod_libraries();
 	}
 	c->gpu_libraries = place.libraries;
 	if (reading)
@@ -188,6 +210,8 @@ static void add_gpu_volume(struct config *c, struct volume *list, const char *te
 		if (!strcmp(list[i].target, v->target))
 			return;
 	v->gpu = true;
+	/* Unless somebody said where. */
+	v->library = !strchr(c->gpus, ':') && below_libraries(v->target);
 	c->volume_n++;
 }
 
@@ -235,4 +259,34 @@ int config_volumes(struct config *c, const struct words *words, struct arena *ar
 	c->volume = volume;
 	c->device = device;
 	return err->code ? -err->code : check_seeds(volume, c->volume_n, err);
+}
+
+int config_place_gpus(struct config *c, struct arena *arena, struct err *err)
+{
+	const bool host = !strcmp(c->rootfs, "host");
+	struct volume *list;
+	const char *inside;
+	size_t n = 0;
+
+	if (!c->gpus || strchr(c->gpus, ':'))
+		return 0;
+	inside = gpu_inside(host ? "/" : c->rootfs);
+	list = arena_alloc(arena, (c->volume_n + 1) * sizeof(*list));
+	if (!list)
+		return err_set(err, ENOMEM, "place the libraries of --gpus");
+	for (size_t i = 0; i < c->volume_n; i++) {
+		bool taken = false;
+
+		list[n] = c->volume[i];
+		if (list[n].library)
+			list[n].target = arena_printf(arena, "%s/%s", inside,
+			                              below_libraries(list[n].target));
+		/* The pod's two directories become one, and what was named itself wins. */
+		for (size_t j = 0; list[n].library && !taken && j < n; j++)
+			taken = !strcmp(list[j].target, list[n].target);
+		n += !taken;
+	}
+	c->volume = list;
+	c->volume_n = n;
+	return arena->failed ? err_set(err, ENOMEM, "place the libraries of --gpus") : 0;
 }

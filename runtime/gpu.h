@@ -11,6 +11,9 @@
 #define GPU_LIBRARIES "/usr/lib/x86_64-linux-gnu"
 #endif
 
+/* Where Fedora, those like it, and SUSE have them. */
+#define GPU_LIBRARIES_64 "/usr/lib64"
+
 /**
  * struct gpu_place - Where to look
  * @dev:	"/dev"
@@ -36,5 +39,21 @@ struct gpu_place {
  */
 int gpu_words(const struct gpu_place *place, struct arena *arena, const char *const **ret,
               struct err *err);
+
+/**
+ * gpu_place_of() - Where a distribution's linker looks for libraries
+ * @os_release:	the text of its /etc/os-release: ID counts, then the words of ID_LIKE
+ *
+ * Return: a directory; NULL for one that is not known.
+ */
+const char *gpu_place_of(const char *os_release);
+
+/**
+ * gpu_inside() - Where libraries go in a root file system
+ * @rootfs:	its directory, which is believed in nothing but this
+ *
+ * Return: by its os-release; else by the directory that it has; else GPU_LIBRARIES.
+ */
+const char *gpu_inside(const char *rootfs);
 
 #endif

@@ -420,6 +420,8 @@ static int run_claim(struct config *config, struct claim *claim, struct arena *a
 
 	r = find_image(config, claim, arena, &image, err);
 	if (r == 0)
+		r = config_place_gpus(config, arena, err);
+	if (r == 0)
 		r = probe(config, image, arena, &facts, err);
 	if (r == 0)
 		r = plan_image(config, &facts, arena, err);

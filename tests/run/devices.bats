@@ -18,6 +18,32 @@ device_run() { berth run --rm --rootfs "$BERTH_TEST_SMALL" "$@"; }
 	assert_status 0
 }
 
+probe_node()
+{
+	if [ ! -r "$1" ] || [ ! -w "$1" ]; then fail "'$1' is not there, or not for us"; fi
+}
+
+@test "/dev/net/tun makes an interface of the workspace's own" {
+	probe node:/dev/net/tun
+	run device_run --net none --device /dev/net/tun -- sh -c 'tunctl -t tap7 && ip -o link show tap7'
+	assert_status 0
+	assert_has "tap7: <"
+	[ ! -e /sys/class/net/tap7 ]
+	run device_run --net none -- sh -c 'tunctl -t tap7'
+	[ "$status" -ne 0 ]
+}
+
+@test "/dev/fuse carries a file system that root inside mounts" {
+	probe node:/dev/fuse
+	# The kernel mounts it before it asks the first question.
+	run device_run --net none --device /dev/fuse -- sh -c 'exec 3<>/dev/fuse
+		mount -i -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 mine /mnt && grep " /mnt " /proc/mounts'
+	assert_status 0
+	assert_has "mine /mnt fuse rw,"
+	run device_run --net none -- sh -c 'exec 3<>/dev/fuse && test -c /dev/fuse'
+	[ "$status" -ne 0 ]
+}
+
 @test "root inside cannot take it away, nor make nodes of his own" {
 	run device_run --device /dev/zero:/dev/mine -- \
 		sh -c 'umount /dev/mine; rm /dev/mine; mknod /dev/sda b 8 0; test -c /dev/mine && echo still'
@@ -146,4 +172,54 @@ device_run() { berth run --rm --rootfs "$BERTH_TEST_SMALL" "$@"; }
 	# Each start looks again.
 	assert_has $'again\nnvidiactl'
 	[[ $output != *$'again\nnvidia0'* ]] || fail "$output"
+}
+
+@test "--gpus: libraries go where the inner distribution has them, from wherever the pod has them" {
+	mkdir dev lib toolkit over
+	for lib in lib/libcuda.so.535.1 toolkit/libnvidia-ml.so.535.1 toolkit/libcuda.so.535.1; do echo "of $lib" >"$lib"; done
+	ln -s libcuda.so.535.1 lib/libcuda.so.1
+	for id in debian fedora alpine none; do
+		mkdir -p "root-$id/etc" "root-$id/bin"
+		[ "$id" = none ] || printf 'NAME="A name"\nID=%s\n' "$id" >"root-$id/etc/os-release"
+	done
+	mkdir -p root-none/usr/lib64
+	# In a mount namespace of our own, as root there: the pod has them in two places.
+	cat >inside <<-'END'
+		set -e
+		mount -t tmpfs -o mode=755 none dev
+		for name in null zero full random urandom tty nvidia0; do touch dev/$name; done
+		for name in null zero full random urandom tty; do mount --bind /dev/$name dev/$name; done
+		mount --bind /dev/zero dev/nvidia0
+		mkdir dev/shm
+		mount --rbind /dev/shm dev/shm
+		mount --rbind dev /dev
+		multiarch=/usr/lib/$(uname -m)-linux-gnu
+		plan() { "$BERTH" plan --net none "$@" -- /bin/true | sed -n "s|.* on \(/[^ ]*lib[^ ]*\.so[^ ]*\) (ro.*|\1|p" | sort; }
+		for id in debian fedora alpine none; do
+			echo "in $id:"; plan --rootfs "$PWD/root-$id:O" --gpus "$PWD/lib" | sed "s|$multiarch|multiarch|"
+		done
+		echo said:; plan --rootfs "$PWD/root-fedora:O" --gpus "$PWD/lib:/opt/gpu"
+		# What a toolkit mounted in the pod's own directory goes there, too; a name is there once.
+		mount -t tmpfs none over
+		mkdir over/upper over/work
+		mount -t overlay -o "lowerdir=$multiarch,upperdir=over/upper,workdir=over/work,userxattr" none "$multiarch"
+		for lib in libnvidia-ml.so.535.1 libcuda.so.535.1; do
+			touch "$multiarch/$lib"
+			mount --bind "toolkit/$lib" "$multiarch/$lib"
+		done
+		for id in debian fedora; do
+			echo "toolkit, in $id:"; plan --rootfs "$PWD/root-$id:O" --gpus all | sed "s|$multiarch|multiarch|"
+		done
+		"$BERTH" run --rm --rootfs "$BERTH_TEST_SMALL:O" --net none --gpus "$PWD/lib" -- sh -c \
+			"cat $multiarch/libcuda.so.1"
+	END
+	run in_cgroup unshare --user --map-root-user --map-auto --mount bash inside
+	for want in "in debian:|multiarch" "in fedora:|/usr/lib64" "in alpine:|/usr/lib" "in none:|/usr/lib64" "said:|/opt/gpu"; do
+		assert_has "${want%|*}"$'\n'"${want#*|}/libcuda.so.1"$'\n'"${want#*|}/libcuda.so.535.1"$'\n'
+	done
+	for want in "toolkit, in debian:|multiarch" "toolkit, in fedora:|/usr/lib64"; do
+		assert_has "${want%|*}"$'\n'"${want#*|}/libcuda.so.535.1"$'\n'"${want#*|}/libnvidia-ml.so.535.1"$'\n'
+	done
+	assert_has "of lib/libcuda.so.535.1"
+	assert_status 0
 }

@@ -92,9 +92,86 @@ static void test_gpu(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+/* Where each distribution has libraries, by what its own file says. */
+static void test_place_of(void **state)
+{
+	static const struct {
+		const char *text, *want;
+	} cases[] = {
+		{ "NAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12\"\nID=debian\n",
+		  GPU_LIBRARIES },
+		{ "ID=ubuntu\nID_LIKE=debian\n", GPU_LIBRARIES },
+		{ "ID_LIKE=\"ubuntu debian\"\nID=linuxmint", GPU_LIBRARIES },
+		{ "ID=fedora\n", "/usr/lib64" },
+		{ "ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n", "/usr/lib64" },
+		{ "ID=\"opensuse-leap\"\nID_LIKE=\"suse opensuse\"\n", "/usr/lib64" },
+		{ "ID='amzn'\r\nID_LIKE='fedora'\r\n", "/usr/lib64" },
+		{ "ID=alpine\n", "/usr/lib" },
+		{ "ID=archarm\nID_LIKE=arch\n", "/usr/lib" },
+		/* By whole words, whole keys and whole lines. */
+		{ "ID=mine\nID_LIKE=fedoralike\n", NULL },
+		{ "VERSION_ID=debian\n", NULL },
+		{ "NAME=x ID=debian\n", NULL },
+		{ "ID=\nID_LIKE=\n", NULL },
+		{ "ID=", NULL },
+		{ "", NULL },
+		{ "\n\n", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *place = gpu_place_of(cases[i].text);
+
+		if (!cases[i].want)
+			assert_null(place);
+		else
+			assert_string_equal(place, cases[i].want);
+	}
+}
+
+/* A root that is somebody else's: no link of it leads out of it, and no FIFO holds us up. */
+static void test_inside(void **state)
+{
+	char dir[] = "/tmp/test-gpu-XXXXXX";
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(chdir(dir), 0);
+	assert_int_equal(mkdir("etc", 0755), 0);
+	assert_int_equal(mkdir("usr", 0755), 0);
+	assert_int_equal(mkdir("usr/lib", 0755), 0);
+	assert_string_equal(gpu_inside(dir), GPU_LIBRARIES);
+	assert_int_equal(mkdir("usr/lib64", 0755), 0);
+	assert_string_equal(gpu_inside(dir), "/usr/lib64");
+	touch("usr/lib/os-release", "ID=debian\n");
+	assert_string_equal(gpu_inside(dir), GPU_LIBRARIES);
+	assert_int_equal(symlink("../usr/lib/os-release", "etc/os-release"), 0);
+	touch("usr/lib/os-release", "ID=alpine\n");
+	assert_string_equal(gpu_inside(dir), "/usr/lib");
+	assert_int_equal(unlink("etc/os-release"), 0);
+	/* As of the root, and not the machine's. */
+	assert_int_equal(unlink("usr/lib/os-release"), 0);
+	assert_int_equal(
+		symlink("../../../../../../../../etc/os-release", "etc/os-release"), 0);
+	assert_string_equal(gpu_inside(dir), "/usr/lib64");
+	assert_int_equal(unlink("etc/os-release"), 0);
+	assert_int_equal(mkfifo("etc/os-release", 0644), 0);
+	assert_string_equal(gpu_inside(dir), "/usr/lib64");
+	assert_int_equal(unlink("etc/os-release"), 0);
+	assert_int_equal(rmdir("usr/lib64"), 0);
+	assert_int_equal(rmdir("usr/lib"), 0);
+	assert_int_equal(rmdir("usr"), 0);
+	assert_int_equal(rmdir("etc"), 0);
+	assert_int_equal(chdir("/"), 0);
+	assert_int_equal(rmdir(dir), 0);
+	assert_string_equal(gpu_inside(dir), GPU_LIBRARIES);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_place_of),
+		cmocka_unit_test(test_inside),
 		cmocka_unit_test(test_gpu),
 	};
 
