@@ -223,9 +223,10 @@ resource "kubernetes_manifest" "pod" {
           }
         }
         startupProbe = {
-          exec           = { command = ["berth", "health"] }
-          periodSeconds  = 2
-          timeoutSeconds = 6
+          exec             = { command = ["berth", "health"] }
+          periodSeconds    = 2
+          failureThreshold = 15
+          timeoutSeconds   = 6
         }
         readinessProbe = {
           exec           = { command = ["berth", "health", "--ready"] }

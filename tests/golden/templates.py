@@ -37,11 +37,25 @@ def same_security(spec, where):
     for key in ("hostUsers", "automountServiceAccountToken", "enableServiceLinks", "securityContext"):
         expect(spec.get(key) == want[key], f"{where}: {key}: {spec.get(key)}, not {want[key]}")
     container, reference = spec["containers"][0], want["containers"][0]
-    for key in ("command", "securityContext", "readinessProbe", "livenessProbe"):
+    for key in ("command", "securityContext", "readinessProbe", "livenessProbe", "startupProbe"):
         expect(container.get(key) == reference[key], f"{where}: {key}: {container.get(key)}")
     expect({"cpu", "memory"} <= set(container["resources"]["limits"]), f"{where}: limits")
     mounted = {m["name"] for m in container["volumeMounts"]}
     expect(mounted == {v["name"] for v in spec["volumes"]}, f"{where}: volumes {mounted}")
+
+
+def check_probes(container, where):
+    """Who ends the container asks for life, which a pull of any length is; who sends it work asks for more."""
+    for kind in ("startupProbe", "livenessProbe", "readinessProbe"):
+        probe = container.get(kind, {})
+        want = ["berth", "health"] + ["--ready"] * (kind == "readinessProbe")
+        expect(probe.get("exec") == {"command": want}, f"{where}: {kind}: {probe.get('exec')}")
+        # Its supervisor has 5 seconds to answer.
+        expect(probe.get("timeoutSeconds", 1) > 5, f"{where}: {kind}: timeoutSeconds")
+    # Until berth itself has begun, on a node that starts many pods.
+    startup = container.get("startupProbe", {})
+    patience = startup.get("periodSeconds", 10) * startup.get("failureThreshold", 3)
+    expect(patience >= 30, f"{where}: startupProbe: {patience} s")
 
 
 def environment(spec):
@@ -106,6 +120,11 @@ def check_manifests(found):
             same_security(spec, path)
             labels = document["spec"]["template"]["metadata"]["labels"]
             expect(document["spec"]["selector"]["matchLabels"] == labels, f"{path}: selector")
+            # kubectl rollout status would call a long pull a failure after ten minutes.
+            expect(document["spec"].get("progressDeadlineSeconds", 600) >= 3600, f"{path}: progressDeadlineSeconds")
+        for container in spec.get("containers", []):
+            if container.get("command") == ["berth", "entrypoint"]:
+                check_probes(container, path)
         for name in environment(spec) if "containers" in spec else {}:
             expect(name in VARIABLES or name == "REGISTRY_AUTH_FILE", f"{path}: no variable {name}")
 
