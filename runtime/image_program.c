@@ -202,12 +202,6 @@ static void listen_to(struct program *program, pid_t pid, pid_t target, int *out
 	}
 }
 
-static int missing(const struct program *program, struct err *err)
-{
-	(void)err_set(err, ENOENT, "find the program '%s'", program->argv[0]);
-	return err_hint(err, "install the package %s", program->package);
-}
-
 bool program_found(const char *name, const char *path)
 {
 	char file[4096];
@@ -227,6 +221,15 @@ bool program_found(const char *name, const char *path)
 	return false;
 }
 
+int program_require(const char *name, const char *package, const char *path,
+                    struct err *err)
+{
+	if (program_found(name, path))
+		return 0;
+	(void)err_set(err, ENOENT, "find the program '%s'", name);
+	return err_hint(err, "install the package %s", package);
+}
+
 int program_run(struct program *program, struct err *err)
 {
 	cleanup_close int out = -EBADF, errfd = -EBADF;
@@ -236,8 +239,8 @@ int program_run(struct program *program, struct err *err)
 	int status;
 
 	/* Before anything is made for it, and so that 127 is the program's own. */
-	if (!program_found(program->argv[0], getenv("PATH")))
-		return missing(program, err);
+	if (program_require(program->argv[0], program->package, getenv("PATH"), err) < 0)
+		return -err->code;
 	if (pipe2(from, O_CLOEXEC) < 0 || pipe2(to, O_CLOEXEC) < 0) {
 		close_fdp(&from[0]);
 		close_fdp(&from[1]);

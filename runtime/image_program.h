@@ -57,6 +57,18 @@ int program_run(struct program *program, struct err *err);
 /* Whether @name is in a directory of @path, NULL for the shell's own. */
 bool program_found(const char *name, const char *path);
 
+/**
+ * program_require() - Say that a program is missing, before anything is made for it
+ * @name:	of the program
+ * @package:	Debian's, for who has not got it
+ * @path:	as of program_found()
+ * @err:	names both on failure
+ *
+ * Return: 0; -ENOENT.
+ */
+int program_require(const char *name, const char *package, const char *path,
+                    struct err *err);
+
 /* The last line of the tail that says something, without control characters. */
 const char *program_said(struct program *program);
 

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -9,6 +10,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "exec.h"
 #include "image_gc.h"
 #include "image_internal.h"
 #include "image_program.h"
@@ -201,10 +203,11 @@ static int unpack(struct job *job, const char *digest, struct err *err)
 
 	progress_step(&job->progress, "unpack", digest);
 	r = image_unpack(&spec, err);
-	if (r == -EIO)
+	if (r == -EIO || r == -EBADMSG)
 		drop_damaged(job, digest, &manifest);
 	if (job->damaged > 0) {
 		err->code = EBADMSG;
+		err->hint[0] = '\0'; /* the layer as it should be may be a good one */
 		r = err_hint(err,
 		             "%u of its blobs were damaged, and are removed from the "
 		             "store: pull it again",
@@ -265,6 +268,15 @@ static int known_digest(struct job *job, int64_t begun_ms, const char **ret,
 	return 0;
 }
 
+/* Who lacks one of them is told before gigabytes have come, and not after. */
+static int require_programs(struct err *err)
+{
+	int r = program_require("skopeo", "skopeo", getenv("PATH"), err);
+
+	/* Whatever the caller's PATH: it is executed in a root of its own. */
+	return r < 0 ? r : program_require("umoci", "umoci", EXEC_PATH, err);
+}
+
 static int pull(struct job *job, int64_t begun_ms, struct image_tree *ret,
                 struct err *err)
 {
@@ -276,11 +288,14 @@ static int pull(struct job *job, int64_t begun_ms, struct image_tree *ret,
 		r = unpack_once(job, digest, ret, err);
 		if (r == 0)
 			progress_step(&job->progress, "done", digest);
-		if (r != -ENOENT)
+		if (r != -ENOENT || !program_found("umoci", EXEC_PATH))
 			return r;
 		err_clear(err); /* its blobs are gone: from the start */
 	}
 	if (r < 0 && r != -ENOENT)
+		return r;
+	r = require_programs(err);
+	if (r < 0)
 		return r;
 	entry.stamp = image_stamp(&job->wish->ref, job->arena);
 	progress_step(&job->progress, "pull", NULL);

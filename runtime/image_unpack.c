@@ -216,6 +216,17 @@ static int judge(struct program *umoci, int status, struct err *err)
 		  "make room: 'berth image prune --all', or a larger disk for --store" },
 		{ "disk quota exceeded", EDQUOT,
 		  "make room: 'berth image prune --all', or a larger quota" },
+		{ "file name too long", ENAMETOOLONG,
+		  "a name in it has more than 255 bytes, or a path more than 4095" },
+		{ "unknown typeflag '\\x53'", EOPNOTSUPP,
+		  "a sparse file in GNU's old format, which umoci does not read: have "
+		  "that layer packed by tar --format=pax" },
+		{ "invalid tar header", EBADMSG,
+		  "a layer is no whole archive, though it is what its digest says: have "
+		  "the image built anew" },
+		{ "unexpected EOF", EBADMSG,
+		  "a layer is no whole archive, though it is what its digest says: have "
+		  "the image built anew" },
 		{ "mknod", EPERM,
 		  "a device node of the image cannot be made, nor stood in for: another "
 		  "seccomp "

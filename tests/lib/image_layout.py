@@ -1,10 +1,19 @@
 #!/usr/bin/env python3
 """Make an image in the layout of OCI, without any program of the field.
 
-    image_layout.py DIR TAG --layer TAR... [--odd] [--config JSON]
+    image_layout.py DIR TAG --layer TAR... [--odd] [--strange KIND]... [--config JSON]
 
---odd adds three layers with what layers may hold and what hostile ones do. An image of the
-same name is replaced; others of the layout stay.
+--odd adds three layers with what layers may hold and what hostile ones do, --strange one with a
+member that is at an edge, or beyond:
+
+    long        a path of 3000 bytes, and a link as long
+    name        a name of 256 bytes
+    path        a path of more than 4096 bytes
+    huge        a member of 9 GiB, as its header says, and nothing of it
+    negative    one of less than no bytes
+    link:PATH   a hard link to PATH
+
+An image of the same name is replaced; others of the layout stay.
 """
 import argparse
 import gzip
@@ -62,6 +71,7 @@ def odd_layers():
     one.add("odd/sparse", data=b"\0" * (8 << 20) + b"end")
     one.add("odd/fifo", tarfile.FIFOTYPE)
     one.add("odd/null", tarfile.CHRTYPE, mode=0o666, dev=(1, 3))
+    one.add("odd/disk", tarfile.BLKTYPE, mode=0o660, dev=(8, 0))
     one.dir("odd/sticky", mode=0o1777)
     one.dir("odd/mine", mode=0o700, uid=1000, gid=1000)
     one.add("odd/volume/seed", data=b"from the image", uid=1000, gid=1000, mode=0o600)
@@ -81,6 +91,34 @@ def odd_layers():
     three.add("odd/absolute/through-absolute", data=b"hostile")
     three.add("../../../../../../../../../../tmp/through-dots", data=b"hostile")
     return [one.bytes(), two.bytes(), three.bytes()]
+
+
+def strange_layer(kind):
+    """A layer with one strange member."""
+    kind, _, path = kind.partition(":")
+    layer = Layer()
+    layer.dir("strange")
+    if kind == "long":
+        at = "strange"
+        for c in "abcdefghijklmno":
+            at += "/" + c * 199
+            layer.dir(at)
+        layer.add(at + "/file", data=b"at its end")
+        layer.add("strange/link", tarfile.SYMTYPE, link=at + "/file")
+    elif kind == "name":
+        layer.add("strange/" + "n" * 256, data=b"x")
+    elif kind == "path":
+        layer.add("/".join(["strange"] + ["p" * 199] * 21), data=b"x")
+    elif kind == "link":
+        layer.add("strange/link", tarfile.LNKTYPE, link=path)
+    else:
+        # Sizes that no data follows: "huge" needs another header for its own, "negative" has one.
+        info = tarfile.TarInfo("strange/file")
+        info.size = {"huge": 9 << 30, "negative": 0}[kind]
+        info.pax_headers = {"size": "-5"} if kind == "negative" else {}
+        layer.tar.addfile(info)
+        layer.tar.offset = layer.out.tell()
+    return layer.bytes()
 
 
 class Layout:
@@ -137,6 +175,7 @@ def main():
     parser.add_argument("tag")
     parser.add_argument("--layer", action="append", default=[])
     parser.add_argument("--odd", action="store_true")
+    parser.add_argument("--strange", action="append", default=[])
     parser.add_argument("--config", default="{}")
     args = parser.parse_args()
     layers = []
@@ -145,6 +184,7 @@ def main():
             layers.append(f.read())
     if args.odd:
         layers += odd_layers()
+    layers += map(strange_layer, args.strange)
     layout = Layout(args.dir)
     descriptor, tag = layout.image(args.tag, layers, json.loads(args.config))
     layout.tag(descriptor, tag)

@@ -56,6 +56,7 @@ teardown()
 	assert_has 'user.origin="image"'
 	# Nobody may make a device here: an empty file stands in its place.
 	[ -f "$tree/odd/null" ]
+	[ -f "$tree/odd/disk" ]
 	[ -p "$tree/odd/fifo" ]
 }
 
@@ -68,6 +69,98 @@ teardown()
 	assert_output ''
 	run berth unshare -- find "$images" -name 'through-*' -printf '%P\n'
 	[ "$(printf '%s\n' "${lines[@]##*/rootfs/}" | sort | paste -sd ' ')" = "tmp/through-absolute tmp/through-dots tmp/through-link" ]
+}
+
+# sparse SIZE FORMAT: sparse.tar, with a file of SIZE and 3 bytes that has something at both ends only.
+sparse()
+{
+	mkdir -p big
+	printf begin >big/sparse
+	truncate -s "$1" big/sparse
+	printf end >>big/sparse
+	tar --sparse "--format=$2" -cf sparse.tar big
+	rm -r big
+	[ "$(stat -c %s sparse.tar)" -lt 100000 ] # else there are no holes to be had here
+}
+
+@test "a sparse file of 2 GiB arrives whole, and so does a path of 3000 bytes" {
+	probe small image_tools
+	sparse 2G pax
+	make_image layout sparse --layer sparse.tar --strange long
+	pull -q oci:layout:sparse
+	run run_image oci:layout:sparse -- sh -c 'cd /big; stat -c %s sparse; head -c 5 sparse; tail -c 3 sparse; echo
+		dd if=sparse bs=1M skip=900 count=200 2>/dev/null | tr -d "\\0" | wc -c; cat /strange/?*/*/*/*/*/*/*/*/*/*/*/*/*/*/*/file
+		echo; readlink /strange/link | wc -c'
+	assert_status 0
+	assert_output $'2147483651\nbeginend\n0\nat its end\n3013'
+	# What it takes on the disk is known, and goes with it.
+	[ "$(berth image prune --keep-size 1t | sed 's/.*freed, \([0-9]*\) left/\1/')" -gt 2147483648 ]
+	run berth image rm oci:layout:sparse
+	assert_status 0
+	run find "$images/trees" "$images/tmp" -mindepth 2
+	assert_output ''
+}
+
+@test "a member of 9 GiB that the disk has no room for is told, and the store is as it was" {
+	probe small image_tools subids
+	sparse 9G pax
+	make_image layout one
+	make_image layout huge --layer sparse.tar
+	cat >script <<-'END'
+		set -e
+		mkdir disk run
+		export XDG_RUNTIME_DIR=$PWD/run
+		[ ! -d /var/lib/containers ] || mount -t tmpfs tmpfs /var/lib/containers
+		for room in size=64m,mode=755 size=640m,nr_inodes=40,mode=755; do
+			mount -t tmpfs -o "$room" tmpfs disk
+			"$1" run --name kept --net none --progress none --store disk --image oci:layout:one -- true || echo "first: $?"
+			"$1" image pull -q --progress none --store disk oci:layout:huge || echo "second: $?"
+			"$1" image ls -q --store disk
+			"$1" run --rm --net none --store disk --image oci:layout:one --pull never -- echo stands || true
+			find disk/images/tmp disk/images/trees -mindepth 3 -prune -o -mindepth 1 -printf '%f\n' | grep -v '^0-' || true
+			"$1" rm kept 2>/dev/null || true
+			umount disk
+		done
+	END
+	run in_cgroup "$BERTH" unshare -- unshare -m sh "$PWD/script" "$BERTH"
+	assert_status 0
+	assert_has $'\nhint: make room: \'berth image prune --all\', or a larger disk for --store\nsecond: 125\noci:'"$PWD"$'/layout:one\nstands\n'
+	# Without inodes neither of them has room.
+	assert_has $'\nfirst: 125\n'
+	assert_equal "$(grep -c "No space left on device" <<<"$output")" 3
+}
+
+@test "members that cannot be are refused with what they are, and nothing of the image is kept" {
+	probe small image_tools
+	while IFS='|' read -r options why hint; do
+		case $options in
+		sparse) sparse 4M gnu && options='--layer sparse.tar' ;;
+		link) echo secret >secret && options="--strange link:$PWD/secret" ;;
+		esac
+		# shellcheck disable=SC2086 # words
+		make_image layout strange $options >/dev/null
+		run pull oci:layout:strange
+		assert_status 125
+		assert_has "berth: image: umoci: "
+		assert_has "$why"
+		assert_has "$hint"
+		[ -z "$(berth image ls -q)" ]
+		run find "$images/trees" "$images/tmp" -mindepth 1
+		assert_output ''
+		# It is not for the digest, or the disk, that the layer is no good.
+		[[ $output != *damaged* ]]
+	done <<-'END'
+		--strange huge|Bad message|hint: a layer is no whole archive
+		--strange negative|Bad message|hint: a layer is no whole archive
+		--strange name|File name too long|hint: a name in it has more than 255 bytes
+		--strange path|File name too long|or a path more than 4095
+		sparse|Operation not supported|hint: a sparse file in GNU's old format
+		link|no such file or directory|
+	END
+	# A layer of the same name that is good is taken.
+	make_image layout strange --strange long >/dev/null
+	run run_image oci:layout:strange -- sh -c 'ls -d /strange'
+	assert_status 0
 }
 
 @test "the image says how it wants to be run, and options win" {
@@ -346,6 +439,23 @@ is_up() { berth logs "$name" | grep -qx up; }
 	berth rm -f "$name"
 }
 
+@test "berth itself needs 8 MiB at most while it pulls, beside skopeo and umoci" {
+	probe small image_tools
+	[ "$BERTH_TEST_BUILD" != build-asan ] || return 0 # which is another program
+	mkdir big
+	head -c 100M /dev/zero >big/zeros
+	head -c 20M /dev/urandom >big/noise
+	tar -cf big.tar big
+	make_image layout one --layer big.tar --odd
+	run in_cgroup python3 "$BATS_TEST_DIRNAME/../lib/resident.py" "$BERTH" image pull --progress none oci:layout:one
+	assert_status 0
+	assert_has skopeo
+	assert_has umoci
+	kib=${output%% *}
+	[ "$kib" -gt 500 ] || fail "nothing was measured: $output"
+	[ "$kib" -le 8192 ] || fail "$output"
+}
+
 @test "two pulls of the same image do the work once" {
 	probe small image_tools
 	make_image layout one --odd
@@ -426,6 +536,17 @@ kill_at()
 	run pull oci:layout:one
 	assert_status 125
 	assert_has '1 of its blobs were damaged'
+	run pull oci:layout:one
+	assert_status 0
+	# Cut off, it is no archive either.
+	berth unshare -- rm -rf "$images"/trees
+	mkdir "$images/trees"
+	chmod u+w "$layer"
+	truncate -s -2000 "$layer"
+	run pull oci:layout:one
+	assert_status 125
+	assert_has '1 of its blobs were damaged'
+	[[ $output != *"no whole archive"* ]]
 	run pull oci:layout:one
 	assert_status 0
 	run run_image oci:layout:one -- true
@@ -564,6 +685,47 @@ kill_at()
 	assert_status 125
 	assert_has "find the program 'skopeo'"
 	assert_has 'hint: install the package skopeo'
+}
+
+@test "each program that pulls is missed before anything is fetched, and nothing is left" {
+	probe small image_tools subids
+	make_image layout one
+	cat >script <<-'END'
+		set -e
+		mkdir run
+		export XDG_RUNTIME_DIR=$PWD/run
+		[ ! -d /var/lib/containers ] || mount -t tmpfs tmpfs /var/lib/containers
+		touch none # which nobody may execute, root neither
+		for name in skopeo umoci; do
+			program=$(command -v "$name")
+			mount --bind none "$program"
+			"$1" image pull --progress json oci:layout:one || echo "pull without $name: $?"
+			"$1" run --name lacking --net none --image oci:layout:one -- true || echo "run without $name: $?"
+			umount "$program"
+			find store -type f ! -name lock ! -path '*/locks/*' ! -name index.json; find store/images/tmp -mindepth 1
+			ls run/berth
+		done
+		# What was fetched before is unpacked by the one, and run without either.
+		"$1" image pull -q --progress none oci:layout:one
+		mount --bind none "$(command -v skopeo)"
+		rm -r store/images/trees/*
+		"$1" run --rm --net none --progress none --image oci:layout:one -- echo unpacked
+		mount --bind none "$(command -v umoci)"
+		"$1" run --rm --net none --image oci:layout:one -- echo started
+		rm -r store/images/trees/*
+		"$1" run --rm --net none --image oci:layout:one -- echo launched || echo "unpack without umoci: $?"
+		find store/images/tmp -mindepth 1
+	END
+	run in_cgroup "$BERTH" unshare -- unshare -m sh "$PWD/script" "$BERTH"
+	assert_status 0
+	missing() { printf "berth: image: find the program '%s': No such file or directory\nhint: install the package %s" "$1" "$1"; }
+	assert_output "$(for name in skopeo umoci; do
+		missing "$name"
+		printf '\npull without %s: 125\n' "$name"
+		missing "$name"
+		printf '\nrun without %s: 125\n' "$name"
+	done; printf 'unpacked\nstarted')"$'\n{"image":"oci:'"$PWD"$'/layout:one","step":"unpack","digest":"'"$(
+		jq -r '.manifests[0].digest' layout/index.json)"$'"}\n'"$(missing umoci)"$'\nunpack without umoci: 125'
 }
 
 @test "names that are none, and verbs" {
