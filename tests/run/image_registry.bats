@@ -293,6 +293,67 @@ flaky()
 	assert_output ''
 }
 
+# on_terminal COMMAND...: in the background, on a terminal of its own; "typescript" has what came there. The
+# shell that runs it is named, since there may be none in SHELL.
+on_terminal()
+{
+	{
+		echo 'stty cols 100 rows 30'
+		printf '%q ' "$@"
+		printf '\necho "status $?"\n'
+	} >on_terminal
+	: >typescript
+	SHELL=/bin/sh in_cgroup script -qefc "bash on_terminal" typescript < <(exec sleep 60 2>/dev/null 3>&-) >/dev/null &
+	launch_pid=$!
+}
+screen() { run python3 "$BATS_TEST_DIRNAME/../lib/screen.py" < <(sed '1d; $d' typescript); }
+drawn() { grep -qF "$1" typescript; }
+
+@test "on a terminal a pull draws bars, and leaves whole lines: also where it fails" {
+	probe small image_tools registry tool:script
+	registry_start
+	insecure
+	make_image layout one --odd
+	push layout one os:1
+	origin=$registry
+	manifest=layout/blobs/sha256/$(jq -r '.manifests[0].digest[7:]' layout/index.json)
+	layer=$(jq -r '.layers[0].digest[7:]' "$manifest")
+
+	flaky 0 "blobs/sha256:$layer"
+	on_terminal "$BERTH" image pull "$registry/os:1"
+	# Up to where the registry holds one layer back: its bar is there, and has come to nothing.
+	wait_until 20 drawn "Copying blob ${layer:0:12} ["
+	touch go
+	wait_until 30 drawn 'status 0'
+	wait_until 10 over
+	screen
+	assert_status 0
+	assert_equal "${lines[0]}" "Pulling $registry/os:1"
+	assert_has "Copying blob ${layer:0:12} done"
+	assert_has $'\n'"Unpacking $registry/os:1"$'\n'
+	assert_equal "${lines[-1]}" "status 0"
+	# Neither bars nor what is for programs is left.
+	[[ $output != *'['* && $output != *'{"'* && $output != *'---'* ]] || fail "$output"
+	kill "$flaky_pid"
+
+	# The message of what broke begins a line of its own.
+	berth image prune --all >/dev/null
+	registry=$origin
+	flaky 1000
+	on_terminal "$BERTH" image pull "$registry/os:1"
+	wait_until 60 drawn 'status 125'
+	wait_until 10 over
+	screen
+	assert_status 0
+	grep -q '^berth: image: skopeo: ' <<<"$output" || fail "$output"
+	grep -q '^hint: each try broke off' <<<"$output" || fail "$output"
+	# What is said to be one thing is one.
+	run in_cgroup "$BERTH" image pull --progress bar "$origin/nothing:1"
+	assert_status 125
+	assert_has "Pulling $origin/nothing:1"
+	[[ $output != *'{"'* ]]
+}
+
 # entrypoint ARG...: without the tests' own variables, which a pod does not have.
 entrypoint()
 {
@@ -485,6 +546,25 @@ over() { ! kill -0 "$launch_pid" 2>/dev/null; }
 	HTTPS_PROXY=http://127.0.0.1:9 HTTP_PROXY=http://127.0.0.1:9 run pull registry.invalid/os:1
 	assert_status 125
 	assert_has 'proxyconnect'
+
+	# It knows the way to a host that has no address here.
+	registry_start
+	insecure
+	make_image layout one --config '{ "Env": ["BY=proxy"] }'
+	push layout one os:1
+	port=$(free_port)
+	python3 "$BATS_TEST_DIRNAME/../lib/proxy.py" "$port" "${registry##*:}" >proxy.log 3>&- &
+	flaky_pid=$!
+	wait_until 10 grep -q ready proxy.log
+	registry=registry.invalid
+	insecure
+	export HTTP_PROXY=http://127.0.0.1:$port HTTPS_PROXY=http://127.0.0.1:$port
+	run --separate-stderr run_image registry.invalid/os:1 -- sh -c 'echo $BY'
+	assert_output proxy
+	grep -q 'GET http://registry.invalid/v2/os/blobs/sha256:' proxy.log
+	NO_PROXY=registry.invalid run pull registry.invalid/os:1
+	assert_status 125
+	assert_has 'no such host'
 }
 
 @test "in a pod, as its root: the store is root's, and a full disk is told" {
