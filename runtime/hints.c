@@ -86,6 +86,10 @@ static const struct {
 	  "out, or "
 	  "attach a directory of your own; or a seccomp profile refuses chown: set "
 	  "seccompProfile to one that allows it" },
+	{ "own", EINVAL,
+	  "the workspace has no such ID, 'berth plan' shows which it has: get a range in "
+	  "/etc/subuid and /etc/subgid, or hostUsers: false in the pod; or name a user "
+	  "whom it has" },
 	{ "private", EACCES, "AppArmor denies mount: set appArmorProfile: Unconfined" },
 	{ "private", EPERM,
 	  "user namespaces here come without capabilities: "

@@ -12,6 +12,9 @@
  *
  * option:NUMBER answers ENOPROTOOPT to this option of SOL_SOCKET: a kernel that does not know it.
  *
+ * statfs:PATH=KIND answers statfs(2) of PATH, and of what is below, as if it lay on a file system that cannot be mounted
+ * where tests run: nfs, smb, cifs or 9p. The rest of the answer is the kernel's.
+ *
  * After crun's tests/no_openat2.c. Test code only: berth's own filters are made at build time.
  */
 #include <errno.h>
@@ -24,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -77,6 +81,36 @@ static struct {
 } netlink[8];
 static size_t netlink_words;
 
+/* Whose file system is said to be another one; without a path nobody's. */
+static struct {
+	const char *path;
+	long magic;
+} elsewhere;
+
+static void place_elsewhere(const char *path, const char *kind)
+{
+	/* <linux/magic.h>, and fs/smb/client for the last ones. */
+	static const struct {
+		const char *kind;
+		long magic;
+	} known[] = {
+		{ "nfs", 0x6969 },
+		{ "9p", 0x01021997 },
+		{ "smb", 0xfe534d42 },
+		{ "cifs", 0xff534d42 },
+	};
+
+	if (elsewhere.path || *path != '/')
+		die("one absolute path, not", path, EINVAL);
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (kind && strcmp(kind, known[i].kind) == 0) {
+			elsewhere.path = path;
+			elsewhere.magic = known[i].magic;
+			return;
+		}
+	die("unknown file system", kind ? kind : "", EINVAL);
+}
+
 static void refuse_message(const char *word, const char *code)
 {
 	if (netlink_words == sizeof(netlink) / sizeof(netlink[0]))
@@ -112,6 +146,13 @@ static void refuse(scmp_filter_ctx ctx, char *spec)
 
 	if (equals)
 		*equals++ = '\0';
+	if (strncmp(spec, "statfs:", strlen("statfs:")) == 0) {
+		place_elsewhere(spec + strlen("statfs:"), equals);
+		r = seccomp_rule_add(ctx, SCMP_ACT_NOTIFY, SCMP_SYS(statfs), 0);
+		if (r < 0)
+			die("cannot look at", spec, -r);
+		return;
+	}
 	if (strncmp(spec, "netlink:", strlen("netlink:")) == 0) {
 		refuse_message(spec + strlen("netlink:"), equals);
 		if (netlink_words > 1)
@@ -149,6 +190,47 @@ static int refused(pid_t pid, uint64_t address, uint64_t size)
 	return 0;
 }
 
+/* Whether @path, of another process, is the one or below it. */
+static bool is_elsewhere(pid_t pid, uint64_t address, char *path, size_t size)
+{
+	const size_t len = strlen(elsewhere.path);
+	struct iovec here = { path, size - 1 };
+	struct iovec there = { (void *)(uintptr_t)address, size - 1 };
+	ssize_t n = process_vm_readv(pid, &here, 1, &there, 1, 0);
+
+	/* Its page ends where the next one is not there. */
+	if (n < 0) {
+		here.iov_len = there.iov_len = 4096 - address % 4096;
+		n = process_vm_readv(pid, &here, 1, &there, 1, 0);
+	}
+	if (n <= 0)
+		return false;
+	path[n] = '\0';
+	return strncmp(path, elsewhere.path, len) == 0 &&
+	       (path[len] == '/' || path[len] == '\0');
+}
+
+/* Fills in the answer: the kernel's, but for the kind. Whether there is one. */
+static bool told_elsewhere(const struct seccomp_notif *ask,
+                           struct seccomp_notif_resp *answer)
+{
+	struct statfs fs;
+	struct iovec here = { &fs, sizeof(fs) };
+	struct iovec there = { (void *)(uintptr_t)ask->data.args[1], sizeof(fs) };
+	char path[8192];
+
+	if (!is_elsewhere((pid_t)ask->pid, ask->data.args[0], path, sizeof(path)))
+		return false;
+	if (statfs(path, &fs) < 0) {
+		answer->error = -errno;
+		return true;
+	}
+	fs.f_type = (__typeof__(fs.f_type))elsewhere.magic;
+	if (process_vm_writev((pid_t)ask->pid, &here, 1, &there, 1, 0) < 0)
+		answer->error = -EFAULT;
+	return true;
+}
+
 /* Until the last one with the filter is gone. */
 static void answer_for(int listener)
 {
@@ -164,6 +246,12 @@ static void answer_for(int listener)
 			continue;
 		memset(answer, 0, sizeof(*answer));
 		answer->id = ask->id;
+		if (elsewhere.path && ask->data.nr == SYS_statfs) {
+			if (!told_elsewhere(ask, answer))
+				answer->flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+			(void)seccomp_notify_respond(listener, answer);
+			continue;
+		}
 		answer->error =
 			-refused((pid_t)ask->pid, ask->data.args[1], ask->data.args[2]);
 		if (answer->error == 0)
@@ -247,12 +335,12 @@ int main(int argc, char **argv)
 		return 125;
 	}
 
-	if (netlink_words)
+	if (netlink_words || elsewhere.path)
 		reader = start_reader();
 	r = seccomp_load(ctx);
 	if (r < 0)
 		die("cannot load", "the filter (root, or -n)", -r);
-	if (netlink_words)
+	if (netlink_words || elsewhere.path)
 		hand_over(reader, seccomp_notify_fd(ctx));
 	seccomp_release(ctx);
 

@@ -126,6 +126,41 @@ is_locked() { ! flock -n vol true; }
 	assert_has "$PWD/vol:/again:own\""
 }
 
+@test "with one ID: :U to root is right, to anybody else refused, and nothing is given away" {
+	mkdir vol/dir
+	touch vol/dir/file
+	one=(--uidmap "0:$(id -u):1" --gidmap "0:$(id -g):1")
+	run small --rm "${one[@]}" -v "$PWD/vol:/data:U" -- sh -c 'wc -l </proc/self/uid_map; stat -c %u:%g /data /data/dir/file'
+	assert_output $'1\n0:0\n0:0'
+	for options in "U -u 1000" "U -u 1000:1000" "own=7" "own -u 1000"; do
+		# shellcheck disable=SC2086 # words
+		run small --rm "${one[@]}" -v "$PWD/vol:/data:"$options -- echo launched
+		assert_status 125
+		assert_has "berth: own: give the volume '/data' to '"
+		assert_has "Invalid argument"
+		assert_has "hint: the workspace has no such ID"
+		[[ $output != *launched* ]]
+	done
+	assert_equal "$(find vol -printf '%U:%G\n' | sort -u)" "$(id -u):$(id -g)"
+	# What another one of the user's workspaces, which had all IDs, made there is not its.
+	berth unshare -- chown 5:5 vol
+	run small --rm "${one[@]}" -v "$PWD/vol:/data:U" -- echo launched
+	assert_status 125
+	assert_has "Operation not permitted"
+	assert_has "hint: what is there belongs to a user whom this one was not lent"
+	# By a map of one ID that nobody asked for: who has no ranges. As in a pod of tier C.
+	cat >inside <<-'EOF'
+		set -e
+		mkdir one
+		"$BERTH" run --rm --rootfs "$BERTH_TEST_SMALL:O" --net none -v "$PWD/one:/data:U" -- stat -c %u /data
+		"$BERTH" run --rm --rootfs "$BERTH_TEST_SMALL:O" --net none -v "$PWD/one:/data:U" -u 1000 -- true || echo "status $?"
+	EOF
+	run in_cgroup unshare --user --map-root-user bash inside
+	assert_has $'0\n'
+	assert_has "hint: the workspace has no such ID"
+	assert_has "status 125"
+}
+
 @test ":U of what is not the workspace's is refused, and start remembers it" {
 	run small --rm -v /usr/share:/data:U -- true
 	assert_status 125
@@ -175,6 +210,66 @@ is_locked() { ! flock -n vol true; }
 	assert_has "-v '$PWD/fixed' on '/var/lib/docker': it is mounted read-only"
 	assert_has "--state '$PWD/merged/none/yet': overlay cannot carry the layers of overlay"
 	assert_equal "$(grep -c "status 125" <<<"$output")" 3
+}
+
+@test "a Docker directory with little room, in bytes or inodes, is a warning; with enough it is none" {
+	cat >inside <<-'EOF'
+		set -e
+		mkdir bytes inodes enough
+		mount -t tmpfs -o size=1023m,nr_inodes=20k none bytes
+		mount -t tmpfs -o size=1100m,nr_inodes=9k none inodes
+		mount -t tmpfs -o size=1100m,nr_inodes=20k none enough
+		for of in bytes inodes enough; do
+			echo "$of:"
+			"$BERTH" run --rm --rootfs "$BERTH_TEST_SMALL:O" --net none -v "$PWD/$of:/var/lib/docker" -- true
+			"$BERTH" check --state "$PWD/$of" --format json |
+				jq -r '.checks[] | select(.name == "state-room") | "\(.result): \(.detail)"'
+		done
+		echo other:
+		"$BERTH" run --rm --rootfs "$BERTH_TEST_SMALL:O" --net none -v "$PWD/bytes:/a" -v "$PWD/inodes:/b" -- true
+	EOF
+	run unshare --user --map-root-user --map-auto --mount bash inside
+	assert_status 0
+	assert_has "-v '$PWD/bytes'"
+	assert_has "1023 MiB are free"
+	[[ $output =~ "-v '$PWD/inodes'"[^$'\n']*\ (9[0-9]{3})\ inodes\ are\ free ]] || fail "$output"
+	# The same by check, before there is a workspace.
+	assert_has "no: 1023 MiB are free, "
+	assert_has "no: 1100 MiB are free, "
+	enough=$(sed '1,/^enough:/d; /^other:/,$d' <<<"$output")
+	[[ $enough =~ ^"yes: 1100 MiB are free, "[0-9]+" inodes"$ ]] || fail "$output"
+	# What is no Docker directory has enough of both.
+	assert_equal "$(sed '1,/^other:/d' <<<"$output")" ""
+}
+
+@test "what lies on NFS, SMB or 9p carries no layers: refused, told before by check, else only a volume" {
+	probe without
+	mkdir vol/docker
+	cat >inside <<-'EOF'
+		for kind in nfs smb cifs 9p; do
+			on() { "$BERTH_TEST_WITHOUT" "statfs:$PWD/vol=$kind" -- "$BERTH" "$@" || echo "status $?"; }
+			on run --rm --rootfs "$BERTH_TEST_SMALL:O" --net none -v "$PWD/vol/docker:/var/lib/docker" -- echo launched
+		done
+		on run --rm --rootfs "$BERTH_TEST_SMALL:O" --net none --state "$PWD/vol/none/yet" -- echo launched
+		kind=nfs
+		on run --rm --rootfs "$BERTH_TEST_SMALL:O" --net none --state "$PWD/vol/none/yet" -- echo launched
+		on run --rm --rootfs "$BERTH_TEST_SMALL:O" --net none -v "$PWD/vol/docker:/var/lib/docker" \
+			--best-effort storage -- echo goes on
+		on run --rm --rootfs "$BERTH_TEST_SMALL:O" --net none -v "$PWD/vol:/home" -- echo as a home
+		on check --state "$PWD/vol" --format json | jq -r '.checks[] | select(.name == "state-layers") | "\(.result): \(.detail)"'
+	EOF
+	run in_cgroup unshare --user --map-root-user --map-auto --mount bash inside
+	for kind in nfs smb cifs 9p; do
+		assert_has "-v '$PWD/vol/docker' on '/var/lib/docker': $kind cannot carry the layers of overlay"
+	done
+	assert_has "--state '$PWD/vol/none/yet': 9p cannot carry the layers of overlay"
+	assert_has "--state '$PWD/vol/none/yet': nfs cannot carry the layers of overlay"
+	[[ $output != *launched* ]] || fail "$output"
+	assert_equal "$(grep -c "status 125" <<<"$output")" 6
+	assert_has "nfs cannot carry the layers of overlay: Docker may do with another storage driver"
+	assert_has $'\ngoes on\nas a home\n'
+	assert_has "no: '$PWD/vol' lies on nfs"
+	[ ! -e vol/none ]
 }
 
 @test "a directory that is somebody else's is a warning where it may be written" {
