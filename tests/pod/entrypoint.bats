@@ -210,6 +210,76 @@ pod_tty() { SHELL=/bin/bash script -qec "$(printf '%q ' unshare -m sh -c '[ "$(s
 	{ umount -R /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup; }; exec "$@"' sh \
 	crun --cgroup-manager=cgroupfs exec --tty --no-new-privs "$pod" "$@")" /dev/null </dev/null 3>&-; }
 
+# serving NAME OPTION...: a pod like begin's, which has the program that serves metrics, and its libraries where
+# it looks without any variable, since it has none.
+serving()
+{
+	local program
+
+	program=$(dirname "$BERTH")/berth-metrics
+	begin "$@" --bind "$program:/usr/local/bin/berth-metrics:ro"
+	ldd "$program" | awk '$3 ~ "^/" { print $3 }' | xargs cp -nLt "$pod_dir/root/usr/lib/$(uname -m)-linux-gnu"
+}
+
+# asked PATH: the status of a probe by HTTP, which the kubelet sends from the node into the pod's network.
+asked()
+{
+	# shellcheck disable=SC2154 # pod_made sets it
+	nsenter --net --target "$(pod_oci state "$pod" | jq .pid)" -- \
+		curl -s -o /dev/null -m 10 -w '%{http_code}' "http://127.0.0.1:9090$1" 2>/dev/null || true
+}
+answers() { [ "$(asked "$1")" = "$2" ]; }
+
+@test "probes by HTTP: alive before it is ready, and not any more when the supervisor hangs" {
+	probe tool:curl tool:nsenter
+	variables=(BERTH_METRICS_LISTEN=:9090 BERTH_INIT=systemd BERTH_STATE=/var/lib/workspace)
+	serving probed --container "$(environment "${variables[@]}")"
+	go
+	wait_until 60 answers /healthz 200 || fail "$(cat "$pod_dir/log")"
+	# systemd takes seconds to be up.
+	assert_equal "$(asked /readyz)" 503
+	assert_equal "$(asked /elsewhere)" 404
+	wait_until 100 answers /readyz 200
+	assert_equal "$(asked /healthz)" 200
+	run pod_exec berth health --ready
+	assert_output ready
+	# As berth health says it, by a supervisor that does not answer.
+	supervisor=$(pod_exec berth inspect workspace | jq '.[0].pids.supervisor')
+	pod_exec /bin/sh -c "kill -STOP $supervisor"
+	assert_equal "$(asked /healthz)" 503
+	assert_equal "$(asked /readyz)" 503
+	pod_exec /bin/sh -c "kill -CONT $supervisor"
+	wait_until 10 answers /readyz 200
+	pure_crun kill "$pod" TERM
+	ended 60
+	assert_equal "$code" 0
+}
+
+@test "a pod that nobody uses ends by itself: with 0, its reason, and whatever probes ask" {
+	probe tool:curl tool:nsenter
+	variables=(BERTH_IDLE_STOP=6s BERTH_IDLE_CPU=50 BERTH_METRICS_LISTEN=:9090)
+	serving idle --container "$(environment "${variables[@]}")" \
+		--container '{ "command": ["berth", "entrypoint", "--", "sleep", "1000"] }'
+	go
+	wait_until 20 answers /readyz 200 || fail "$(cat "$pod_dir/log")"
+	# Who works inside keeps it; who only asks how it is does not.
+	pod_exec berth exec -- sleep 8
+	ready || fail "$(cat "$pod_dir/log")"
+	began=$(date +%s)
+	until ends; do
+		asked /healthz >/dev/null
+		pod_exec berth health >/dev/null 2>&1 || true
+		[ $(($(date +%s) - began)) -lt 30 ] || fail "$(cat "$pod_dir/log")"
+		sleep 0.5
+	done
+	ended
+	assert_equal "$code" 0
+	assert_has_log "berth: idle for 6s: no terminal, session or connection, and less than 50 % of a processor"
+	[ $(($(date +%s) - began)) -ge 4 ]
+	# It is no failure: the log says it, and the last word is for those.
+	assert_equal "$(last)" ""
+}
+
 @test "a command that ignores SIGTERM is killed when its time is over" {
 	variables=(BERTH_STOP_TIMEOUT=1)
 	command_pod -- /bin/sh -c 'trap "" TERM; echo set; while :; do sleep 1; done'
