@@ -1,6 +1,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/arena.h"
+#include "base/log.h"
 #include "claim.h"
 #include "commands.h"
 #include "control.h"
@@ -18,6 +20,21 @@ static const struct options options = {
 	.row = rows,
 	.n = sizeof(rows) / sizeof(rows[0]),
 };
+
+/* Its supervisor said why, to its own log. */
+static void tell_left(int entry, const char *name)
+{
+	cleanup_arena struct arena arena = { 0 };
+	struct err ignored = { 0 };
+	struct record record;
+
+	if (state_read(entry, name, &arena, &record, &ignored) == 0 &&
+	    (*record.cgroup || record.cgroup1_n > 0))
+		log_warn("workspace '%s' has ended, and its cgroup is still there: the "
+		         "next "
+		         "berth command tries to remove it",
+		         name);
+}
 
 static int stop_one(void *ctx, int state, int entry, const char *name, struct err *err)
 {
@@ -41,6 +58,7 @@ static int stop_one(void *ctx, int state, int entry, const char *name, struct er
 	if (!entries_wait_dead(entry, ENTRIES_END_MS))
 		return err_set(err, ETIMEDOUT,
 		               "stop '%s': it has ended, its supervisor has not", name);
+	tell_left(entry, name);
 	(void)printf("%s\n", name);
 	return 0;
 }

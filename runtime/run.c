@@ -196,6 +196,13 @@ static void leave(struct workspace *ws, bool ran)
 
 	if (ran && !ws->config->remove)
 		return;
+	if (ws->left) {
+		/* For the next command: to say how it ended, and to remove the rest. */
+		if (ws->record.status == STATUS_EXITED &&
+		    state_write(ws->entry, &ws->record, &err) < 0)
+			log_warn("%s: %s", err.text, strerror(err.code));
+		return;
+	}
 	if (state_remove_outside(&ws->record, true, &err) < 0) {
 		log_warn("%s: %s", err.text, strerror(err.code));
 		return; /* the record says what is left: for rm */
@@ -233,8 +240,6 @@ static int restart(struct workspace *ws, struct err *err)
 		ws->record.tier = plan.tier;
 		r = arena.failed ? err_set(err, ENOMEM, "start again")
 		                 : supervise(ws, err);
-		ws->record.cgroup = "";
-		ws->record.cgroup1_n = 0;
 	}
 	return r == SUPERVISE_RESTART ? 0 : r;
 }

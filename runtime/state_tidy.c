@@ -248,9 +248,15 @@ static void tidy_dead(int state, const char *name, int entry)
 		return;
 	remove_sockets(entry);
 	err_clear(&ignored);
-	if (state_read_dead(entry, name, &arena, &written, &ignored) < 0 ||
-	    written.status == STATUS_EXITED)
+	if (state_read_dead(entry, name, &arena, &written, &ignored) < 0)
 		return;
+	/* One that its supervisor could not remove. */
+	if (r == 0 && (*written.cgroup || written.cgroup1_n > 0)) {
+		written.cgroup = "";
+		written.cgroup1_n = 0;
+	} else if (written.status == STATUS_EXITED) {
+		return;
+	}
 	record = written;
 	state_mark_dead(&record);
 	if (!state_is_past(&written) || written.finished_ms == 0)

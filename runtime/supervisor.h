@@ -22,6 +22,7 @@
  * @short_lives: how many there were in a row, each ended by a reboot
  * @masked:	signals are blocked, and stay so between two lives; @old_mask is what they were
  * @unwritten:	the record is not in @entry yet: while the warden is being born there is time for it
+ * @left:	a group could not be removed, which was said: the record leads to it
  * @warden:	killed, and not reaped yet: supervise_end(); else 0
  * @started:	called once the payload runs, before it is waited for; may be NULL
  * @ctx:	for @started
@@ -36,7 +37,7 @@ struct workspace {
 	struct record record;
 	struct auditlog_rate audit_rate[EVENT_MAX];
 	unsigned int short_lives;
-	bool masked, unwritten;
+	bool masked, unwritten, left;
 	pid_t warden;
 	sigset_t old_mask;
 	void (*started)(void *ctx);

@@ -73,10 +73,21 @@ static int remove_group_in(void *arg, struct err *err)
 	return cgroup_remove(sup->launch.cgroup, name, err);
 }
 
-/* Root inside cannot give any of these away. */
-static void remove_cgroup1(struct supervisor *sup)
+/* For whoever started us, and, of a detached one, for the log. */
+static void say_left(struct supervisor *sup, const struct err *err)
+{
+	char line[512];
+
+	(void)snprintf(line, sizeof(line), "%.400s: %s, left for the next berth command",
+	               err->text, strerror(err->code));
+	supervisor_say(sup, line);
+}
+
+/* Root inside cannot give any of these away. Return: whether none is left. */
+static bool remove_cgroup1(struct supervisor *sup)
 {
 	char name[sizeof(CGROUP_PREFIX) + STATE_NAME_MAX];
+	bool gone = true;
 
 	(void)snprintf(name, sizeof(name), CGROUP_PREFIX "%s", sup->ws->config->name);
 	for (size_t i = 0; i < CGROUP1_MAX; i++) {
@@ -85,27 +96,42 @@ static void remove_cgroup1(struct supervisor *sup)
 
 		drop_fd(&group->payload);
 		drop_fd(&group->limits);
-		if (group->own >= 0 && cgroup_remove(group->own, name, &err) < 0)
-			log_warn("%s: %s", err.text, strerror(err.code));
+		if (group->own >= 0 && cgroup_remove(group->own, name, &err) < 0) {
+			say_left(sup, &err);
+			gone = false;
+		}
 		drop_fd(&group->own);
 	}
+	return gone;
 }
 
 void supervisor_remove_group(struct supervisor *sup)
 {
+	struct workspace *ws = sup->ws;
+	const bool made = sup->launch.limits >= 0;
+	const bool planned = *ws->record.cgroup;
 	struct err err = { 0 };
+	bool left;
 
 	watch_close(&sup->watch);
 	watchers_poll_close(&sup->watchers);
-	remove_cgroup1(sup);
-	if (sup->launch.limits < 0)
-		return;
 	drop_fd(&sup->launch.payload);
 	drop_fd(&sup->launch.relay_group);
 	drop_fd(&sup->launch.limits);
+	left = !remove_cgroup1(sup) || (!made && ws->left);
 	/* systemd inside gives groups to its users, whom only their namespace maps. */
-	if (unshare_retry(remove_group_in, sup, &err) < 0)
-		log_warn("%s: %s", err.text, strerror(err.code));
+	if (made && unshare_retry(remove_group_in, sup, &err) < 0) {
+		say_left(sup, &err);
+		left = true;
+	}
+	ws->left = left;
+	if (left)
+		return;
+	ws->record.cgroup = "";
+	ws->record.cgroup1_n = 0;
+	/* A group of that name is somebody else's, then: nobody is to remove it by our record. */
+	if (planned && !made && !ws->unwritten)
+		supervisor_write_record(sup);
 }
 
 /* The exit status for the caller, and why, for inspect. */
@@ -199,8 +225,6 @@ bool supervisor_finish(struct supervisor *sup, int code, const struct err *err)
 	record->init = 0;
 	record->finished_ms = supervisor_now_ms();
 	record->exit_code = code < 0 ? EXEC_FAILED : code == SUPERVISE_RESTART ? 0 : code;
-	record->cgroup = "";
-	record->cgroup1_n = 0;
 	record->ports_n = 0;
 	/* Nobody else looks at one that is about to go. */
 	if (!record->remove || hooks_any(&sup->hooks, HOOK_POSTSTOP))

@@ -189,7 +189,7 @@ int supervisor_listen(struct supervisor *sup, struct err *err);
 void supervisor_dismiss_warden(struct supervisor *sup);
 void supervisor_end_warden(struct supervisor *sup);
 
-/* Removes the workspace's groups, of cgroup v1, too. */
+/* Removes the workspace's groups, of cgroup v1, too; says which it could not, and keeps the record of them. */
 void supervisor_remove_group(struct supervisor *sup);
 
 /* The exit status for the caller, and why, for inspect; SUPERVISE_RESTART after a reboot. */
