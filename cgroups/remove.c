@@ -169,6 +169,6 @@ int cgroup_remove(int parent, const char *name, struct err *err)
 		err_clear(err);
 	wait_until_empty(group);
 	if (remove_below(group, err) < 0)
-		return -err->code;
+		return err_wrap(err, "remove cgroup '%s'", name);
 	return remove_dir(parent, name, err);
 }

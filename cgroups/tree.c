@@ -126,10 +126,14 @@ static int move_all(int dir, int leaf, struct err *err)
 	     pid = strtok_r(NULL, "\n", &save)) {
 		struct err one = { 0 };
 
-		if (!strcmp(pid, "0")) /* lives in a PID namespace that we cannot see */
-			return err_set(err, EBUSY,
-			               "a process of another PID namespace sits in "
-			               "our group");
+		if (!strcmp(pid, "0")) { /* lives in a PID namespace that we cannot see */
+			(void)err_set(err, EBUSY,
+			              "a process of another PID namespace sits in "
+			              "our group");
+			return err_hint(err, "give berth a group of its own: put that "
+			                     "process, or the new PID namespace, into "
+			                     "another one");
+		}
 		if (file_write(leaf, "cgroup.procs", pid, &one) < 0 && one.code != ESRCH)
 			return err_set(err, one.code, "move process %s to the leaf", pid);
 		moved++;

@@ -15,6 +15,10 @@
 	"nested too "                                                              \
 	"deep (32)"
 
+#define READ_ONLY_CGROUP                                                                \
+	"the cgroup mount became read-only: make it writable again, or see berth plan " \
+	"for what this pod allows"
+
 #define FOREIGN                                                                         \
 	"the directory above it belongs to a user whom this one was not lent, so that " \
 	"nothing can be made in it: unpack the tree with 'berth unshare', which makes " \
@@ -108,6 +112,10 @@ static const struct {
 	  "cgroup.max.descendants or cgroup.max.depth is reached" },
 	{ "cgroup-make", EAGAIN,
 	  "cgroup.max.descendants or cgroup.max.depth is reached" },
+	{ "cgroup", EROFS, READ_ONLY_CGROUP },
+	{ "cgroup-leaf", EROFS, READ_ONLY_CGROUP },
+	{ "cgroup-enable", EROFS, READ_ONLY_CGROUP },
+	{ "cgroup-make", EROFS, READ_ONLY_CGROUP },
 	{ "cgroup-limit", ENOENT,
 	  "the controller could not be enabled in our own group: stop processes that "
 	  "sit in it, or say --best-effort" },
@@ -116,8 +124,7 @@ static const struct {
 	{ "cgroup-limit", EOPNOTSUPP,
 	  "ask for what the group above has to give, or say --best-effort" },
 	{ "cgroup-limit", ERANGE, "ask for what this machine has, or say --best-effort" },
-	{ "cgroup-limit", EROFS,
-	  "the cgroup mount became read-only: see berth plan for what this pod allows" },
+	{ "cgroup-limit", EROFS, READ_ONLY_CGROUP },
 	{ "cgroup1-limit", ESTALE,
 	  "several mounts of the hierarchy are in sight: unmount the others, or say "
 	  "--best-effort" },

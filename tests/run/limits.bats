@@ -3,12 +3,22 @@
 
 bats_require_minimum_version 1.5.0
 load ../lib/common
+load ../lib/network
 
 setup()
 {
 	common_setup
 	probe small
 	name=$(new_name)
+}
+
+teardown()
+{
+	if [ -n "${pod_pid:-}" ]; then
+		mount_is rw
+		pod_down
+	fi
+	common_teardown
 }
 
 # A group that the user may write, where one of its own is not made by systemd.
@@ -571,6 +581,187 @@ probe_pressure() { cat "$BERTH_TEST_CGROUP/cpu.pressure" >/dev/null; }
 	assert_has "berth: spawn: "
 	assert_has "hint: "
 	nothing_left
+}
+
+@test "a process of another PID namespace in our group cannot be moved: said where it is needed" {
+	probe group subids
+	run -125 --separate-stderr in_spoiled : unshare --user --map-root-user --map-auto --mount --pid --fork --mount-proc \
+		"$BERTH" run --name "$name" --rootfs "$BERTH_TEST_SMALL:O" --max-depth 3 -- true
+	[[ $stderr == *"berth: cgroup-leaf: a process of another PID namespace sits in our group"* ]] || fail "$stderr"
+	[[ $stderr == *"hint: give berth a group of its own"* ]] || fail "$stderr"
+	nothing_left
+}
+
+@test "a workspace of our name with another runtime directory keeps its group" {
+	probe group
+	mkdir -m 0700 other
+	run in_spoiled : sh -c '
+		"$BERTH" run -d --rm --name "$0" --rootfs "$BERTH_TEST_SMALL" -- sleep 600 >/dev/null
+		XDG_RUNTIME_DIR=$1 "$BERTH" run -d --name "$0" --rootfs "$BERTH_TEST_SMALL" -- sleep 600
+		echo "status $?"
+		XDG_RUNTIME_DIR=$1 "$BERTH" ps -a --format json
+		"$BERTH" exec "$0" -- echo here' "$name" "$PWD/other"
+	assert_has "the group 'berth-$name' has processes already"
+	assert_has "hint: a workspace of this name runs with another runtime directory"
+	assert_has "status 125"
+	assert_equal "${lines[*]: -3}" "[ ] here"
+}
+
+# A pod in which the mount of our group's hierarchy can become read-only, and a limit that needs no
+# controller, beside some that do.
+hierarchy_up()
+{
+	probe group subids tool:ip tool:nsenter tool:findmnt
+	pod_up
+	hierarchy=$(findmnt -nro TARGET -T "$BERTH_TEST_CGROUP")
+	limit=(--max-depth 7)
+	! (probe_controller memory && probe_controller pids) 2>/dev/null || limit+=(--memory 64m --pids 50)
+	in_its_pod=(nsenter -t "$pod_pid" -U -n -m -S 0 -G 0 --)
+}
+mount_is() { in_pod mount -o "remount,bind,$1" "$hierarchy"; }
+
+# limits_hold: in $limits, where the workspace's group is as we see it.
+limits_hold()
+{
+	limits=$(find "$BERTH_TEST_CGROUP" -name "berth-$name")
+	assert_equal "$(cat "$limits/cgroup.max.depth")" 7
+	[ "${#limit[@]}" -eq 2 ] ||
+		assert_equal "$(cat "$limits/memory.max" "$limits/pids.max")" 67108864$'\n'50
+}
+
+@test "the mount of cgroup2 is read-only: the limits are held through one of our own" {
+	hierarchy_up
+	mount_is ro
+	run in_pod mkdir "$BERTH_TEST_CGROUP/$test_prefix-no"
+	assert_has "Read-only file system"
+	run -0 berth_in_pod run -d --rm --name "$name" --rootfs "$BERTH_TEST_SMALL:O" "${limit[@]}" -- sleep 600
+	limits_hold
+	run -0 --separate-stderr berth_in_pod stop -t 1 "$name"
+	assert_equal "$stderr" ""
+	nothing_left
+	in_pod sh -c 'echo 0 >/proc/sys/user/max_user_namespaces'
+	run -125 --separate-stderr berth_in_pod run --name "$name" --rootfs "$BERTH_TEST_SMALL:O" "${limit[@]}" -- true
+	[[ $stderr == *"berth: cgroup-view: mount cgroup2 for ourselves: No space left on device"* ]] || fail "$stderr"
+	[[ $stderr == *"hint: user.max_user_namespaces is used up"* ]] || fail "$stderr"
+	nothing_left
+}
+
+@test "the mount of cgroup2 is read-only, and the group is not ours: a limit is refused, and nothing left" {
+	local option value foreign
+
+	hierarchy_up
+	foreign='in_pod chown 1 "$PWD"; mount_is ro'
+	set -- "${limit[@]}"
+	while [ $# -gt 0 ]; do
+		option=$1 value=$2
+		shift 2
+		[ "$option" != --pids ] || continue # held by RLIMIT_NPROC then
+		mount_is rw
+		run -125 --separate-stderr in_spoiled "$foreign" "${in_its_pod[@]}" "$BERTH" run --name "$name" \
+			--rootfs "$BERTH_TEST_SMALL:O" "$option" "$value" -- echo started
+		assert_output ""
+		[[ $stderr == *"berth: cgroup: $option $value: our own group is not delegated to us"* ]] || fail "$stderr"
+		[[ $stderr == *"hint: "*"cgroup_writable"*"--best-effort ${option#--}"* ]] || fail "$stderr"
+		nothing_left
+		mount_is rw
+		run -0 --separate-stderr in_spoiled "$foreign" "${in_its_pod[@]}" "$BERTH" run --name "$name" --rm \
+			--rootfs "$BERTH_TEST_SMALL:O" "$option" "$value" --best-effort "${option#--}" -- echo started
+		assert_output started
+		assert_equal "$(grep -c -- "$option $value is not enforced" <<<"$stderr")" 1
+	done
+}
+
+# read_only_before CALL NUMBER PATH GROUP: the mount becomes read-only when GROUP is there and the launch is
+# about to make its CALL of that number about PATH; "." is our own group.
+read_only_before()
+{
+	# It waits for so long there.
+	in_spoiled "export group" "${in_its_pod[@]}" bash -c '[ "$2" != . ] || path=$group
+		exec strace -f -qq -o /dev/null -P "${path:-$2}" -e trace="$0" \
+			-e inject="$0:delay_enter=5000000:when=$1" "$BERTH" "${@:3}"' "${@:1:3}" run --name "$name" \
+		--rootfs "$BERTH_TEST_SMALL:O" "${limit[@]}" -- true >told 2>&1 &
+	pid=$!
+	made() { [ -n "$(find "$BERTH_TEST_CGROUP" -path "$BERTH_TEST_CGROUP/$test_prefix-*/$1")" ]; }
+	wait_until 20 made "$4"
+	mount_is ro
+	status=0
+	wait "$pid" || status=$?
+	assert_status 125
+	run cat told
+	assert_has "hint: the cgroup mount became read-only"
+}
+
+@test "the mount of cgroup2 becomes read-only during the launch: said, and what is left goes later" {
+	local call number path step
+
+	probe tool:strace
+	hierarchy_up
+	export ASAN_OPTIONS=detect_leaks=0 # a tracer is there
+	read_only_before mkdirat 2 . berth.supervisor # where what is in our group goes
+	assert_has "berth: cgroup-make: make the group 'berth-$name': Read-only file system"
+	mount_is rw
+	nothing_left
+	while read -r call number path step; do
+		read_only_before "$call" "$number" "${path//NAME/$name}" "berth-$name"
+		[[ $output == *"berth: $step: "*": Read-only file system"* ]] || fail "$output"
+		[[ $output == *"remove cgroup 'berth-$name': "*"Read-only file system, left for the next berth command"* ]] ||
+			fail "$output"
+		berth_in_pod ps >/dev/null
+		[ -n "$(find "$BERTH_TEST_CGROUP" -name "berth-$name")" ]
+		mount_is rw
+		berth_in_pod ps >/dev/null
+		nothing_left
+	done <<-'END'
+		openat 1 berth-NAME/cgroup.max.depth cgroup-limit
+		mkdirat 3 . cgroup-make
+	END
+}
+
+@test "the mount of cgroup2 becomes read-only while a workspace runs: the limits stay, it ends, and its group goes later" {
+	local how
+
+	hierarchy_up
+	for how in --detach --rm; do
+		name=$(new_name)
+		run -0 berth_in_pod run -d $how --name "$name" --rootfs "$BERTH_TEST_SMALL:O" "${limit[@]}" -- sleep 600
+		limits_hold
+		mount_is ro
+		run in_pod sh -c 'echo 9 >"$0/cgroup.max.depth"' "$limits"
+		assert_has "Read-only file system"
+		limits_hold
+		run -125 berth_in_pod exec "$name" -- true
+		assert_has "berth: cgroup: open 'cgroup.procs' of init's group: Read-only file system"
+		assert_has "hint: the cgroup mount became read-only: make it writable again"
+		run -0 berth_in_pod inspect "$name"
+		assert_has '"max-depth 7: cgroup.max.depth = 7"'
+		run -0 --separate-stderr berth_in_pod stop -t 1 "$name"
+		assert_output "$name"
+		[[ $stderr == *"workspace '$name' has ended, and its cgroup is still there"* ]] || fail "$stderr"
+		# Nobody is in it, its limits are what they were, and how it ended is known.
+		assert_equal "$(sed -n 's/^populated //p' "$limits/cgroup.events")" 0
+		limits_hold
+		run -0 berth_in_pod inspect "$name"
+		assert_has '"status": "exited"'
+		assert_has '"exit_code": 143'
+		run -0 berth_in_pod logs "$name"
+		assert_has "remove cgroup 'berth-$name': remove cgroup '"
+		assert_has "': Read-only file system, left for the next berth command"
+		run berth_in_pod rm "$name"
+		assert_status 125
+		assert_has "remove cgroup 'berth-$name': "
+		assert_has "Read-only file system"
+		[ -d "$limits" ]
+		mount_is rw
+		run -0 berth_in_pod ps -a
+		[ ! -e "$limits" ]
+		if [ "$how" = --detach ]; then
+			run -0 berth_in_pod inspect "$name"
+			assert_has '"exit_code": 143'
+			assert_has '"cgroup": ""'
+			run -0 berth_in_pod rm "$name"
+		fi
+		nothing_left
+	done
 }
 
 # limits_of: soft and hard of some, of a /proc/PID/limits.
