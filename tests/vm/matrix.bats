@@ -253,6 +253,9 @@ whole_system()
 	run pod_exec berth exec ws -- docker run --rm -m 64m --cpus 0.5 small \
 		cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max
 	assert_output $'67108864\n50000 100000'
+	run pod_exec berth exec ws -- docker run --rm --privileged small sh -c \
+		'mkdir /m && mount -t tmpfs tmpfs /m && grep -c " /m " /proc/mounts'
+	assert_output 1
 	run pod_exec berth exec ws -- docker info --format \
 		'{{.Driver}} {{.CgroupVersion}} {{.MemoryLimit}} {{.CPUCfsQuota}} {{.PidsLimit}} {{.CPUSet}}'
 	assert_output "overlay2 2 true true true true"
