@@ -12,7 +12,7 @@ setup_file()
 	dir=$(as_user mktemp -d /var/tmp/smoke.XXXXXX)
 	as_user mkdir "$dir/docker" "$dir/state"
 	as_user "$BERTH" run --name "$ws" -d --rootfs "$BERTH_TEST_ROOTFS:O" --state "$dir/state" \
-		-v "$dir/docker:/var/lib/docker"
+		-v "$dir/docker:/var/lib/docker" --memory 1500m --pids 1000
 }
 
 teardown_file()
@@ -71,6 +71,37 @@ inside() { as_user "$BERTH" exec -i "$ws" -- "$@"; }
 	run inside docker run --rm -m 64m --cpus 0.5 --pids-limit 50 small sh -c \
 		'cd /sys/fs/cgroup; cat memory.max cpu.max pids.max'
 	assert_output $'67108864\n50000 100000\n50'
+}
+
+# near A B MORE: no further from one another than a tenth and MORE.
+near() { [ $(($1 - $2)) -le $(($2 / 10 + $3)) ] && [ $(($2 - $1)) -le $(($2 / 10 + $3)) ]; }
+
+@test "systemd-cgtop shows the workspace's groups and no others, and what they use of its limits" {
+	local group path tasks memory rest rows=0
+
+	group=$(find "$BERTH_TEST_CGROUP" -path "*/berth-$ws/payload")
+	run inside systemd-cgtop --batch --iterations=1 --raw --order=path --depth=2
+	assert_status 0
+	while read -r path tasks rest memory rest; do
+		# All that it shows is there, and below what we call "payload".
+		[ -d "$group/$path" ] || fail "no group '$path' in:"$'\n'"$output"
+		rows=$((rows + 1))
+		case $path in
+		/)
+			near "$tasks" "$(<"$group/pids.current")" 10 || fail "$tasks tasks in all"
+			near "$memory" "$(<"$group/memory.current")" 8388608 || fail "$memory bytes in all"
+			[ "$tasks" -le 1000 ] && [ "$memory" -le 1572864000 ] || fail "$tasks, $memory: above the limits"
+			;;
+		*system.slice/docker.service)
+			near "$tasks" "$(<"$group/system.slice/docker.service/pids.current")" 5 || fail "$tasks of dockerd"
+			;;
+		esac
+	done <<<"$output"
+	[ "$rows" -ge 5 ] || fail "$output"
+	assert_has system.slice/docker.service
+	# Of the machine there are far more.
+	near "$(ps -eL --no-headers | wc -l)" "$(<"$group/pids.current")" 10 && fail "as many as of the machine"
+	[[ $output != *berth-test* ]] || fail "$output"
 }
 
 @test "stop is a clean power-off, and leaves no group" {
