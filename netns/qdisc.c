@@ -36,7 +36,7 @@ static struct nlmsghdr *begin(struct netlink_batch *batch, uint16_t type, int in
 }
 
 #define MS_PER_S 1000
-#define BURST_MS 2
+#define LATE_MS 2
 #define QUEUE_MS 20
 #define QUEUE_PACKETS 8
 
@@ -47,7 +47,7 @@ static uint32_t bytes_in(uint64_t rate, unsigned int ms, uint64_t least)
 
 	if (bytes < least)
 		bytes = least;
-	return bytes > INT32_MAX ? INT32_MAX : (uint32_t)bytes;
+	return bytes > INT32_MAX / 2 ? INT32_MAX / 2 : (uint32_t)bytes;
 }
 
 struct shape shape_for(uint64_t rate, uint32_t mtu)
@@ -56,7 +56,7 @@ struct shape shape_for(uint64_t rate, uint32_t mtu)
 
 	return (struct shape){
 		.rate = rate,
-		.burst = bytes_in(rate, BURST_MS, packet),
+		.burst = bytes_in(rate, LATE_MS, 0) + (uint32_t)packet,
 		.queue = bytes_in(rate, QUEUE_MS, QUEUE_PACKETS * packet),
 	};
 }

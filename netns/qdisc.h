@@ -24,8 +24,9 @@ struct shape {
  * @rate:	bytes a second
  * @mtu:	of the interface, bytes
  *
- * The burst is what the rate sends in 2 ms, but a packet at least: timers are late by
- * less. The queue is what it sends in 20 ms, but a few packets at least.
+ * The burst is a packet, and what the rate sends in 2 ms: timers are late by less, and a
+ * bucket that has room for no more than the packet forgets by how much. The queue is what
+ * it sends in 20 ms, but a few packets at least.
  */
 struct shape shape_for(uint64_t rate, uint32_t mtu);
 
