@@ -81,8 +81,7 @@ setup()
 	done
 }
 
-# What left the gateway's shapers in 8 s after 2 s of both directions at once, in percent of the
-# rate. Not what eth0 counts: that has what is dropped on the way to the upload's shaper, too.
+# rates RATE BITS: what is kept of the rate in both directions at once, in percent.
 rates()
 {
 	run --separate-stderr in_pod '
@@ -91,24 +90,9 @@ rates()
 			nc 192.0.2.1 9000 >/dev/null &
 			nc 192.0.2.1 9001 </dev/zero & sleep 60" >/dev/null &
 		until warden=$(pgrep -x berth-warden); do sleep 0.1; done
-		# Bytes, and the seconds before and after they were read, of each direction.
-		now()
-		{
-			nsenter -t "$warden" -n sh -c "
-				for device in berth0 berth-up; do
-					read -r before _ </proc/uptime
-					tc -s qdisc show dev \$device | grep -A1 -w tbf
-					read -r after _ </proc/uptime; echo at \$before \$after
-				done" 2>/dev/null
-		}
-		# More than what programs say to one another before.
-		until [ "$(now | awk "\$1 == \"Sent\" && \$2 > 50000" | wc -l)" = 2 ]; do sleep 0.1; done
-		sleep 2; now; sleep 8; now' "$1"
+		bash "$here/shapers.sh" "$warden" "$2" berth0 berth-up' "$1" "$2"
 	assert_status 0
-	awk -v rate="$2" '$1 == "Sent" { n = $2 }
-		$1 == "at" { bytes[++i] = n; from[i] = $2; to[i] = $3 }
-		END { for (i = 1; i < 3; i++)
-			printf "%d ", (bytes[i + 2] - bytes[i]) * 800 / (to[i + 2] - from[i]) / rate }' <<<"$output"
+	echo "$output"
 }
 
 # bats test_tags=long
