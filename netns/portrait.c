@@ -236,21 +236,23 @@ static const char *queue_text(struct arena *arena, const char *kind,
 }
 
 /* An htb counts the packets of no class among its options. */
-static void put_options(struct portrait_sketch *sketch, const char *kind,
-                        const struct nlattr *options)
+static void put_htb(struct portrait_sketch *sketch, const struct nlattr *options)
 {
-	const struct nlattr *values = netlink_find_in(options, TCA_HTB_INIT);
-	struct tc_htb_glob htb;
+	const struct nlattr *option;
 
-	if (strcmp(kind, "htb") != 0 || !values ||
-	    mnl_attr_get_payload_len(values) < sizeof(htb)) {
-		if (options)
-			portrait_put_attr(sketch, options);
-		return;
+	mnl_attr_for_each_nested(option, options)
+	{
+		struct tc_htb_glob htb;
+
+		if (mnl_attr_get_type(option) != TCA_HTB_INIT ||
+		    mnl_attr_get_payload_len(option) < sizeof(htb)) {
+			portrait_put_attr(sketch, option);
+			continue;
+		}
+		memcpy(&htb, mnl_attr_get_payload(option), sizeof(htb));
+		htb.direct_pkts = 0;
+		portrait_put(sketch, &htb, sizeof(htb));
 	}
-	memcpy(&htb, mnl_attr_get_payload(values), sizeof(htb));
-	htb.direct_pkts = 0;
-	portrait_put(sketch, &htb, sizeof(htb));
 }
 
 static int on_queue(const struct nlmsghdr *message, void *data)
@@ -272,7 +274,10 @@ static int on_queue(const struct nlmsghdr *message, void *data)
 	portrait_put(&sketch, &tc->tcm_ifindex, sizeof(tc->tcm_ifindex));
 	portrait_put(&sketch, &tc->tcm_parent, sizeof(tc->tcm_parent));
 	portrait_put(&sketch, kind, strlen(kind));
-	put_options(&sketch, kind, options);
+	if (options && !strcmp(kind, "htb"))
+		put_htb(&sketch, options);
+	else if (options)
+		portrait_put_attr(&sketch, options);
 	portrait_draw(portrait, upload ? PORTRAIT_UPLOAD : PORTRAIT_DOWNLOAD, &sketch,
 	              queue_text(portrait->arena, kind, options));
 	return 0;

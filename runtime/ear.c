@@ -49,7 +49,7 @@ static void hear(int sock, int ours, pid_t parent)
 		char text[4096];
 		const ssize_t n = recv(sock, text, sizeof(text) - 1, MSG_DONTWAIT);
 
-		if (n < 0 && errno == EAGAIN)
+		if (n < 0)
 			(void)poll(&source, 1, -1);
 		if (n <= 0 || told)
 			continue;

@@ -64,7 +64,9 @@ const char *gpu_place_of(const char *os_release)
 		size_t n = 0;
 		const char *value = value_of(os_release, keys[i], &n);
 
-		for (const char *p = value, *end = value + n; value && p < end;) {
+		if (!value)
+			continue;
+		for (const char *p = value, *end = value + n; p < end;) {
 			size_t word = strcspn(p, " \t\"'\r\n");
 			const char *place = place_of(p, word);
 
