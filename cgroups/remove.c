@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/tree.h"
@@ -21,14 +22,6 @@
 /* The kernel may say EBUSY for a moment after the last process of a group is gone. */
 #define RMDIR_TRIES 50
 #define RMDIR_PAUSE_MS 10
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * (int64_t)1000 + ts.tv_nsec / 1000000;
-}
 
 static bool populated(int events)
 {
@@ -45,11 +38,11 @@ static bool populated(int events)
 static void wait_until_empty(int group)
 {
 	cleanup_close int events = openat(group, "cgroup.events", O_RDONLY | O_CLOEXEC);
-	int64_t end = now_ms() + WAIT_MS;
+	int64_t end = clock_ms(CLOCK_MONOTONIC) + WAIT_MS;
 
 	while (events >= 0 && populated(events)) {
 		struct pollfd pfd = { .fd = events, .events = POLLPRI };
-		int64_t left = end - now_ms();
+		int64_t left = end - clock_ms(CLOCK_MONOTONIC);
 
 		if (left <= 0)
 			return;

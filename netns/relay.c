@@ -6,9 +6,9 @@
 #include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "netns/relay_internal.h"
 
@@ -79,14 +79,6 @@ static void set_bounds(struct relay *relay)
 	                               config->connections);
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static int patience(const struct relay *relay)
 {
 	if (!TAILQ_EMPTY(&relay->ready))
@@ -151,7 +143,7 @@ static int serve(struct relay *relay, struct err *err)
 
 		if (n < 0 && errno != EINTR)
 			return err_set(err, errno, "wait for packets");
-		relay->now = now_ms();
+		relay->now = (uint64_t)clock_ms(CLOCK_MONOTONIC);
 		for (int i = 0; i < n; i++) {
 			struct source *source = event[i].data.ptr;
 
@@ -216,7 +208,7 @@ int relay_main(const struct relay_config *config, const int sockets[RELAY_SOCKET
 	if (egress_start(relay) < 0)
 		r = err_set(err, ENOMEM, "start the relay");
 	if (getrandom(&relay->seed, sizeof(relay->seed), 0) < 0)
-		relay->seed = (uint32_t)now_ms();
+		relay->seed = (uint32_t)clock_ms(CLOCK_MONOTONIC);
 	relay->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (r == 0 && relay->epoll < 0)
 		r = err_set(err, errno, "start the relay");

@@ -1,6 +1,6 @@
 #include <netinet/in.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "netns/qdisc.h"
 #include "netns/relay_internal.h"
 
@@ -30,14 +30,6 @@
 #define IPV6 40
 #define TCP 32 /* with time stamps */
 
-static int64_t now_ns(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * NS_PER_S + now.tv_nsec;
-}
-
 static int64_t time_of(const struct relay *relay, uint64_t bytes)
 {
 	/* Rates are below 2^53, and bytes below 2^24. */
@@ -49,13 +41,13 @@ void pace_set(struct relay *relay, uint64_t rate)
 	relay->pace.rate = rate;
 	if (rate)
 		relay->pace.ahead = time_of(relay, shape_for(rate, relay->mtu).queue);
-	relay->pace.next = now_ns();
+	relay->pace.next = clock_ns(CLOCK_MONOTONIC);
 	pace_resume(relay);
 }
 
 bool pace_open(struct relay *relay)
 {
-	const int64_t now = relay->pace.rate ? now_ns() : 0;
+	const int64_t now = relay->pace.rate ? clock_ns(CLOCK_MONOTONIC) : 0;
 
 	if (!relay->pace.rate)
 		return true;
@@ -97,7 +89,8 @@ void pace_stream(struct relay *relay, const struct endpoint *to, size_t n)
 
 int pace_wait_ms(const struct relay *relay)
 {
-	const int64_t left = relay->pace.next - relay->pace.ahead - now_ns();
+	const int64_t left =
+		relay->pace.next - relay->pace.ahead - clock_ns(CLOCK_MONOTONIC);
 
 	return left > 0 ? (int)(left / NS_PER_MS) + 1 : 0;
 }

@@ -4,10 +4,10 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "apply_pasta.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "netns/denied.h"
@@ -60,20 +60,12 @@ static int say_why(int reader, struct err *err)
 	return err_set(err, EPIPE, "pasta ended%s%.200s", *line ? ": " : "", line);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
-
 /* Return: the tap's number; -EPIPE where pasta ended; -ETIMEDOUT. */
 static int await_tap(int reader, struct err *err)
 {
-	const int64_t until = now_ms() + TAP_MS;
+	const int64_t until = clock_ms(CLOCK_MONOTONIC) + TAP_MS;
 
-	while (now_ms() < until) {
+	while (clock_ms(CLOCK_MONOTONIC) < until) {
 		struct pollfd source = { .fd = reader };
 		const unsigned int index = if_nametoindex(PASTA_IFNAME);
 

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/number.h"
@@ -17,14 +18,6 @@
 #include "services.h"
 
 #define ON_FAILURE "on-failure"
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * (int64_t)1000 + ts.tv_nsec / 1000000;
-}
 
 /* "on-failure[:N]": N in @ret, UINT64_MAX without one. */
 static bool on_failure(const char *policy, uint64_t *ret)
@@ -196,7 +189,7 @@ static void rest(struct bootstrap *b)
 	struct itimerspec when = { 0 };
 	struct err err = { 0 };
 
-	b->pause_ms = service_pause(b->pause_ms, now_ms() - b->begun_ms);
+	b->pause_ms = service_pause(b->pause_ms, clock_ms(CLOCK_MONOTONIC) - b->begun_ms);
 	when.it_value.tv_sec = b->pause_ms / 1000;
 	when.it_value.tv_nsec = b->pause_ms % 1000 * 1000000L;
 	b->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -280,7 +273,7 @@ void bootstrap_start(struct bootstrap *b)
 
 	if (!b->script || b->over || b->runner.pid > 0)
 		return;
-	b->begun_ms = now_ms();
+	b->begun_ms = clock_ms(CLOCK_MONOTONIC);
 	b->runner.loop = b->loop;
 	b->runner.ended = on_end;
 	b->runner.ctx = b;

@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/syscall.h"
@@ -51,7 +51,6 @@ int claim_pulling(struct claim *claim, const struct config *config, struct arena
 {
 	struct record record = { .name = config->name, .exit_code = -1 };
 	struct err ignored = { 0 };
-	struct timespec ts;
 
 	if (claim->again &&
 	    state_read(claim->entry, config->name, arena, &claim->past, &ignored) == 0) {
@@ -59,8 +58,7 @@ int claim_pulling(struct claim *claim, const struct config *config, struct arena
 		record = claim->past;
 		state_mark_dead(&record); /* as our lock hides from state_read() */
 	} else {
-		(void)clock_gettime(CLOCK_REALTIME, &ts);
-		record.created_ms = ts.tv_sec * (int64_t)1000 + ts.tv_nsec / 1000000;
+		record.created_ms = clock_ms(CLOCK_REALTIME);
 		record.remove = config->remove;
 		record.args = config_words(config, arena, &record.args_n);
 		record.hostname = config->hostname;

@@ -2,8 +2,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "commands.h"
 #include "entries.h"
@@ -296,7 +296,6 @@ int cmd_ps(int argc, char **argv, struct err *err)
 	cleanup_arena struct arena arena = { 0 };
 	struct line *line = NULL;
 	struct ps ps = { 0 };
-	struct timespec now;
 	int r = options_parse(&options, &ps, argc, argv, err);
 
 	if (r == OPTIONS_HELP)
@@ -309,7 +308,6 @@ int cmd_ps(int argc, char **argv, struct err *err)
 	if (r < 0)
 		return err_step(err, "ps");
 
-	(void)clock_gettime(CLOCK_REALTIME, &now);
 	if (ps.json)
 		return print_json(line, (size_t)r, err);
 	if (ps.quiet) {
@@ -317,6 +315,6 @@ int cmd_ps(int argc, char **argv, struct err *err)
 			(void)printf("%s\n", line[i].record.name);
 		return 0;
 	}
-	print_table(line, (size_t)r, now.tv_sec * (int64_t)1000 + now.tv_nsec / 1000000);
+	print_table(line, (size_t)r, clock_ms(CLOCK_REALTIME));
 	return 0;
 }

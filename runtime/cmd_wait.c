@@ -2,9 +2,9 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/inotify.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "commands.h"
@@ -45,20 +45,12 @@ static const struct options options = {
 	.n = sizeof(rows) / sizeof(rows[0]),
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * (int64_t)1000 + ts.tv_nsec / 1000000;
-}
-
 /* Waits for @fd until @end. Return: 0; -ETIMEDOUT. */
 static int wait_for(int fd, int64_t end, struct err *err)
 {
 	for (;;) {
 		struct pollfd pfd = { .fd = fd, .events = POLLIN };
-		int64_t left = end == INT64_MAX ? -1 : end - now_ms();
+		int64_t left = end == INT64_MAX ? -1 : end - clock_ms(CLOCK_MONOTONIC);
 		int n;
 
 		if (end != INT64_MAX && left < 0)
@@ -92,7 +84,7 @@ static int ask(int entry, const struct control_request *request, int64_t end,
 
 		if (sock >= 0 || !alive || sock != -ESRCH)
 			return sock;
-		if (now_ms() >= end) {
+		if (clock_ms(CLOCK_MONOTONIC) >= end) {
 			err_clear(err);
 			return err_set(err, ETIMEDOUT, "the time is over");
 		}
@@ -159,7 +151,7 @@ static int wait_one(void *ctx, int state, int entry, const char *name, struct er
 
 	(void)state;
 	if (wait->timeout_s != UINT64_MAX)
-		end = now_ms() + (int64_t)wait->timeout_s * 1000;
+		end = clock_ms(CLOCK_MONOTONIC) + (int64_t)wait->timeout_s * 1000;
 	r = wait->ready ? wait_ready(entry, end, err) : wait_exit(entry, name, end, err);
 	if (r == 0)
 		return 0;

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "cgroups/usage.h"
 #include "processes.h"
@@ -62,14 +63,6 @@ bool idle_cpu_used(uint64_t cpu_us, uint64_t us, uint64_t percent)
 	return cpu_us > UINT64_MAX / 100 || cpu_us * 100 >= us * percent;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000;
-}
-
 void idle_init(struct idle *idle)
 {
 	idle->limits = idle->timer = idle->session = -EBADF;
@@ -91,14 +84,14 @@ static int add_up_processes(const struct idle *idle, uint64_t *ret, struct err *
 
 	if (proc < 0)
 		return err_set(err, errno, "open '/proc'");
-	until = processes_cpu_ns() + LOOK_NS;
+	until = clock_ns(CLOCK_THREAD_CPUTIME_ID) + LOOK_NS;
 	r = processes_list(&list, until, &arena, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < list.n; i++) {
 		struct process *process = &list.process[i];
 
-		if (list.partial || processes_cpu_ns() > until)
+		if (list.partial || clock_ns(CLOCK_THREAD_CPUTIME_ID) > until)
 			return err_set(err, E2BIG, "add up what so many processes use");
 		found |= process->pid == list.init;
 		if (processes_inside(&list, process))
@@ -179,7 +172,7 @@ static void act(struct idle *idle, enum idle_verdict verdict)
 
 static void look(struct idle *idle, uint64_t connections)
 {
-	const int64_t now = now_ms();
+	const int64_t now = clock_ms(CLOCK_MONOTONIC);
 	/* Looked at in each case, since it is what was used since the last look. */
 	bool used = cpu_was_used(idle, now);
 
@@ -198,7 +191,7 @@ void idle_connections(struct idle *idle, uint64_t count)
 	if (asked)
 		look(idle, count);
 	else if (count > 0) /* an answer that came late: the look was without it */
-		act(idle, idle_judge(&idle->clock, now_ms(), true));
+		act(idle, idle_judge(&idle->clock, clock_ms(CLOCK_MONOTONIC), true));
 }
 
 static int on_timer(void *ctx, int fd, short revents, struct err *err)
@@ -229,7 +222,7 @@ static int on_session(void *ctx, int fd, short revents, struct err *err)
 	if (session_is_open(idle))
 		return LOOP_GO;
 	loop_remove(idle->loop, fd);
-	act(idle, idle_judge(&idle->clock, now_ms(), true));
+	act(idle, idle_judge(&idle->clock, clock_ms(CLOCK_MONOTONIC), true));
 	return LOOP_GO;
 }
 
@@ -245,7 +238,7 @@ int idle_session(struct idle *idle)
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -EBADF;
-	act(idle, idle_judge(&idle->clock, now_ms(), true));
+	act(idle, idle_judge(&idle->clock, clock_ms(CLOCK_MONOTONIC), true));
 	/* In already, where others are there. */
 	(void)loop_add(idle->loop, idle->session, POLLIN, on_session, idle, &ignored);
 	return fd;
@@ -270,7 +263,7 @@ int idle_start(struct idle *idle, struct loop *loop, struct err *err)
 	const struct itimerspec often = { pause, pause };
 
 	idle->loop = loop;
-	idle->looked_ms = now_ms();
+	idle->looked_ms = clock_ms(CLOCK_MONOTONIC);
 	idle->clock = (struct idle_clock){ .stop_s = idle->config->idle_stop_s,
 		                           .used_ms = idle->looked_ms };
 	if (read_cpu(idle, &idle->cpu_us, err) < 0) {

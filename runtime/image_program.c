@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 
 /* Exit status of a child that could not execute the program: none of theirs is above. */
@@ -106,14 +106,6 @@ static ssize_t read_text(int fd, char *buf, size_t size)
 	return n;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * (int64_t)1000 + ts.tv_nsec / 1000000;
-}
-
 /**
  * struct watch_over - A program that may stall
  * @sign:	as it was last
@@ -131,7 +123,7 @@ struct watch_over {
  */
 static void look_after(struct program *program, struct watch_over *watch, pid_t target)
 {
-	const int64_t now = now_ms();
+	const int64_t now = clock_ms(CLOCK_MONOTONIC);
 	uint64_t sign;
 
 	if (program->patience_s == 0 || now < watch->look_ms)

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -32,14 +32,6 @@ struct job {
 	unsigned int damaged;
 	struct arena *arena;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	return ts.tv_sec * (int64_t)1000 + ts.tv_nsec / 1000000;
-}
 
 /* A layout of our own making for umoci, whose blobs are the store's. */
 static int make_layout(struct job *job, const char *digest, size_t size, struct err *err)
@@ -306,7 +298,7 @@ static int pull(struct job *job, int64_t begun_ms, struct image_tree *ret,
 	if (r < 0)
 		return r;
 	entry.digest = digest;
-	entry.pulled_ms = now_ms();
+	entry.pulled_ms = clock_ms(CLOCK_REALTIME);
 	r = image_store_put(job->store, &entry, err);
 	if (r == 0)
 		progress_step(&job->progress, "done", digest);
@@ -360,7 +352,7 @@ int image_pull(const struct image_wish *wish, const struct image_ids *ids,
 {
 	cleanup_image_store struct image_store store = IMAGE_STORE_NONE;
 	cleanup_close int turn = -EBADF;
-	const int64_t begun_ms = now_ms();
+	const int64_t begun_ms = clock_ms(CLOCK_REALTIME);
 	struct job job = { .wish = wish, .ids = ids, .store = &store, .arena = arena };
 	int r;
 

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "metrics_link.h"
 
 #define PLACES 64
@@ -60,14 +60,6 @@ struct metrics_http {
 	int64_t asked_ms;
 	struct metrics_answer answer;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
 
 /* Takes @text. One answer a connection: who asks often does so by new ones. */
 static enum MHD_Result say(struct MHD_Connection *connection, unsigned int status,
@@ -141,7 +133,7 @@ static void wait_for_answer(struct metrics_http *http, struct visitor *visitor)
 	if (http->asked)
 		return;
 	http->asked = true;
-	http->asked_ms = now_ms();
+	http->asked_ms = clock_ms(CLOCK_MONOTONIC);
 	/* What does not go through is not answered, and so becomes a failure. */
 	(void)send(http->link, &question, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
@@ -241,7 +233,7 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **v
 		*place = (struct visitor){ .connection = connection,
 			                   .fd = info->connect_fd,
 			                   .from = comes_from(connection),
-			                   .since_ms = now_ms() };
+			                   .since_ms = clock_ms(CLOCK_MONOTONIC) };
 }
 
 static void resume(struct visitor *visitor, enum outcome outcome)
@@ -347,7 +339,7 @@ static bool take_answer(struct metrics_http *http)
 
 static void expire(struct metrics_http *http)
 {
-	const int64_t now = now_ms();
+	const int64_t now = clock_ms(CLOCK_MONOTONIC);
 
 	if (http->asked && now - http->asked_ms > ANSWER_MS)
 		resume_all(http, FAILED);

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/syscall.h"
 #include "exec.h"
@@ -21,14 +22,6 @@
 
 /* From one answer to the next question. */
 #define REST_MS 50
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
 
 void metrics_server_init(struct metrics_server *server)
 {
@@ -155,7 +148,8 @@ static int on_end(void *ctx, int fd, short revents, struct err *err)
 	(void)revents;
 	(void)err;
 	forget(server);
-	server->pause_ms = service_pause(server->pause_ms, now_ms() - server->begun_ms);
+	server->pause_ms = service_pause(server->pause_ms,
+	                                 clock_ms(CLOCK_MONOTONIC) - server->begun_ms);
 	(void)snprintf(line, sizeof(line),
 	               "metrics: the process that serves them ended with %d, and starts "
 	               "again in %d.%d s",
@@ -173,7 +167,7 @@ static int start(struct metrics_server *server, struct err *err)
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_set(err, errno, "make a socket pair");
-	server->begun_ms = now_ms();
+	server->begun_ms = clock_ms(CLOCK_MONOTONIC);
 	server->link = pair[0];
 	far = pair[1];
 	server->pid = fork();

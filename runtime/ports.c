@@ -5,21 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "netns/ports_link.h"
 
 /* What the relay says in one turn of the loop. */
 #define WORDS_PER_TURN 64
-
-int64_t ports_now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
 
 void ports_init(struct ports *ports)
 {
@@ -211,7 +203,7 @@ static int await_word(struct ports *ports, int64_t until_ms, struct ports_messag
 {
 	for (;;) {
 		struct pollfd pfd = { .fd = ports->link[0], .events = POLLIN };
-		const int64_t left = until_ms - ports_now_ms();
+		const int64_t left = until_ms - clock_ms(CLOCK_MONOTONIC);
 		int r = left > 0 ? poll(&pfd, 1, (int)left) : 0;
 
 		if (r == 0)
@@ -231,7 +223,7 @@ static int await_word(struct ports *ports, int64_t until_ms, struct ports_messag
 
 static int await(struct ports *ports, uint32_t id, struct err *err)
 {
-	const int64_t until_ms = ports_now_ms() + PORTS_ANSWER_MS;
+	const int64_t until_ms = clock_ms(CLOCK_MONOTONIC) + PORTS_ANSWER_MS;
 	struct ports_message message;
 	bool changed = false;
 	int r;

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "netns/lookout.h"
 #include "ports_internal.h"
@@ -26,14 +27,6 @@
 #define AUTOMATIC_MAX 128
 
 #define NS_PER_MS INT64_C(1000000)
-
-static int64_t now_ns(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
 
 static bool may_open(const struct ports *ports, uint16_t port, bool udp)
 {
@@ -113,7 +106,7 @@ static void tell_slow(struct ports *ports, const struct open_port *port)
 	struct err err = { 0 };
 
 	if (!port->automatic || !port->asked_ms ||
-	    ports_now_ms() - port->asked_ms < PORTS_ANSWER_MS)
+	    clock_ms(CLOCK_MONOTONIC) - port->asked_ms < PORTS_ANSWER_MS)
 		return;
 	(void)err_set(&err, ETIMEDOUT, "wait for the relay");
 	tell_trouble(ports, &port->publish, &err);
@@ -169,7 +162,7 @@ static int on_timer(void *ctx, int fd, short revents, struct err *err)
 {
 	struct ports *ports = ctx;
 	struct listener *listener = calloc(LISTENERS_MAX, sizeof(*listener));
-	const int64_t begun = now_ns();
+	const int64_t begun = clock_ns(CLOCK_MONOTONIC);
 	struct err ignored = { 0 };
 	uint64_t ticks;
 	size_t n = 0;
@@ -179,7 +172,10 @@ static int on_timer(void *ctx, int fd, short revents, struct err *err)
 	    lookout_listeners(ports->lookout, listener, &n, &ignored) == 0)
 		follow(ports, listener, n);
 	free(listener);
-	return look_in(ports, LOOK_MS * NS_PER_MS + (now_ns() - begun) * LOOK_SHARE, err);
+	return look_in(ports,
+	               LOOK_MS * NS_PER_MS +
+	                       (clock_ns(CLOCK_MONOTONIC) - begun) * LOOK_SHARE,
+	               err);
 }
 
 void ports_follow_stop(struct ports *ports)

@@ -5,6 +5,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "ports_internal.h"
 
@@ -30,7 +31,7 @@ static void set_timer(struct ports *ports)
 	int64_t left = 0;
 
 	if (ports->changes > 0) {
-		left = ports->change[0].until_ms - ports_now_ms();
+		left = ports->change[0].until_ms - clock_ms(CLOCK_MONOTONIC);
 		left = left > 0 ? left : 1;
 	}
 	when.it_value.tv_sec = left / 1000;
@@ -89,7 +90,8 @@ static int on_patience(void *ctx, int fd, short revents, struct err *err)
 	(void)err;
 	(void)!read(fd, &ticks, sizeof(ticks));
 	(void)err_set(&late, ETIMEDOUT, "wait for the relay");
-	while (ports->changes > 0 && ports->change[0].until_ms <= ports_now_ms())
+	while (ports->changes > 0 &&
+	       ports->change[0].until_ms <= clock_ms(CLOCK_MONOTONIC))
 		answer(ports, 0, &late);
 	set_timer(ports);
 	return LOOP_GO;
@@ -115,7 +117,7 @@ static int await_answer(struct ports *ports, const struct ports_change *change)
 	struct ports_change *at = &ports->change[ports->changes++];
 
 	*at = *change;
-	at->until_ms = ports_now_ms() + PORTS_ANSWER_MS;
+	at->until_ms = clock_ms(CLOCK_MONOTONIC) + PORTS_ANSWER_MS;
 	set_timer(ports);
 	return 1;
 }

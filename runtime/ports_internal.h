@@ -8,9 +8,6 @@
 /* The relay answers in microseconds, or something is very wrong. */
 #define PORTS_ANSWER_MS 5000
 
-/* CLOCK_MONOTONIC. */
-int64_t ports_now_ms(void);
-
 /* "tcp" or "udp". */
 const char *ports_protocol(const struct publish *publish);
 

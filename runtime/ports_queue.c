@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "netns/ports_link.h"
 #include "ports_internal.h"
@@ -99,7 +100,7 @@ int ports_hand_over(struct ports *ports, struct open_port *port, struct err *err
 {
 	if (ports->link[0] < 0)
 		return err_set(err, ESRCH, "talk to the relay");
-	port->asked_ms = ports_now_ms();
+	port->asked_ms = clock_ms(CLOCK_MONOTONIC);
 	return 0;
 }
 

@@ -8,19 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/file.h"
-
-int64_t processes_cpu_ns(void)
-{
-	struct timespec now = { 0 };
-
-	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
 
 /* "123 (any name) S 1 ...": its name may hold anything, a ')' too. */
 bool processes_read_stat(const char *text, struct process *ret)
@@ -75,7 +67,8 @@ int processes_list(struct processes *list, int64_t until_ns, struct arena *arena
 	while (list->process && (d = readdir(proc))) {
 		if (d->d_name[0] < '0' || d->d_name[0] > '9')
 			continue;
-		if (list->n == PROCESSES_MAX || processes_cpu_ns() > until_ns) {
+		if (list->n == PROCESSES_MAX ||
+		    clock_ns(CLOCK_THREAD_CPUTIME_ID) > until_ns) {
 			list->partial = true;
 			break;
 		}

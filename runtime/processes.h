@@ -44,13 +44,10 @@ struct processes {
 	bool partial;
 };
 
-/* CPU time of the calling thread, in nanoseconds. */
-int64_t processes_cpu_ns(void);
-
 /**
  * processes_list() - List them
  * @list:	@proc, @init and @pidns are set
- * @until_ns:	of processes_cpu_ns(): no longer than that
+ * @until_ns:	of CLOCK_THREAD_CPUTIME_ID: no longer than that
  * @arena:	owns the list
  * @err:	filled in on failure
  *

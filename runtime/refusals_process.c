@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "policies/caps.h"
 #include "policies/seccomp.h"
@@ -44,18 +45,10 @@ struct budget {
 	int64_t credit_ns, wall_ns, cpu_ns;
 };
 
-static int64_t read_clock(clockid_t clock)
-{
-	struct timespec ts = { 0 };
-
-	(void)clock_gettime(clock, &ts);
-	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
-}
-
 static void keep_to(struct budget *budget)
 {
-	const int64_t wall = read_clock(CLOCK_MONOTONIC);
-	const int64_t cpu = read_clock(CLOCK_PROCESS_CPUTIME_ID);
+	const int64_t wall = clock_ns(CLOCK_MONOTONIC);
+	const int64_t cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 
 	budget->credit_ns += (wall - budget->wall_ns) / REFUSALS_SHARE;
 	if (budget->credit_ns > BURST_NS)
@@ -173,8 +166,8 @@ static void take_listener(struct ears *ears)
 
 static void serve(const struct refusals_process *p, struct ledger *ledger)
 {
-	struct budget budget = { 0, read_clock(CLOCK_MONOTONIC),
-		                 read_clock(CLOCK_PROCESS_CPUTIME_ID) };
+	struct budget budget = { 0, clock_ns(CLOCK_MONOTONIC),
+		                 clock_ns(CLOCK_PROCESS_CPUTIME_ID) };
 	struct ears ears = { .n = EARS_FIRST + 1 };
 	bool told = true;
 
@@ -205,12 +198,11 @@ static void serve(const struct refusals_process *p, struct ledger *ledger)
 /* The supervisor reads, sooner or later. */
 static void say_last(const struct refusals_process *p, struct ledger *ledger)
 {
-	const int64_t end =
-		read_clock(CLOCK_MONOTONIC) + LAST_WORDS_MS * INT64_C(1000000);
+	const int64_t end = clock_ns(CLOCK_MONOTONIC) + LAST_WORDS_MS * INT64_C(1000000);
 	const struct refusal last = { .end = true };
 	struct pollfd pfd = { .fd = p->report, .events = POLLOUT };
 
-	while (!ledger_tell(ledger, p->report, true) && read_clock(CLOCK_MONOTONIC) < end)
+	while (!ledger_tell(ledger, p->report, true) && clock_ns(CLOCK_MONOTONIC) < end)
 		if (poll(&pfd, 1, RETRY_MS) < 0 || pfd.revents & POLLHUP)
 			return;
 	if (poll(&pfd, 1, RETRY_MS) > 0)

@@ -9,9 +9,9 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -152,10 +152,8 @@ static struct record first_record(const struct config *config, const struct plan
 		.cgroup_mount =
 			plan->cgroup && !facts->cgroup.fresh ? facts->cgroup.mount : "",
 	};
-	struct timespec ts;
 
-	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	record.created_ms = ts.tv_sec * (int64_t)1000 + ts.tv_nsec / 1000000;
+	record.created_ms = clock_ms(CLOCK_REALTIME);
 	record.cgroup = group_path(config, plan, facts, arena);
 	put_cgroup1(&record, config, plan, facts, arena);
 	record.tier = plan->tier;

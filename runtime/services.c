@@ -16,10 +16,10 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "airlock.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "exec.h"
 #include "pid1.h"
@@ -56,14 +56,6 @@ struct manager {
 	bool announced, stopping;
 	int64_t rest_until;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * (int64_t)1000 + ts.tv_nsec / 1000000;
-}
 
 __attribute__((format(printf, 2, 3))) static void say(const struct manager *m,
                                                       const char *fmt, ...)
@@ -147,7 +139,7 @@ static void start(const struct manager *m, struct daemon *d)
 
 	if (pid == 0)
 		become(m, d);
-	d->begun = now_ms();
+	d->begun = clock_ms(CLOCK_MONOTONIC);
 	d->asked = false;
 	if (pid < 0) {
 		say(m, "cannot start %s: %s", d->service->name, strerror(errno));
@@ -160,7 +152,7 @@ static void start(const struct manager *m, struct daemon *d)
 
 static void ended(const struct manager *m, struct daemon *d, int status)
 {
-	int64_t lived = now_ms() - d->begun;
+	int64_t lived = clock_ms(CLOCK_MONOTONIC) - d->begun;
 	char how[64];
 
 	if (WIFSIGNALED(status))
@@ -176,7 +168,7 @@ static void ended(const struct manager *m, struct daemon *d, int status)
 		return;
 	}
 	d->pause = service_pause(d->pause, lived);
-	d->next = now_ms() + d->pause;
+	d->next = clock_ms(CLOCK_MONOTONIC) + d->pause;
 	say(m, "%s %s, starting it again in %d ms", d->service->name, how, d->pause);
 }
 
@@ -205,7 +197,7 @@ static void hear(const struct manager *m, struct daemon *d)
 				continue;
 			d->ready = true;
 			say(m, "%s is ready after %lld ms", d->service->name,
-			    (long long)(now_ms() - d->begun));
+			    (long long)(clock_ms(CLOCK_MONOTONIC) - d->begun));
 		}
 	}
 }
@@ -240,7 +232,7 @@ static void announce(struct manager *m)
 /* Return: when to look again, ms from now, -1 for an event only. */
 static int go_on(struct manager *m)
 {
-	int64_t next = INT64_MAX, now = now_ms();
+	int64_t next = INT64_MAX, now = clock_ms(CLOCK_MONOTONIC);
 
 	for (size_t i = 0; i < m->n; i++) {
 		struct daemon *d = &m->daemon[i];
@@ -283,11 +275,12 @@ static int go_down(struct manager *m)
 		return -1;
 	}
 	if (m->rest_until == 0) {
-		m->rest_until = now_ms() + SERVICE_REST_MS;
+		m->rest_until = clock_ms(CLOCK_MONOTONIC) + SERVICE_REST_MS;
 		(void)kill(-1, SIGTERM);
 	}
 	/* Those who joined from outside are not our children: no signal tells their end. */
-	if ((kill(-1, 0) < 0 && errno == ESRCH) || now_ms() >= m->rest_until)
+	if ((kill(-1, 0) < 0 && errno == ESRCH) ||
+	    clock_ms(CLOCK_MONOTONIC) >= m->rest_until)
 		return -2;
 	return 20;
 }

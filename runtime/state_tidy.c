@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/syscall.h"
 #include "base/tree.h"
@@ -195,14 +195,6 @@ int state_dispose(int state, const char *name, int entry, struct record *ret_kep
 	return r < 0 ? r : 1;
 }
 
-static int64_t realtime_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	return ts.tv_sec * (int64_t)1000 + ts.tv_nsec / 1000000;
-}
-
 static void close_dirp(DIR **dir)
 {
 	if (*dir)
@@ -260,7 +252,7 @@ static void tidy_dead(int state, const char *name, int entry)
 	record = written;
 	state_mark_dead(&record);
 	if (!state_is_past(&written) || written.finished_ms == 0)
-		record.finished_ms = realtime_ms();
+		record.finished_ms = clock_ms(CLOCK_REALTIME);
 	(void)state_write(entry, &record, &ignored);
 }
 

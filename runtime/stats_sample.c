@@ -4,18 +4,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "entries.h"
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static const char *look_at_group(const struct record *record, struct metrics *ret)
 {
@@ -102,7 +94,7 @@ int stats_sample(void *ctx, int state, int entry, const char *name, struct err *
 		(void)err_set(err, ESRCH, "'%s' is not running", name);
 		return entries_stopped(name, err);
 	}
-	*sample = (struct sample){ .at_ns = now_ns() };
+	*sample = (struct sample){ .at_ns = (uint64_t)clock_ns(CLOCK_MONOTONIC) };
 	metrics_begin(&record, &sample->m);
 	sample->no_group = look_at_group(&record, &sample->m);
 	if (stats->arena)

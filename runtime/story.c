@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -30,13 +30,11 @@ void story_start(const struct config *config, const struct plan *plan,
 
 void story_ready(const struct config *config, const struct record *record)
 {
-	struct timespec now;
 	int64_t ms;
 
 	if (!config->entrypoint)
 		return;
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	ms = now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000 - record->started_ms;
+	ms = clock_ms(CLOCK_REALTIME) - record->started_ms;
 	log_info("workspace '%s' is ready after %.1f s", config->name, (double)ms / 1000);
 }
 

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -29,14 +29,6 @@
 #include "traffic.h"
 #include "unshare.h"
 #include "watch.h"
-
-int64_t supervisor_now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	return ts.tv_sec * (int64_t)1000 + ts.tv_nsec / 1000000;
-}
 
 void supervisor_write_record(struct supervisor *sup)
 {
@@ -266,7 +258,7 @@ static int start(struct supervisor *sup, struct err *err)
 	err_clear(err); /* it may have ended already: the warden says so next */
 	ws->record.init = pid > 0 ? pid : 0;
 	ws->record.status = STATUS_RUNNING;
-	ws->record.started_ms = supervisor_now_ms();
+	ws->record.started_ms = clock_ms(CLOCK_REALTIME);
 	ws->record.ready = ws->plan->init != INIT_SYSTEMD && ws->plan->service_n == 0;
 	r = state_write(ws->entry, &ws->record, err);
 	if (r < 0)

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/sha256.h"
 
 #define TEXT(key, value)                     \
@@ -16,14 +16,6 @@
 	{                                         \
 		key, AUDITLOG_NUMBER, NULL, value \
 	}
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 static int put_more(struct supervisor *sup, enum auditlog_event event, struct err *err)
 {
@@ -44,7 +36,8 @@ static void tell(struct supervisor *sup, enum auditlog_event event,
 	struct err err = { 0 }, ignored = { 0 };
 	char line[640];
 
-	if (!auditlog_may(&sup->ws->audit_rate[event], now_ms())) {
+	if (!auditlog_may(&sup->ws->audit_rate[event],
+	                  (uint64_t)clock_ms(CLOCK_MONOTONIC))) {
 		sup->ws->audit_rate[event].untold++;
 		return;
 	}

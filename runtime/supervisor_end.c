@@ -8,6 +8,7 @@
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "cgroups/remove.h"
@@ -198,8 +199,9 @@ int supervisor_rest(struct supervisor *sup)
 	/* While hooks ran. */
 	if (sup->stopping)
 		return 0;
-	when.it_value.tv_sec = supervisor_rest_s(
-		supervisor_now_ms() - sup->ws->record.started_ms, &sup->ws->short_lives);
+	when.it_value.tv_sec =
+		supervisor_rest_s(clock_ms(CLOCK_REALTIME) - sup->ws->record.started_ms,
+	                          &sup->ws->short_lives);
 	if (when.it_value.tv_sec == 0)
 		return SUPERVISE_RESTART;
 	supervisor_end_warden(sup);
@@ -223,7 +225,7 @@ bool supervisor_finish(struct supervisor *sup, int code, const struct err *err)
 	record->status = STATUS_EXITED;
 	record->ready = false;
 	record->init = 0;
-	record->finished_ms = supervisor_now_ms();
+	record->finished_ms = clock_ms(CLOCK_REALTIME);
 	record->exit_code = code < 0 ? EXEC_FAILED : code == SUPERVISE_RESTART ? 0 : code;
 	record->ports_n = 0;
 	/* Nobody else looks at one that is about to go. */

@@ -91,9 +91,6 @@ int supervisor_launch(struct supervisor *sup, struct err *err);
  * mount. Return: 0; -EINTR. */
 int supervisor_patient(struct supervisor *sup, int sock, struct err *err);
 
-/* Milliseconds since 1970, for the record. */
-int64_t supervisor_now_ms(void);
-
 /* The entry's state.json; what cannot be written is warned of. */
 void supervisor_write_record(struct supervisor *sup);
 

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "netns/denied.h"
@@ -202,7 +202,6 @@ int traffic_numbers(const struct traffic *traffic, struct traffic_numbers *ret,
 		                       .limited = traffic->limited,
 		                       .permitted = traffic->permitted };
 	struct denied_sum sum;
-	struct timespec at;
 	bool diverted = false;
 	int r = need_gateway(traffic, err);
 
@@ -219,8 +218,7 @@ int traffic_numbers(const struct traffic *traffic, struct traffic_numbers *ret,
 		now.limited = sum.limited;
 	}
 	memcpy(now.rate, traffic->gateway.rate, sizeof(now.rate));
-	(void)clock_gettime(CLOCK_MONOTONIC, &at);
-	now.at_ns = (uint64_t)at.tv_sec * 1000000000 + (uint64_t)at.tv_nsec;
+	now.at_ns = (uint64_t)clock_ns(CLOCK_MONOTONIC);
 	*ret = now;
 	return 0;
 }

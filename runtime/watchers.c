@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "processes.h"
@@ -58,7 +59,7 @@ struct look {
 /* Whether that much was used up; then not all is seen. */
 static bool is_late(struct look *look, int64_t most)
 {
-	if (processes_cpu_ns() - look->begun < most)
+	if (clock_ns(CLOCK_THREAD_CPUTIME_ID) - look->begun < most)
 		return false;
 	look->found.partial = true;
 	return true;
@@ -345,7 +346,7 @@ int watchers_count(pid_t init, struct watchers *ret, struct err *err)
 {
 	cleanup_close int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct look look = { .processes = { .proc = proc, .init = init },
-		             .begun = processes_cpu_ns() };
+		             .begun = clock_ns(CLOCK_THREAD_CPUTIME_ID) };
 	int r;
 
 	if (proc < 0)
