@@ -14,13 +14,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/file.h"
 
-/* Passes over our group: at once first, then with time for what dies to be gone. */
-#define TRIES_MAX 60
-#define TRIES_AT_ONCE 5
+/* Passes over our group: at once first, then with time for what dies, or is about to enter our
+ * PID namespace, to be gone. */
+#define PASSES_AT_ONCE 5
 #define PAUSE_MS 10
+#define PATIENCE_MS 5000
 
 int cgroup_open(const char *mount, const char *own, struct err *err)
 {
@@ -109,12 +111,17 @@ int cgroup_open_fresh(struct err *err)
 	return fd;
 }
 
-/* One pass over cgroup.procs: how many were moved, or -errno. */
-static int move_all(int dir, int leaf, struct err *err)
+/* What one pass over cgroup.procs met. */
+struct pass {
+	bool moved;
+	bool stranger; /* of a PID namespace that we cannot see: cgroup.procs has a 0 for it */
+};
+
+static int move_all(int dir, int leaf, struct pass *pass, struct err *err)
 {
 	char text[65536];
-	int moved = 0;
 
+	*pass = (struct pass){ 0 };
 	if (file_read(dir, "cgroup.procs", text, sizeof(text), err) < 0) {
 		if (err->code != EFBIG)
 			return -err->code;
@@ -126,40 +133,43 @@ static int move_all(int dir, int leaf, struct err *err)
 	     pid = strtok_r(NULL, "\n", &save)) {
 		struct err one = { 0 };
 
-		if (!strcmp(pid, "0")) { /* lives in a PID namespace that we cannot see */
-			(void)err_set(err, EBUSY,
-			              "a process of another PID namespace sits in "
-			              "our group");
-			return err_hint(err, "give berth a group of its own: put that "
-			                     "process, or the new PID namespace, into "
-			                     "another one");
+		if (!strcmp(pid, "0")) {
+			pass->stranger = true;
+			continue;
 		}
 		if (file_write(leaf, "cgroup.procs", pid, &one) < 0 && one.code != ESRCH)
 			return err_set(err, one.code, "move process %s to the leaf", pid);
-		moved++;
+		pass->moved = true;
 	}
-	return moved;
+	return 0;
 }
 
 int cgroup_empty_into(int dir, const char *leaf, struct err *err)
 {
+	const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000L };
+	const int64_t until = clock_ms(CLOCK_MONOTONIC) + PATIENCE_MS;
 	cleanup_close int fd = -EBADF;
+	struct pass pass;
 
 	if (mkdirat(dir, leaf, 0755) < 0 && errno != EEXIST)
 		return err_set(err, errno, "make the group '%s'", leaf);
 	fd = openat(dir, leaf, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return err_set(err, errno, "open the group '%s'", leaf);
-	for (int i = 0; i < TRIES_MAX; i++) {
-		const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000L };
-		int moved = move_all(dir, fd, err);
-
-		if (moved <= 0)
-			return moved;
-		if (i >= TRIES_AT_ONCE)
+	for (int i = 0; i < PASSES_AT_ONCE || clock_ms(CLOCK_MONOTONIC) < until; i++) {
+		if (move_all(dir, fd, &pass, err) < 0)
+			return -err->code;
+		if (!pass.moved && !pass.stranger)
+			return 0;
+		if (i >= PASSES_AT_ONCE || !pass.moved)
 			(void)nanosleep(&pause, NULL);
 	}
-	return err_set(err, EBUSY, "empty our own group: new processes keep coming");
+	if (!pass.stranger)
+		return err_set(err, EBUSY,
+		               "empty our own group: new processes keep coming");
+	(void)err_set(err, EBUSY, "a process of another PID namespace sits in our group");
+	return err_hint(err, "give berth a group of its own: put that process, or the "
+	                     "new PID namespace, into another one");
 }
 
 int cgroup_enable(int dir, const char *path, const char *controllers, struct err *err)

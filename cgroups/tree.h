@@ -42,9 +42,12 @@ int cgroup_open_fresh(struct err *err);
  *
  * cgroup v2: a group that hands controllers down may hold no process ("No Internal
  * Process Constraint", cgroup-v2.rst). Processes that fork meanwhile are met by
- * trying again, a bounded number of times.
+ * trying again, for 5 s. So is who cannot be moved, being of a PID namespace that we do
+ * not see (cgroup.procs shows 0, kernel/cgroup/cgroup.c): crun and runc put what they
+ * exec into a container, as for a probe, in its group before its PID namespace.
  *
- * Return: 0; -EBUSY when new processes keep coming; else -errno.
+ * Return: 0; -EBUSY when new processes keep coming, or such a process stays; else
+ * -errno.
  */
 int cgroup_empty_into(int dir, const char *leaf, struct err *err);
 

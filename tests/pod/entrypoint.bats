@@ -49,6 +49,13 @@ ended()
 	runner=
 }
 ends() { ! kill -0 "$runner" 2>/dev/null; }
+# within SECONDS COMMAND...: wait_until, for a pod that has to be there: when it ends, or the time is
+# over, its log is shown.
+within()
+{
+	{ wait_until "$1" ends_or "${@:2}" && ! ends; } || fail "the pod said: $(cat "$pod_dir/log")"
+}
+ends_or() { ends || "$@"; }
 # ready: that the probe of the manifest says so.
 ready() { [ "$(pod_exec berth health --ready 2>&1)" = ready ]; }
 last() { cat "$pod_dir/etc/termination-log"; }
@@ -71,8 +78,8 @@ command_pod()
 @test "the manifest boots systemd, the probes say how it is, exec finds it, SIGTERM ends the pod with 0" {
 	begin workspace
 	go
-	wait_until 20 pod_exec berth health
-	wait_until 100 ready
+	within 20 pod_exec berth health
+	within 100 ready
 	run pod_exec berth exec -- systemctl is-system-running
 	assert_output running
 	run pod_exec berth exec workspace -- docker info --format '{{.Driver}}'
@@ -147,8 +154,8 @@ command_pod()
 	printf '{ "hostname": "by-policy", "workdir": "/etc", "environment": { "C": "4" } }\n' \
 		>"$pod_dir/root/etc/berth/policy.json"
 	go
-	wait_until 20 ready
-	wait_until 10 grep -q '^1,2 3 4' "$pod_dir/log"
+	within 20 ready
+	within 10 grep -q '^1,2 3 4' "$pod_dir/log"
 	run grep -v ^berth: "$pod_dir/log"
 	assert_equal "$output" $'by-variable\n/usr\n1,2 3 4'
 
@@ -163,7 +170,7 @@ command_pod()
 @test "orphans of kubectl exec are reaped, and of two workspaces neither is the only one" {
 	variables=()
 	command_pod -- sleep 1000
-	wait_until 20 ready
+	within 20 ready
 	pod_exec /bin/sh -c 'for i in 1 2 3; do sleep 0.1 & done'
 	wait_until 10 no_zombies
 
@@ -189,7 +196,7 @@ no_zombies()
 @test "what comes in by a link has its input, its terminal and the workspace's user" {
 	variables=(BERTH_USER=daemon)
 	command_pod -- sleep 1000
-	wait_until 20 ready
+	within 20 ready
 	printf 'hello\n' >"$pod_dir/stdin"
 	run pod_exec sh -c 'id -un; tr a-z A-Z' <"$pod_dir/stdin"
 	assert_equal "$output" $'daemon\nHELLO'
@@ -235,11 +242,11 @@ answers() { [ "$(asked "$1")" = "$2" ]; }
 	variables=(BERTH_METRICS_LISTEN=:9090 BERTH_INIT=systemd BERTH_STATE=/var/lib/workspace)
 	serving probed --container "$(environment "${variables[@]}")"
 	go
-	wait_until 60 answers /healthz 200 || fail "$(cat "$pod_dir/log")"
+	within 60 answers /healthz 200
 	# systemd takes seconds to be up.
 	assert_equal "$(asked /readyz)" 503
 	assert_equal "$(asked /elsewhere)" 404
-	wait_until 100 answers /readyz 200
+	within 100 answers /readyz 200
 	assert_equal "$(asked /healthz)" 200
 	run pod_exec berth health --ready
 	assert_output ready
@@ -249,7 +256,7 @@ answers() { [ "$(asked "$1")" = "$2" ]; }
 	assert_equal "$(asked /healthz)" 503
 	assert_equal "$(asked /readyz)" 503
 	pod_exec /bin/sh -c "kill -CONT $supervisor"
-	wait_until 10 answers /readyz 200
+	within 10 answers /readyz 200
 	pure_crun kill "$pod" TERM
 	ended 60
 	assert_equal "$code" 0
@@ -261,7 +268,7 @@ answers() { [ "$(asked "$1")" = "$2" ]; }
 	serving idle --container "$(environment "${variables[@]}")" \
 		--container '{ "command": ["berth", "entrypoint", "--", "sleep", "1000"] }'
 	go
-	wait_until 20 answers /readyz 200 || fail "$(cat "$pod_dir/log")"
+	within 20 answers /readyz 200
 	# Who works inside keeps it; who only asks how it is does not.
 	pod_exec berth exec -- sleep 8
 	ready || fail "$(cat "$pod_dir/log")"
@@ -283,7 +290,7 @@ answers() { [ "$(asked "$1")" = "$2" ]; }
 @test "a command that ignores SIGTERM is killed when its time is over" {
 	variables=(BERTH_STOP_TIMEOUT=1)
 	command_pod -- /bin/sh -c 'trap "" TERM; echo set; while :; do sleep 1; done'
-	wait_until 20 grep -q ^set "$pod_dir/log"
+	within 20 grep -q ^set "$pod_dir/log"
 	pure_crun kill "$pod" TERM
 	ended 15
 	assert_equal "$code" 137
@@ -328,7 +335,7 @@ assert_has_log()
 		BERTH_BOOTSTRAP=/etc/agent/agent.sh BERTH_BOOTSTRAP_RESTART=on-failure)" \
 		--container '{ "command": ["berth", "entrypoint", "--", "sleep", "1000"] }' --bind "$PWD/agent:/etc/agent:ro"
 	go
-	wait_until 20 grep -qx "berth: bootstrap: the script ended with 0" "$pod_dir/log"
+	within 20 grep -qx "berth: bootstrap: the script ended with 0" "$pod_dir/log"
 	run pod_exec berth logs --bootstrap workspace
 	assert_output $'daemon\nhere\n8'
 	run pod_exec berth exec -u root -- sh -c 'ls /etc/agent 2>/dev/null

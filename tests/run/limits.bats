@@ -592,6 +592,28 @@ probe_pressure() { cat "$BERTH_TEST_CGROUP/cpu.pressure" >/dev/null; }
 	nothing_left
 }
 
+# crun exec and runc exec, as the probes of a pod have them, are in the group before they are in the
+# PID namespace.
+@test "a process of another PID namespace that is about to leave our group is waited for" {
+	probe group subids
+	in_spoiled : unshare --user --map-root-user --map-auto --mount --pid --fork --mount-proc \
+		"$BERTH" run --rm --name "$name" --rootfs "$BERTH_TEST_SMALL:O" --max-depth 3 -- echo here >told 2>&1 &
+	pid=$!
+	# The stranger is alone there: the others have been moved.
+	alone()
+	{
+		group=$(find "$BERTH_TEST_CGROUP" -path "*/$test_prefix-*/berth.supervisor" -printf '%h') && [ -n "$group" ] &&
+			stranger=$(cat "$group/cgroup.procs") && [[ $stranger =~ ^[0-9]+$ ]]
+	}
+	wait_until 20 alone
+	mkdir "$BERTH_TEST_CGROUP/$test_prefix-elsewhere"
+	echo "$stranger" >"$BERTH_TEST_CGROUP/$test_prefix-elsewhere/cgroup.procs"
+	status=0
+	wait "$pid" || status=$?
+	assert_equal "$status $(cat told)" "0 here"
+	nothing_left
+}
+
 @test "a workspace of our name with another runtime directory keeps its group" {
 	probe group
 	mkdir -m 0700 other
