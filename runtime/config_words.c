@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <string.h>
 
 #include "kernel_files.h"
 #include "policies/caps.h"
@@ -10,23 +11,54 @@ static const char *own_text(struct arena *arena, const char *user)
 	return arena_printf(arena, ":own%s%s", *user ? "=" : "", user);
 }
 
-static size_t put_map(const char **word, const char *option, const struct idmap *map,
-                      struct arena *arena)
-{
-	size_t n = 0;
+/* The words as they grow; @arena knows whether memory was out. */
+struct words {
+	struct arena *arena;
+	const char **word;
+	size_t n, room;
+};
 
-	for (size_t i = 0; map && i < map->n; i++) {
-		word[n++] = option;
-		word[n++] = arena_printf(arena, "%" PRIu32 ":%" PRIu32 ":%" PRIu32,
-		                         map->extent[i].inside, map->extent[i].outside,
-		                         map->extent[i].count);
+static void put(struct words *words, const char *word)
+{
+	if (words->n == words->room) {
+		const size_t room = words->room ? 2 * words->room : 128;
+		const char **more = arena_alloc(words->arena, room * sizeof(*more));
+
+		if (more && words->n > 0)
+			memcpy(more, words->word, words->n * sizeof(*more));
+		words->word = more;
+		words->room = more ? room : 0;
+		words->n = more ? words->n : 0;
 	}
-	return n;
+	if (words->word)
+		words->word[words->n++] = word;
 }
 
-const char *const *config_words(const struct config *c, struct arena *arena,
-                                size_t *ret_n)
+static void put_option(struct words *words, const char *option, const char *value)
 {
+	put(words, option);
+	put(words, value);
+}
+
+static void put_number(struct words *words, const char *option, uint64_t value)
+{
+	if (value != LIMIT_UNSET)
+		put_option(words, option, arena_printf(words->arena, "%" PRIu64, value));
+}
+
+static void put_map(struct words *words, const char *option, const struct idmap *map)
+{
+	for (size_t i = 0; map && i < map->n; i++)
+		put_option(words, option,
+		           arena_printf(words->arena, "%" PRIu32 ":%" PRIu32 ":%" PRIu32,
+		                        map->extent[i].inside, map->extent[i].outside,
+		                        map->extent[i].count));
+}
+
+/* What is given once. */
+static void put_settings(struct words *words, const struct config *c)
+{
+	struct arena *arena = words->arena;
 	const struct {
 		const char *option, *value;
 	} texts[] = {
@@ -90,110 +122,108 @@ const char *const *config_words(const struct config *c, struct arena *arena,
 		{ "--interactive", c->interactive },
 		{ "--tty", c->tty },
 	};
-	const size_t texts_n = sizeof(texts) / sizeof(texts[0]);
-	const size_t numbers_n = sizeof(numbers) / sizeof(numbers[0]);
-	const size_t flags_n = sizeof(flags) / sizeof(flags[0]);
-	size_t command_n = 0, n = 0;
-	const char **word;
 
-	while (c->command && c->command[command_n])
-		command_n++;
-	word = arena_alloc(arena,
-	                   (2 * (texts_n + numbers_n + BUDGET_N + ULIMIT_N +
-	                         KERNEL_FILES_N + c->limit_n + c->volume_n + c->device_n +
-	                         c->env_n + c->host_n + c->publish_n + c->egress_n +
-	                         c->hook_n + (c->uid_map ? c->uid_map->n : 0) +
-	                         (c->gid_map ? c->gid_map->n : 0)) +
-	                    flags_n + command_n + 3) *
-	                           sizeof(*word));
-	if (!word)
-		return NULL;
-	word[n++] = "run";
-	for (size_t i = 0; i < texts_n; i++)
-		if (texts[i].value) {
-			word[n++] = texts[i].option;
-			word[n++] = texts[i].value;
-		}
-	for (size_t i = 0; i < numbers_n; i++)
-		if (numbers[i].value != LIMIT_UNSET) {
-			word[n++] = numbers[i].option;
-			word[n++] = arena_printf(arena, "%" PRIu64, numbers[i].value);
-		}
-	n += put_map(word + n, "--uidmap", c->uid_map, arena);
-	n += put_map(word + n, "--gidmap", c->gid_map, arena);
-	for (size_t i = 0; i < c->egress_n; i++) {
-		word[n++] = "--egress";
-		word[n++] = c->egress[i];
-	}
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (texts[i].value)
+			put_option(words, texts[i].option, texts[i].value);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		put_number(words, numbers[i].option, numbers[i].value);
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+		if (flags[i].value)
+			put(words, flags[i].option);
+}
+
+static void put_limits(struct words *words, const struct config *c)
+{
+	struct arena *arena = words->arena;
+
+	put_map(words, "--uidmap", c->uid_map);
+	put_map(words, "--gidmap", c->gid_map);
 	for (size_t i = 0; i < BUDGET_N; i++)
-		if (c->budget[i] != LIMIT_UNSET) {
-			word[n++] = arena_printf(arena, "--%s", budget_info[i].name);
-			word[n++] = arena_printf(arena, "%" PRIu64, c->budget[i]);
-		}
+		put_number(words, arena_printf(arena, "--%s", budget_info[i].name),
+		           c->budget[i]);
 	for (size_t i = 0; i < ULIMIT_N; i++) {
 		char text[ULIMIT_TEXT_MAX];
 
-		if (!c->ulimit[i].given)
-			continue;
-		word[n++] = "--ulimit";
-		word[n++] = arena_printf(arena, "%s=%s", ulimit_info[i].name,
-		                         ulimit_text(&c->ulimit[i], text));
+		if (c->ulimit[i].given)
+			put_option(words, "--ulimit",
+			           arena_printf(arena, "%s=%s", ulimit_info[i].name,
+			                        ulimit_text(&c->ulimit[i], text)));
 	}
-	for (size_t i = 0; i < c->limit_n; i++) {
-		word[n++] = arena_printf(arena, "--%s", knob_info[c->limit[i].knob].name);
-		word[n++] = c->limit[i].text;
-	}
-	for (size_t i = 0; i < flags_n; i++)
-		if (flags[i].value)
-			word[n++] = flags[i].option;
+	for (size_t i = 0; i < c->limit_n; i++)
+		put_option(words,
+		           arena_printf(arena, "--%s", knob_info[c->limit[i].knob].name),
+		           c->limit[i].text);
+}
+
+/* What --gpus stands for is found anew at each start. */
+static void put_files(struct words *words, const struct config *c)
+{
+	struct arena *arena = words->arena;
+
 	for (size_t i = 0; i < c->volume_n; i++) {
 		if (c->volume[i].gpu)
 			continue;
-		word[n++] = "--volume";
-		word[n++] = arena_printf(
-			arena, "%s:%s%s", c->volume[i].source, c->volume[i].target,
-			c->volume[i].seed        ? ":seed"
-			: c->volume[i].read_only ? ":ro"
-			: c->volume[i].own       ? ":U"
-			: c->volume[i].top       ? own_text(arena, c->volume[i].top)
-						 : "");
+		put_option(words, "--volume",
+		           arena_printf(arena, "%s:%s%s", c->volume[i].source,
+		                        c->volume[i].target,
+		                        c->volume[i].seed        ? ":seed"
+		                        : c->volume[i].read_only ? ":ro"
+		                        : c->volume[i].own       ? ":U"
+		                        : c->volume[i].top
+		                                ? own_text(arena, c->volume[i].top)
+		                                : ""));
 	}
-	for (size_t i = 0; i < c->device_n; i++) {
-		if (c->device[i].gpu)
-			continue;
-		word[n++] = "--device";
-		word[n++] = arena_printf(arena, "%s:%s", c->device[i].source,
-		                         c->device[i].target);
-	}
+	for (size_t i = 0; i < c->device_n; i++)
+		if (!c->device[i].gpu)
+			put_option(words, "--device",
+			           arena_printf(arena, "%s:%s", c->device[i].source,
+			                        c->device[i].target));
 	for (size_t i = 0; i < KERNEL_FILES_N; i++)
-		if (c->unmask & UINT64_C(1) << i) {
-			word[n++] = "--unmask";
-			word[n++] = kernel_files[i].path;
-		}
+		if (c->unmask & UINT64_C(1) << i)
+			put_option(words, "--unmask", kernel_files[i].path);
+}
+
+static void put_network(struct words *words, const struct config *c)
+{
+	struct arena *arena = words->arena;
+
+	for (size_t i = 0; i < c->egress_n; i++)
+		put_option(words, "--egress", c->egress[i]);
 	for (size_t i = 0; i < c->host_n; i++) {
 		char text[EXTRA_HOST_TEXT_MAX];
 
-		word[n++] = "--add-host";
-		word[n++] = arena_dup(arena, extra_host_text(&c->host[i], text));
+		put_option(words, "--add-host",
+		           arena_dup(arena, extra_host_text(&c->host[i], text)));
 	}
 	for (size_t i = 0; i < c->publish_n; i++) {
 		char text[PUBLISH_TEXT_MAX];
 
-		word[n++] = "--publish";
-		word[n++] = arena_dup(arena, publish_text(&c->publish[i], text));
+		put_option(words, "--publish",
+		           arena_dup(arena, publish_text(&c->publish[i], text)));
 	}
-	for (size_t i = 0; i < c->hook_n; i++) {
-		word[n++] =
-			arena_printf(arena, "--hook-%s", hook_kind_name[c->hook[i].kind]);
-		word[n++] = c->hook[i].text;
-	}
-	for (size_t i = 0; i < c->env_n; i++) {
-		word[n++] = "--env";
-		word[n++] = c->env[i];
-	}
-	word[n++] = "--";
-	for (size_t i = 0; i < command_n; i++)
-		word[n++] = c->command[i];
-	*ret_n = n;
-	return word;
+}
+
+const char *const *config_words(const struct config *c, struct arena *arena,
+                                size_t *ret_n)
+{
+	struct words words = { .arena = arena };
+
+	put(&words, "run");
+	put_settings(&words, c);
+	put_limits(&words, c);
+	put_files(&words, c);
+	put_network(&words, c);
+	for (size_t i = 0; i < c->hook_n; i++)
+		put_option(
+			&words,
+			arena_printf(arena, "--hook-%s", hook_kind_name[c->hook[i].kind]),
+			c->hook[i].text);
+	for (size_t i = 0; i < c->env_n; i++)
+		put_option(&words, "--env", c->env[i]);
+	put(&words, "--");
+	for (size_t i = 0; c->command && c->command[i]; i++)
+		put(&words, c->command[i]);
+	*ret_n = words.n;
+	return arena->failed ? NULL : words.word;
 }

@@ -7,6 +7,7 @@
  * not printed. No shell is in the figures.
  *
  *   --no-new-privs   run the command under it: setuid programs cannot help it
+ *   --to-the-end     until nothing of it is left: also what it leaves running when it ends
  *   --id-map         the command is newuidmap or newgidmap: it gets the PID of a process
  *                    in a new user namespace, made for it, as its first argument
  *
@@ -38,7 +39,7 @@
 struct timed {
 	const char *name;
 	char **argv;
-	bool no_new_privs, id_map;
+	bool no_new_privs, id_map, to_the_end;
 };
 
 static void fail(const char *what)
@@ -116,6 +117,9 @@ static double run(const struct timed *timed, int null)
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			fail("wait");
+	/* Orphans are ours: main() made us the subreaper. */
+	while (timed->to_the_end && (waitpid(-1, NULL, 0) > 0 || errno == EINTR))
+		continue;
 	end = now_ns();
 	if (target > 0)
 		end_target(target);
@@ -141,6 +145,8 @@ static size_t parse(char **argv, struct timed timed[TIMED_MAX])
 		for (; *argv && !strncmp(*argv, "--", 2); argv++) {
 			if (!strcmp(*argv, "--no-new-privs"))
 				t->no_new_privs = true;
+			else if (!strcmp(*argv, "--to-the-end"))
+				t->to_the_end = true;
 			else if (!strcmp(*argv, "--id-map"))
 				t->id_map = true;
 			else
@@ -160,8 +166,9 @@ static size_t parse(char **argv, struct timed timed[TIMED_MAX])
 	if (n > 0)
 		return n;
 usage:
-	(void)fprintf(stderr, "usage: spawn_timer ROUNDS [--no-new-privs|--id-map] NAME "
-	                      "COMMAND [ARG...] [+ ...]\n");
+	(void)fprintf(stderr,
+	              "usage: spawn_timer ROUNDS [--no-new-privs|--to-the-end|--id-map] "
+	              "NAME COMMAND [ARG...] [+ ...]\n");
 	exit(2);
 }
 
@@ -192,12 +199,16 @@ int main(int argc, char **argv)
 		order[i] = i;
 		(void)printf("%s%c", timed[i].name, i + 1 < n ? '\t' : '\n');
 	}
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+		fail("become a subreaper");
 	srandom(1); /* the same orders in each run */
 	for (long round = -1; round < rounds; round++) {
 		shuffle(order, n);
 		for (size_t i = 0; i < n; i++) {
 			took[order[i]] = run(&timed[order[i]], null);
 			(void)nanosleep(&pause_time, NULL);
+			while (waitpid(-1, NULL, WNOHANG) > 0) /* what others left */
+				continue;
 		}
 		for (size_t i = 0; round >= 0 && i < n; i++)
 			(void)printf("%.1f%c", took[i], i + 1 < n ? '\t' : '\n');
