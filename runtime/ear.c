@@ -10,10 +10,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/syscall.h"
 
 #define READY "READY=1"
+#define RATE_MESSAGES 64
+#define RATE_MS 100
 
 static bool refuses_descriptors(int sock)
 {
@@ -21,6 +24,15 @@ static bool refuses_descriptors(int sock)
 	socklen_t len = sizeof(passes);
 
 	return getsockopt(sock, SOL_SOCKET, SO_PASSRIGHTS, &passes, &len) == 0 && !passes;
+}
+
+int ear_rest_ms(struct ear_rate *rate, int64_t now_ms)
+{
+	if (now_ms - rate->since_ms >= RATE_MS)
+		*rate = (struct ear_rate){ .since_ms = now_ms };
+	if (++rate->n < RATE_MESSAGES)
+		return 0;
+	return (int)(rate->since_ms + RATE_MS - now_ms);
 }
 
 static bool is_ready(char *text)
@@ -37,8 +49,10 @@ static void hear(int sock, int ours, pid_t parent)
 {
 	const int keep[] = { sock, ours };
 	struct pollfd source = { .fd = sock, .events = POLLIN };
+	struct ear_rate rate = { 0 };
 	struct err ignored = { 0 };
 	bool told = false;
+	int rest_ms;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent || fd_keep_only(keep, 2, &ignored) < 0)
@@ -51,6 +65,8 @@ static void hear(int sock, int ours, pid_t parent)
 
 		if (n < 0)
 			(void)poll(&source, 1, -1);
+		else if ((rest_ms = ear_rest_ms(&rate, clock_ms(CLOCK_MONOTONIC))) > 0)
+			(void)poll(NULL, 0, rest_ms);
 		if (n <= 0 || told)
 			continue;
 		text[n] = '\0';

@@ -1,6 +1,7 @@
 #ifndef EAR_H
 #define EAR_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -18,6 +19,29 @@
 struct ear {
 	pid_t pid;
 };
+
+/**
+ * struct ear_rate - How many messages were read lately
+ *
+ * Zero it to begin. Whoever reads does so outside of the workspace's limits, so that a flood of
+ * messages would take a processor that root inside was not given.
+ */
+struct ear_rate {
+	int64_t since_ms;
+	unsigned int n;
+};
+
+/**
+ * ear_rest_ms() - Count a message
+ * @rate:	of who reads
+ * @now_ms:	CLOCK_MONOTONIC, in milliseconds
+ *
+ * systemd sends some hundred while it boots, and waits where they are not read at once
+ * (unix(7), net.unix.max_dgram_qlen).
+ *
+ * Return: for how many milliseconds not to listen; 0 to go on.
+ */
+int ear_rest_ms(struct ear_rate *rate, int64_t now_ms);
 
 /**
  * ear_open() - Have messages read where that cannot stop us

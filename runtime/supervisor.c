@@ -100,31 +100,6 @@ static int on_warden(void *ctx, int fd, short revents, struct err *err)
 	return LOOP_STOP;
 }
 
-/* init's messages, sd_notify(3): only about itself, so anybody inside may lie. */
-static int on_notify(void *ctx, int fd, short revents, struct err *err)
-{
-	struct supervisor *sup = ctx;
-	char text[4096];
-	ssize_t n;
-
-	(void)revents;
-	(void)err;
-	n = recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT);
-	if (n <= 0 || sup->exited)
-		return LOOP_GO;
-	text[n] = '\0';
-	for (char *save = NULL, *line = strtok_r(text, "\n", &save); line;
-	     line = strtok_r(NULL, "\n", &save)) {
-		if (strcmp(line, "READY=1") != 0 || sup->ws->record.ready)
-			continue;
-		sup->ws->record.ready = true;
-		supervisor_write_record(sup);
-		story_ready(sup->ws->config, &sup->ws->record);
-		supervisor_ready(sup);
-	}
-	return LOOP_GO;
-}
-
 static int serve(struct supervisor *sup, struct err *err)
 {
 	const struct {
@@ -133,11 +108,10 @@ static int serve(struct supervisor *sup, struct err *err)
 	} sources[] = {
 		{ &sup->signals, supervisor_on_signal },
 		{ &sup->stop_timer, supervisor_on_stop_timer },
-		{ &sup->notify, on_notify },
 		{ &sup->launch.sync.warden[0], on_warden },
 	};
 
-	if (sup->notify >= 0 && ear_open(&sup->ear, &sup->notify, err) < 0)
+	if (supervisor_listen_notify(sup, err) < 0)
 		return -err->code;
 	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
 		if (*sources[i].fd >= 0 && loop_add(&sup->loop, *sources[i].fd, POLLIN,
@@ -339,6 +313,7 @@ static int wind_up(struct supervisor *sup, int r, struct err *err)
 	traffic_close(&sup->traffic);
 	hooks_close(&sup->hooks);
 	ear_close(&sup->ear);
+	drop_fd(&sup->notify_rest);
 	logfile_close(&sup->log);
 	supervisor_dismiss_warden(sup);
 	if (code == SUPERVISE_RESTART)
@@ -358,7 +333,7 @@ int supervise(struct workspace *ws, struct err *err)
 	if (!sup)
 		return err_set(err, ENOMEM, "supervise '%s'", ws->config->name);
 	sup->ws = ws;
-	sup->signals = sup->stop_timer = sup->notify = -EBADF;
+	sup->signals = sup->stop_timer = sup->notify = sup->notify_rest = -EBADF;
 	for (size_t i = 0; i < NS_MAX; i++)
 		sup->ns[i] = -EBADF;
 	launch_init(&sup->launch);

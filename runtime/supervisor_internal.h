@@ -44,6 +44,8 @@
  * @stop_timer:	armed while a stop waits for its end
  * @deadline:	of that stop, CLOCK_MONOTONIC
  * @notify:	systemd's READY=1 comes here, by @ear
+ * @notify_rest:	armed while @notify is not listened to, since too much came
+ * @notify_rate:	of that
  * @ns:		the workspace's namespaces, for exec; opened before init hides its memory,
  *		and closed at its end, since a descriptor keeps a namespace alive
  */
@@ -68,8 +70,9 @@ struct supervisor {
 	struct refusals refusals;
 	struct seccomp_chosen rules; /* for refusals */
 	sigset_t old_mask;
-	int signals, stop_timer, notify;
+	int signals, stop_timer, notify, notify_rest;
 	struct ear ear;
+	struct ear_rate notify_rate;
 	struct timespec deadline;
 	int ns[NS_MAX];
 	const char *group;
@@ -90,6 +93,9 @@ int supervisor_launch(struct supervisor *sup, struct err *err);
 /* Waits until the peer at @sock speaks, or the user has had enough: a launch may hang on a dead
  * mount. Return: 0; -EINTR. */
 int supervisor_patient(struct supervisor *sup, int sock, struct err *err);
+
+/* From now on hears READY=1, where systemd says it. Return: 0 or -errno. */
+int supervisor_listen_notify(struct supervisor *sup, struct err *err);
 
 /* The entry's state.json; what cannot be written is warned of. */
 void supervisor_write_record(struct supervisor *sup);
