@@ -304,6 +304,54 @@ as_many_as_before() { [ "$(file pids.current)" = "$before" ]; }
 	assert_has "OOM-killed at memory.max 64 MiB"
 }
 
+# Swap space enough for what does not fit; the guest has a file for it.
+probe_swap()
+{
+	awk 'NR > 1 { free += $3 - $4 } END { exit !(free >= 200 * 1024) }' /proc/swaps || fail "no 200 MiB of swap"
+}
+
+# What root inside can reach of the limits is lifted first.
+# shellcheck disable=SC2016 # the shell inside
+lift='mkdir -p /tmp/c; mount -t cgroup2 none /tmp/c
+	for dir in /sys/fs/cgroup/../.. /sys/fs/cgroup/.. /proc/1/root/sys/fs/cgroup/.. /tmp/c/.. /tmp/c /sys/fs/cgroup; do
+		for what in memory.swap.max memory.max memory.high; do echo max >$dir/$what; done
+	done 2>/dev/null'
+
+# touch_128m SWAP: does so where there are 64 MiB of memory; its status in $status, in $peak the most swap used.
+# Of random bytes, since the kernel frees pages of nothing but zeros rather than to swap them out.
+touch_128m()
+{
+	start --net none --memory 64m --swap "$1"
+	run berth exec "$name" -- sh -c "$lift"' || :; exec dd if=/dev/urandom of=/dev/null bs=134217728 count=1'
+	peak=$(file memory.swap.peak)
+}
+
+@test "root inside lifts its own memory.swap.max and those above, and --swap holds" {
+	probe controller:memory swap tool:jq
+	touch_128m 256m # the positive control
+	assert_status 0
+	[ "$peak" -ge 50331648 ] || fail "$peak bytes of swap for what 64 MiB of memory do not hold"
+	# What is in use is told.
+	berth exec "$name" -- sh -c 'mkdir /tmp/t && mount -t tmpfs none /tmp/t && dd if=/dev/zero of=/tmp/t/f bs=1M count=128'
+	"$BERTH" stats --format json "$name" >stats.json
+	assert_equal "$(jq -c '.[0] | [.swap >= 50331648, .swap_max]' stats.json)" '[true,268435456]'
+	"$BERTH" stats --format prometheus "$name" >metrics.txt
+	between 50331648 "$(metric berth_swap_bytes)" 268435456
+	berth rm -f "$name"
+
+	touch_128m 32m
+	assert_status 137
+	[[ $peak -gt 0 && $peak -le 33554432 ]] || fail "$peak bytes of swap, of 32 MiB"
+	assert_equal "$(file memory.swap.max)" 33554432
+	berth rm -f "$name"
+
+	touch_128m 0
+	assert_status 137
+	assert_equal "$peak" 0
+	run berth logs "$name"
+	assert_has "OOM-killed at memory.max 64 MiB"
+}
+
 @test "SIGKILL by berth kill is no lack of memory" {
 	probe controller:memory
 	berth run -d --name "$name" --rootfs "$BERTH_TEST_SMALL" --memory 64m --swap 0 -- sh -c '
