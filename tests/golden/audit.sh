@@ -10,8 +10,8 @@
 set -u -o pipefail
 export LC_ALL=C.UTF-8
 
-top=${top_srcdir:-$(cd "$(dirname "$0")/../.." && pwd)}
-berth=${BERTH:-$top/berth}
+top=$(cd "${top_srcdir:-$(dirname "$0")/../..}" && pwd)
+berth=$(realpath "${BERTH:-$top/berth}")
 golden=$top/tests/golden
 failed=0
 work=$(mktemp -d)
