@@ -29,14 +29,25 @@ static bool apart(const struct program *program)
 {
 	cleanup_close int terminal = -EBADF;
 
-	if (program->patience_s == 0)
+	if (program->patience_s == 0 || program->alone)
 		return false;
 	terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
 	return terminal < 0;
 }
 
+/*
+ * Whether who started us has died: he was the only reader of @errfd, and the kernel closes it
+ * before it sends what PR_SET_PDEATHSIG asks for. In another PID namespace getppid() is 0.
+ */
+static bool orphaned(int errfd)
+{
+	struct pollfd pfd = { .fd = errfd };
+
+	return poll(&pfd, 1, 0) != 0;
+}
+
 static _Noreturn void become(const struct program *program, int out, int errfd,
-                             pid_t parent, bool own_group)
+                             bool own_group)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	struct err ignored = { 0 };
@@ -45,7 +56,8 @@ static _Noreturn void become(const struct program *program, int out, int errfd,
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent || null < 0 || (own_group && setpgid(0, 0) < 0) ||
+	if (orphaned(errfd) || null < 0 || (own_group && setpgid(0, 0) < 0) ||
+	    (program->alone && setsid() < 0) ||
 	    fd_replace_stdio(null, program->out >= 0 ? program->out : out, errfd,
 	                     &ignored) < 0 ||
 	    fd_cloexec_all(&ignored) < 0)
@@ -227,7 +239,7 @@ int program_run(struct program *program, struct err *err)
 	cleanup_close int out = -EBADF, errfd = -EBADF;
 	int to[2] = { -EBADF, -EBADF }, from[2] = { -EBADF, -EBADF };
 	const bool own_group = apart(program);
-	pid_t self = getpid(), pid;
+	pid_t pid;
 	int status;
 
 	/* Before anything is made for it, and so that 127 is the program's own. */
@@ -244,8 +256,11 @@ int program_run(struct program *program, struct err *err)
 	program->tail_n = 0;
 	program->tail[0] = '\0';
 	pid = fork();
-	if (pid == 0)
-		become(program, from[1], to[1], self, own_group);
+	if (pid == 0) {
+		drop_fd(&out);
+		drop_fd(&errfd);
+		become(program, from[1], to[1], own_group);
+	}
 	close_fdp(&from[1]);
 	close_fdp(&to[1]);
 	if (pid < 0)

@@ -18,6 +18,9 @@
  * @line:	called for each line of its standard output, without the newline
  * @ctx:	for @line
  * @watched:	another descriptor to poll while it runs, or -EBADF; then @ready is called
+ * @alone:	it gets a session of its own: no terminal, and no group where kill(2) with 0 would
+ *		reach the caller. For the first process of a PID namespace, which the caller made
+ *		by unshare(2): what it started ends with it
  * @patience_s:	how long it may show no sign of work before it is ended; 0 for ever
  * @sign:	asked about once a second then: a number that changes as long as it works
  * @sign_ctx:	for @sign
@@ -33,6 +36,7 @@ struct program {
 	void *ctx;
 	int watched;
 	void (*ready)(int watched);
+	bool alone;
 	uint64_t patience_s;
 	uint64_t (*sign)(const void *ctx);
 	const void *sign_ctx;

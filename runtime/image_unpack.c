@@ -273,13 +273,16 @@ static int in_child(void *arg, struct err *err)
 		                 .package = "umoci",
 		                 .out = -EBADF,
 		                 .watched = -EBADF,
-		                 .ready = image_devices_answer };
+		                 .ready = image_devices_answer,
+		                 .alone = true };
 	struct child *child = arg;
 	int64_t size;
 	int r;
 
-	if (unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
-		return err_set(err, errno, "keep umoci from the network");
+	/* A PID namespace is for the next child: umoci is PID 1 there, and does not see us. */
+	if (unshare(CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
+		return err_set(err, errno,
+		               "keep umoci from our processes and the network");
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return err_set(err, errno, "make every mount private");
 	(void)umask(022);

@@ -19,6 +19,7 @@ struct call {
 	struct launch launch;
 	int (*fn)(void *arg, struct err *err);
 	void *arg;
+	pid_t parent;
 };
 
 static int child_main(void *arg)
@@ -37,6 +38,8 @@ static int child_main(void *arg)
 		r = err_set(&err, errno, "drop supplementary groups");
 	if (r == 0)
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != call->parent) /* it died before that was asked for */
+		return 125;
 	if (r == 0)
 		r = call->fn(call->arg, &err);
 	if (r < 0)
@@ -62,7 +65,7 @@ int unshare_call(int (*fn)(void *arg, struct err *err), void *arg, struct err *e
 	cleanup_arena struct arena arena = { 0 };
 	cleanup_plan struct plan plan = { 0 };
 	const struct config config = { .rootfs = "host" };
-	struct call call = { .fn = fn, .arg = arg };
+	struct call call = { .fn = fn, .arg = arg, .parent = getpid() };
 	struct launch *l = &call.launch;
 	struct facts facts = { 0 };
 	pid_t pid;
