@@ -5,6 +5,8 @@
 #include <string.h>
 #include <yajl/yajl_gen.h>
 
+#include "base/terminal.h"
+
 size_t json_utf8(const char *text, size_t size)
 {
 	/* The second byte's range is what keeps out long forms, surrogates and what
@@ -51,14 +53,38 @@ struct json {
 /* The library's buffer is given on in one piece: its texts are one to twenty bytes long. */
 #define BUFFER_MAX (32U << 10)
 
+static void put(struct json *json, const char *data, size_t size)
+{
+	if (fwrite(data, 1, size, json->out) != size && json->code == 0)
+		json->code = errno > 0 ? errno : EIO;
+}
+
+/*
+ * The library escapes the controls of C0, as it must. Those of C1 and DEL are as good for
+ * speaking to a terminal, and stand nowhere but in a string; none is cut by the buffer's end.
+ */
 static void pass_on(struct json *json)
 {
 	const unsigned char *data = NULL;
-	size_t size = 0;
+	size_t size = 0, at = 0, from = 0;
+	char escape[8];
 
 	(void)yajl_gen_get_buf(json->gen, &data, &size);
-	if (size > 0 && fwrite(data, 1, size, json->out) != size && json->code == 0)
-		json->code = errno > 0 ? errno : EIO;
+	while (at < size) {
+		const size_t n = terminal_control((const char *)data + at);
+
+		if (n == 0 || data[at] == '\n') { /* a pretty one's own */
+			at++;
+			continue;
+		}
+		if (from < at)
+			put(json, (const char *)data + from, at - from);
+		(void)snprintf(escape, sizeof(escape), "\\u%04x", data[at + n - 1]);
+		put(json, escape, 6);
+		from = at += n;
+	}
+	if (from < size)
+		put(json, (const char *)data + from, size - from);
 	yajl_gen_clear(json->gen);
 }
 

@@ -45,7 +45,7 @@ void json_array(struct json *json);
 void json_array_end(struct json *json);
 void json_key(struct json *json, const char *key);
 
-/* NULL is written as null; bytes that are not UTF-8 as U+FFFD. */
+/* NULL is written as null; bytes that are not UTF-8 as U+FFFD, what a terminal obeys escaped. */
 void json_string(struct json *json, const char *value);
 void json_number(struct json *json, int64_t value);
 void json_unsigned(struct json *json, uint64_t value);

@@ -202,7 +202,8 @@ int check_numbers(struct check_env *env, char *detail, struct err *err)
 	size_t n = 0;
 
 	(void)env;
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && n < CHECK_DETAIL_MAX;
+	     i++) {
 		char path[64], value[32];
 
 		(void)snprintf(path, sizeof(path), "/proc/sys/user/%s", files[i]);

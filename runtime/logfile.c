@@ -4,11 +4,13 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/terminal.h"
 
 /* The file behind one. */
 static const char *older_name(const char *name, char buf[LOGFILE_NAME_MAX])
@@ -72,6 +74,18 @@ void logfile_write(void *ctx, const char *data, size_t size)
 		data += n;
 		size -= (size_t)n;
 	}
+}
+
+void logfile_say(struct logfile *log, const char *line)
+{
+	char text[LOGFILE_LINE_MAX + 1];
+	size_t n;
+
+	(void)snprintf(text, sizeof(text), "berth: %s", line);
+	terminal_mute(text);
+	n = strlen(text);
+	text[n] = '\n';
+	logfile_write(log, text, n + 1);
 }
 
 void logfile_close(struct logfile *log)

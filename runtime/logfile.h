@@ -14,6 +14,9 @@
  */
 #define LOGFILE_MAX ((uint64_t)1 << 20)
 
+/* A line of berth's own. */
+#define LOGFILE_LINE_MAX 1023
+
 #define LOGFILE_NAME "log"
 #define LOGFILE_NAME_MAX 32
 
@@ -42,6 +45,14 @@ void logfile_init(struct logfile *log, int entry, const char *name);
  * What cannot be written is lost: a full disk does not stop the workspace.
  */
 void logfile_write(void *ctx, const char *data, size_t size);
+
+/**
+ * logfile_say() - A line of berth's own, among the workspace's
+ * @log:	see there
+ * @line:	without "berth: " and newline. Of a longer one than LOGFILE_LINE_MAX its begin is
+ *		written, and a '?' for what a terminal would obey
+ */
+void logfile_say(struct logfile *log, const char *line);
 
 void logfile_close(struct logfile *log);
 

@@ -45,9 +45,7 @@ static const char *flat(struct arena *arena, const char *text)
 	for (char *p = copy; *p; p++)
 		if (*p == '\n')
 			*p = ',';
-		else /* an image's words are no commands to the terminal */
-			for (size_t n = terminal_control(p); n > 0; n--)
-				p[n - 1] = '?';
+	terminal_mute(copy); /* an image's words are no commands to it */
 	return copy;
 }
 

@@ -24,9 +24,7 @@ static void end_line(struct runner_tail *tail)
 		return;
 	text[tail->part_n] = '\0';
 	tail->part_n = 0;
-	for (char *p = text; *p; p++)
-		for (size_t n = terminal_control(p); n > 0; n--)
-			p[n - 1] = '?';
+	terminal_mute(text);
 	memcpy(tail->line, text, sizeof(tail->line));
 }
 

@@ -55,11 +55,9 @@ void supervisor_record_events(struct supervisor *sup)
 void supervisor_say(void *ctx, const char *line)
 {
 	struct supervisor *sup = ctx;
-	char text[640];
-	int len = snprintf(text, sizeof(text), "berth: %s\n", line);
 
 	log_warn("%s", line);
-	logfile_write(&sup->log, text, (size_t)len);
+	logfile_say(&sup->log, line);
 }
 
 static void on_limit(void *ctx, const char *line)

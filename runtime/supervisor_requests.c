@@ -179,11 +179,9 @@ static int on_update(void *ctx, const char *const rate[DIRECTIONS], struct err *
 void supervisor_news(void *ctx, const char *line)
 {
 	struct supervisor *sup = ctx;
-	char text[700];
-	int len = snprintf(text, sizeof(text), "berth: %s\n", line);
 
 	log_info("%s", line);
-	logfile_write(&sup->log, text, (size_t)len);
+	logfile_say(&sup->log, line);
 }
 
 void supervisor_ready(struct supervisor *sup)

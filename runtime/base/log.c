@@ -11,9 +11,7 @@
 /* What somebody named so begins no line of its own, and moves no terminal's cursor. */
 static const char *one_line(char *text)
 {
-	for (char *p = text; *p; p++)
-		for (size_t n = terminal_control(p); n > 0; n--)
-			p[n - 1] = '?';
+	terminal_mute(text);
 	return text;
 }
 

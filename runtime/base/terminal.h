@@ -24,4 +24,12 @@ static inline size_t terminal_control(const char *text)
 	return c != '\0' && (c < ' ' || c == 0x7f) ? 1 : 0;
 }
 
+/* A '?' for each byte of it: one line, which moves no terminal's cursor. */
+static inline void terminal_mute(char *text)
+{
+	for (; *text; text++)
+		for (size_t n = terminal_control(text); n > 0; n--)
+			text[n - 1] = '?';
+}
+
 #endif

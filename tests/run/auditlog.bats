@@ -312,6 +312,15 @@ refused() { lines "select(.event == \"syscall-refused\") | $1"; }
 	assert_equal "$(events)" "start exit"
 }
 
+@test "what calls itself so speaks to nobody's terminal" {
+	probe debian
+	berth run --rm --name "$name" --rootfs "$BERTH_TEST_ROOTFS:O" --net none --audit-log "$log" --audit-syscalls -- \
+		perl -e '$0 = "a\xc2\x9b31m\x7f\e["; syscall('"$(number keyctl)"', -1, 0, 0, 0, 0)'
+	grep -qF '"process":"a\u009b31m\u007f\u001B["' "$log"
+	if LC_ALL=C grep $'[\033\177\302]' "$log"; then fail "a control in the log"; fi
+	assert_equal "$(lines -r 'select(.call == "keyctl") | .process' | head -n 1)" $'a\u009b31m\177\033['
+}
+
 @test "refused system calls of exec are told, too, and a nested listener gets EBUSY" {
 	probe debian
 	# seccomp(SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER) with one instruction, which allows all.
@@ -439,7 +448,7 @@ refused() { lines "select(.event == \"syscall-refused\") | $1"; }
 
 @test "names that end comments or speak to terminals do not get out of a suggestion" {
 	printf '%s\n' '{"version":1,"seq":1,"event":"start","policy_name":"./a\".json","policy":"{\"seccomp\":{\"deny\":[\"ptrace,bpf\"]},\"network\":{\"egress_default\":\"deny\",\"egress\":[\"deny:any\"]}}"}' \
-		'{"version":1,"event":"syscall-refused","call":"keyctl","process":"a\n\"x\"\u001b[31m","calls":3,"permitted":true}' \
+		'{"version":1,"event":"syscall-refused","call":"keyctl","process":"a\n\"x\"\u001b[31m\u009b\u007f","calls":3,"permitted":true}' \
 		'{"version":1,"event":"syscall-refused","call":"keyctl","process":"b","calls":4,"permitted":true}' \
 		'{"version":1,"event":"syscall-refused","call":"keyctl\", \"bpf","process":"b","calls":4,"permitted":true}' \
 		'{"version":1,"event":"syscall-refused","call":"ptrace","process":"gdb","calls":1,"permitted":true}' \
@@ -456,7 +465,7 @@ refused() { lines "select(.event == \"syscall-refused\") | $1"; }
 	"extends": "./a\".json",
 	"seccomp": {
 		"allow": [
-			// 3x a\x0a"x"\x1b[31m, 4x b
+			// 3x a\x0a"x"\x1b[31m\xc2\x9b\x7f, 4x b
 			"keyctl"
 		]
 	},

@@ -91,12 +91,17 @@ init() { "$BERTH" inspect "$name" | jq '.[0].init'; }
 
 @test "a name from inside does not speak to the terminal" {
 	workspace --net none
-	"$BERTH" exec "$name" -- /bin/sh -c 'umount /dev/shm; d=$(printf "/tmp/\033[31mred"); mkdir "$d"
+	"$BERTH" exec "$name" -- /bin/sh -c 'umount /dev/shm; d=$(printf "/tmp/\033[31mred\302\233\177"); mkdir "$d"
 		mount --bind "$d" /dev/shm'
 	run "$BERTH" policy verify "$name"
 	assert_status 0
 	assert_has '\x1b[31mred'
-	[[ $output != *$'\033'* ]]
+	[[ $output != *[$'\033\177']* && $output != *$'\u009b'* ]]
+	run "$BERTH" policy verify --format json "$name"
+	assert_status 0
+	assert_has '\u001B[31mred\u009b\u007f'
+	[[ $output != *[$'\033\177']* && $output != *$'\u009b'* ]]
+	[[ $(jq -r '.. | strings' <<<"$output") == *$'red\u009b\u007f'* ]]
 }
 
 @test "what a volume would show is covered; an init may have groups without end" {

@@ -242,6 +242,35 @@ static void test_write(void **state)
 	free(text);
 }
 
+/* What a terminal obeys is escaped, and comes back as it was. */
+static void test_write_controls(void **state)
+{
+	static const char name[] = "\x1b\x7f\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0\xe2\x82\x9b";
+	cleanup_arena struct arena arena = { 0 };
+	const struct json_value *root = NULL;
+	struct err err = { 0 };
+	struct json *json;
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	(void)state;
+
+	assert_non_null(out);
+	json = json_open(out, false);
+	json_object(json);
+	json_put_string(json, name, name);
+	json_object_end(json);
+	assert_int_equal(json_close(json), 0);
+	assert_int_equal(fclose(out), 0);
+#define ESCAPED "\"\\u001B\\u007f\\u0080\\u009b\\u009f\xc2\xa0\xe2\x82\x9b\""
+	assert_string_equal(text, "{" ESCAPED ":" ESCAPED "}");
+	assert_int_equal(json_parse(text, size, &arena, &root, &err), 0);
+	assert_string_equal(root->first->key, name);
+	assert_string_equal(root->first->text, name);
+	free(text);
+}
+
 /* Longer than what is kept before it is passed on. */
 static void test_write_long(void **state)
 {
@@ -339,6 +368,7 @@ int main(void)
 		cmocka_unit_test(test_get_others),
 		cmocka_unit_test(test_types_have_names),
 		cmocka_unit_test(test_write),
+		cmocka_unit_test(test_write_controls),
 		cmocka_unit_test(test_write_long),
 		cmocka_unit_test(test_write_fails),
 		cmocka_unit_test(test_utf8),

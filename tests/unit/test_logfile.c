@@ -112,6 +112,35 @@ static void test_bounded(void **state)
 	logfile_close(&log);
 }
 
+static void test_say(void **state)
+{
+	struct place *place = *state;
+	cleanup_arena struct arena arena = { 0 };
+	char line[LOGFILE_LINE_MAX + 10];
+	const char *text;
+	struct logfile log;
+	struct err err = { 0 };
+
+	logfile_init(&log, place->entry, LOGFILE_NAME);
+	logfile_say(&log, "a\x1b\xc2\x9bz\n");
+	assert_true(file_slurp(place->entry, "log", 100, &arena, &text, &err) > 0);
+	assert_string_equal(text, "berth: a???z?\n");
+
+	/* Each length around the longest is one line, and nothing beside it. */
+	for (size_t n = LOGFILE_LINE_MAX - 10; n < LOGFILE_LINE_MAX + 10; n++) {
+		const long before = size_of(place, "log");
+		const size_t whole = strlen("berth: ") + n;
+
+		memset(line, 'x', n);
+		line[n] = '\0';
+		logfile_say(&log, line);
+		assert_int_equal(
+			size_of(place, "log") - before,
+			1 + (whole < LOGFILE_LINE_MAX ? whole : LOGFILE_LINE_MAX));
+	}
+	logfile_close(&log);
+}
+
 static void test_what_cannot_be_written_is_lost(void **state)
 {
 	struct place *place = *state;
@@ -291,6 +320,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_made_with_the_first_byte),
 		TEST(test_bounded),
+		TEST(test_say),
 		TEST(test_what_cannot_be_written_is_lost),
 		TEST(test_tail),
 		TEST(test_long_tail),
