@@ -62,6 +62,7 @@ int claim_pulling(struct claim *claim, const struct config *config, struct arena
 		record.remove = config->remove;
 		record.args = config_words(config, arena, &record.args_n);
 		record.hostname = config->hostname;
+		record.policy = config->policy;
 	}
 	record.status = STATUS_PULLING;
 	record.supervisor = getpid();

@@ -454,7 +454,7 @@ int cmd_exec(int argc, char **argv, struct err *err)
 	    scope_available()) {
 		why = *err;
 		err_clear(err);
-		(void)scope_enter(words.name ? words.name : "exec",
+		(void)scope_enter(words.name ? words.name : "exec", NULL,
 		                  (const char *const *)argv, (size_t)argc, err);
 		*err = why;
 	}

@@ -182,6 +182,7 @@ static void put_record(struct json *json, const struct record *r)
 	json_put_string(json, "rootfs", r->rootfs);
 	json_put_string(json, "image", r->image);
 	json_put_string(json, "image_digest", r->image_digest);
+	json_put_string(json, "policy", r->policy);
 	json_put_string(json, "net", r->net);
 	json_put_string(json, "hostname", r->hostname);
 	json_put_string(json, "command", r->command);

@@ -2,6 +2,7 @@
 #include "commands.h"
 #include "options.h"
 #include "run.h"
+#include "scope.h"
 
 int cmd_run(int argc, char **argv, struct err *err)
 {
@@ -15,5 +16,7 @@ int cmd_run(int argc, char **argv, struct err *err)
 	r = config_parse(argc, argv, &arena, &config, NULL, err);
 	if (r != 0)
 		return r == OPTIONS_HELP ? 0 : r;
+	if (!config.policy)
+		config.policy = scope_policy();
 	return run(&config, false, &arena, err);
 }

@@ -89,7 +89,9 @@ static int check_names(const struct option *row, size_t n, char *const *envp,
 		const size_t len = strcspn(*own, "=");
 		const char *name = arena_printf(arena, "%.*s", (int)len, *own);
 		bool known = strncmp(name, PREFIX, PREFIX_LEN) != 0 ||
-		             !strcmp(name, SCOPE_VARIABLE) || of_service(envp, name);
+		             !strcmp(name, SCOPE_VARIABLE) ||
+		             !strcmp(name, SCOPE_POLICY_VARIABLE) ||
+		             of_service(envp, name);
 
 		for (size_t i = 0; i < n && !known; i++)
 			known = !strcmp(config_variable(row[i].name, arena), name);

@@ -64,6 +64,7 @@ static const struct text_field later_fields[] = {
 	TEXT(tier,         check_text),
 	TEXT(image,        check_text),
 	TEXT(image_digest, check_digest),
+	TEXT(policy,       check_text),
 #undef TEXT
 };
 

@@ -101,9 +101,9 @@ static void put_about(const struct report *report, FILE *out)
 	} fact[] = {
 		{ "Root", r->rootfs },          { "Image", r->image },
 		{ "Digest", r->image_digest },  { "Init", r->init_mode },
-		{ "Command", r->command },      { "Network", r->net },
-		{ "Host name", r->hostname },   { "Tier of the pod", r->tier },
-		{ "Control group", r->cgroup },
+		{ "Command", r->command },      { "Policy", r->policy },
+		{ "Network", r->net },          { "Host name", r->hostname },
+		{ "Tier of the pod", r->tier }, { "Control group", r->cgroup },
 	};
 
 	html(out, "<section id=\"about\" aria-labelledby=\"about-title\">"

@@ -35,7 +35,7 @@ static int enter_scope(const struct config *config, bool again, struct arena *ar
 	const char **argv = arena_alloc(arena, (words_n + 2) * sizeof(*argv));
 
 	if (again)
-		return scope_enter(config->name, start, 2, err);
+		return scope_enter(config->name, NULL, start, 2, err);
 	if (!words || !argv)
 		return err_set(err, ENOMEM, "enter a scope");
 	for (size_t k = 0; k < words_n; k++) {
@@ -43,7 +43,7 @@ static int enter_scope(const struct config *config, bool again, struct arena *ar
 		if (k == 0 && config->detach)
 			argv[n++] = "--detach";
 	}
-	return scope_enter(config->name, argv, n, err);
+	return scope_enter(config->name, config->policy, argv, n, err);
 }
 
 /* Two systemds, or two dockerds, on one directory would ruin it for both. */
@@ -146,6 +146,7 @@ static struct record first_record(const struct config *config, const struct plan
 		.image_digest = config->image_digest,
 		.net = net_mode_name[plan->net],
 		.hostname = config->hostname,
+		.policy = config->policy,
 		.upper = upper,
 		.remove = config->remove,
 		.command = joined(arena, plan->command),
@@ -479,6 +480,7 @@ int cmd_run_saved(const struct record *record, struct err *err)
 		return r < 0 ? r
 		             : err_set(err, EINVAL, "the record of '%s'", record->name);
 	config.detach = true;
+	config.policy = *record->policy ? record->policy : NULL; /* a name, to be told */
 	/* It goes on with the image that it ran, whatever the name stands for by now. */
 	if (config.image && *record->image_digest)
 		config.image_digest = record->image_digest;

@@ -32,7 +32,13 @@ const char *scope_entered(void)
 	return getenv(SCOPE_VARIABLE);
 }
 
-int scope_enter(const char *name, const char *const *words, size_t n, struct err *err)
+const char *scope_policy(void)
+{
+	return scope_entered() ? getenv(SCOPE_POLICY_VARIABLE) : NULL;
+}
+
+int scope_enter(const char *name, const char *policy, const char *const *words, size_t n,
+                struct err *err)
 {
 	cleanup_arena struct arena arena = { 0 };
 	/* By descriptor: by the time it is executed, /proc/self/exe is systemd-run's. */
@@ -73,6 +79,8 @@ int scope_enter(const char *name, const char *const *words, size_t n, struct err
 		return err_step(err, "scope");
 	}
 	(void)setenv(SCOPE_VARIABLE, unit, 1);
+	(void)(policy ? setenv(SCOPE_POLICY_VARIABLE, policy, 1)
+	              : unsetenv(SCOPE_POLICY_VARIABLE));
 	(void)fcntl(self, F_SETFD, 0);
 	(void)execv(argv[0], (char *const *)argv);
 	(void)err_set(err, errno, "execute '%s'", argv[0]);

@@ -15,6 +15,9 @@
 /* In the environment of the berth that systemd-run starts: the scope's name. */
 #define SCOPE_VARIABLE "BERTH_SCOPE"
 
+/* Beside it: what --policy named, which the words there do not say. */
+#define SCOPE_POLICY_VARIABLE "BERTH_SCOPE_POLICY"
+
 /* Whether a service manager that would give us one answers: the user's, or for root the
  * system's. */
 bool scope_available(void);
@@ -22,9 +25,13 @@ bool scope_available(void);
 /* The name of the scope that scope_enter() put us in, or NULL. */
 const char *scope_entered(void);
 
+/* What scope_enter() was told of the policy, or NULL. A text to be told on, no policy. */
+const char *scope_policy(void);
+
 /**
  * scope_enter() - Start ourselves again in a scope
  * @name:	goes into the scope's name
+ * @policy:	for scope_policy(), NULL for none
  * @words:	what main() gets behind argv[0]
  * @n:		length of @words
  * @err:	filled in, with the step "scope"
@@ -34,6 +41,7 @@ const char *scope_entered(void);
  *
  * Return: -EPERM when we are in one already, and it did not help; else -errno.
  */
-int scope_enter(const char *name, const char *const *words, size_t n, struct err *err);
+int scope_enter(const char *name, const char *policy, const char *const *words, size_t n,
+                struct err *err);
 
 #endif

@@ -38,6 +38,7 @@ extern const char *const status_name[STATUS_MAX];
  * @init_mode:	"systemd", "berth" or "none"
  * @rootfs:	"host" or the directory
  * @image, @image_digest: what that directory is an image's tree of, or ""
+ * @policy:	as given to --policy, or "": to be told, since all that it said is in @args
  * @net:	"none" or "host"
  * @hostname:	of the workspace
  * @cgroup:	the workspace's group below the cgroup2 mount, or ""
@@ -72,6 +73,7 @@ struct record {
 	bool ready;
 	const char *init_mode, *rootfs, *net, *hostname;
 	const char *image, *image_digest;
+	const char *policy;
 	const char *cgroup, *cgroup_mount, *upper;
 	bool upper_made;
 	bool remove;

@@ -68,6 +68,41 @@ events() { lines -r .event | paste -sd' '; }
 		'[50,{"TOKEN":"***","OTHER":"***"},"131072",["net_raw"],"none"]'
 }
 
+# policies: what inspect says, and each line of start.
+policies()
+{
+	"$BERTH" inspect "$name" | jq -r '.[0].policy'
+	lines -r 'select(.event == "start") | .policy_name'
+}
+
+@test "the policy's name is kept for the next start, and where berth is started again in a scope" {
+	local hash
+
+	echo '{ "extends": "shell", "limits": { "watches": 100 } }' >policy.json
+	workspace --net none --policy ./policy.json
+	berth stop -t 0 "$name"
+	rm policy.json # a name is no policy: what it said is in the record
+	berth start "$name"
+	assert_equal "$(policies | paste -sd' ')" "./policy.json ./policy.json ./policy.json"
+	hash=$(lines 'select(.event == "start") | .policy_sha256' | uniq -c)
+	[[ $hash == *" 2 "* ]] || fail "$hash"
+	# Without one there is none, and by the variable of a scope nothing but the text is another.
+	berth rm -f "$name"
+	rm "$log"
+	workspace --net none
+	assert_equal "$(policies | paste -sd' ')" " null"
+	hash=$(lines 'select(.event == "start") | .policy_sha256')
+	berth rm -f "$name"
+	rm "$log"
+	BERTH_SCOPE=x.scope BERTH_SCOPE_POLICY=./policy.json workspace --net none
+	assert_equal "$(policies | paste -sd' ')" "./policy.json ./policy.json"
+	assert_equal "$(lines 'select(.event == "start") | .policy_sha256')" "$hash"
+	berth rm -f "$name"
+	rm "$log"
+	BERTH_SCOPE_POLICY=./policy.json workspace --net none
+	assert_equal "$(policies | paste -sd' ')" " null"
+}
+
 @test "a long command is cut, and it is said" {
 	workspace --net none
 	"$BERTH" exec "$name" -- /bin/true "$(printf '%3000s' x)" short

@@ -78,6 +78,7 @@ workspace()
 	good page.html
 	page text page.html >text.txt
 	grep -q '0 differ' text.txt
+	grep -qx Policyshell text.txt
 	run ! grep hunter2 page.html
 	page rows page.html >rows.txt
 	grep -q $'^\tlimits.watches\t100\t.*\t--watches$' rows.txt

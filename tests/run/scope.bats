@@ -51,16 +51,20 @@ as_dev()
 			--exclude=./etc/systemd/system --one-file-system \
 			./bin ./etc ./lib ./lib64 ./sbin ./usr ./var 2>/dev/null |
 			tar -C d -xpf -"' || true
-	as_dev berth run --name nested -d --rootfs d
+	as_dev berth run --name nested -d --rootfs d --audit-log /home/dev/audit.jsonl
 	as_dev timeout 60 berth wait --ready nested
 	run as_dev berth inspect nested
 	assert_has "/user@1000.service/app.slice/berth-nested-"
+	assert_has '"policy": "systemd-docker"'
 	# The login's group and the workspace's have root's above them: exec takes a scope, too.
 	run as_dev berth exec nested -- cat /proc/1/comm
 	assert_output systemd
 	as_dev berth stop nested
 	as_dev berth start nested
 	as_dev timeout 60 berth wait --ready nested
+	# Both were started again by berth, in a scope each.
+	run as_dev grep -o '"event":"start".*"policy_name":"systemd-docker"' audit.jsonl
+	assert_equal "${#lines[@]}" 2
 	as_dev berth rm -f nested
 	run as_dev berth ps -aq
 	assert_output ""

@@ -72,7 +72,9 @@ static const struct good_case {
 	{ { "BERTH_POLICY=none", "BERTH_CPUS=2" }, { NULL }, "BERTH_CPUS:limits.cpus=2" },
 	{ { "BERTH_CPUS=2" }, { "--", "true" }, "BERTH_CPUS:limits.cpus=2" },
 	{ { "BERTH_POLICY=shell", "BERTH_MEMORY=1g" }, { "--memory", "2g" }, NULL },
-	{ { "BERTH_SCOPE=berth-x.scope", "BERTH_RM=false" }, { NULL }, DEFAULT },
+	{ { "BERTH_SCOPE=berth-x.scope", "BERTH_SCOPE_POLICY=shell", "BERTH_RM=false" },
+	  { NULL },
+	  DEFAULT },
 	/* What the kubelet sets where a Service is called berth, or berth-web. */
 	{ { "BERTH_SERVICE_HOST=10.0.0.1", "BERTH_SERVICE_PORT=80",
 	    "BERTH_PORT=tcp://10.0.0.1:80", "BERTH_PORT_80_TCP_ADDR=10.0.0.1" },

@@ -65,6 +65,7 @@ static struct record a_record(const char *name)
 		.rootfs = "/srv/a b\xfe",
 		.net = "none",
 		.hostname = "ws",
+		.policy = "./\xff.json",
 		.upper_made = true,
 		.args = args,
 		.args_n = N_ELEMENTS(args),
@@ -270,6 +271,7 @@ static void test_round_trip(void **state)
 	assert_false(got.remove);
 	assert_string_equal(got.reason, "");
 	assert_string_equal(got.rootfs, want.rootfs);
+	assert_string_equal(got.policy, want.policy);
 	assert_string_equal(got.cgroup, want.cgroup);
 	assert_string_equal(got.upper, want.upper);
 	assert_int_equal(got.args_n, want.args_n);
