@@ -7,6 +7,7 @@
  * not printed. No shell is in the figures.
  *
  *   --no-new-privs   run the command under it: setuid programs cannot help it
+ *   --first-byte     until its output begins: what it takes to start something, not to end it
  *   --to-the-end     until nothing of it is left: also what it leaves running when it ends
  *   --id-map         the command is newuidmap or newgidmap: it gets the PID of a process
  *                    in a new user namespace, made for it, as its first argument
@@ -39,7 +40,7 @@
 struct timed {
 	const char *name;
 	char **argv;
-	bool no_new_privs, id_map, to_the_end;
+	bool no_new_privs, id_map, first_byte, to_the_end;
 };
 
 static void fail(const char *what)
@@ -77,15 +78,15 @@ static void end_target(pid_t pid)
 }
 
 /* Like posix_spawn(3), which does not know no_new_privs. */
-static pid_t start(const struct timed *timed, char **argv, int null)
+static pid_t start(const struct timed *timed, char **argv, int in, int out)
 {
 	pid_t pid = vfork();
 
 	if (pid < 0)
 		fail("vfork");
 	if (pid == 0) {
-		(void)dup2(null, STDIN_FILENO);
-		(void)dup2(null, STDOUT_FILENO);
+		(void)dup2(in, STDIN_FILENO);
+		(void)dup2(out, STDOUT_FILENO);
 		if (timed->no_new_privs)
 			(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 		(void)execvp(argv[0], argv);
@@ -100,8 +101,10 @@ static double run(const struct timed *timed, int null)
 	char *argv[ARGS_MAX + 2], number[16];
 	char **args = timed->argv;
 	pid_t target = 0, pid;
+	int output[2] = { -1, null };
 	int64_t begin, end;
 	int status;
+	char byte;
 
 	if (timed->id_map) {
 		target = start_target();
@@ -112,15 +115,26 @@ static double run(const struct timed *timed, int null)
 			continue;
 		args = argv;
 	}
+	if (timed->first_byte && pipe2(output, O_CLOEXEC) < 0)
+		fail("make a pipe");
 	begin = now_ns();
-	pid = start(timed, args, null);
+	pid = start(timed, args, null, output[1]);
+	if (timed->first_byte) {
+		(void)close(output[1]);
+		if (read(output[0], &byte, 1) != 1)
+			fail("read the output");
+	}
+	end = now_ns();
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			fail("wait");
 	/* Orphans are ours: main() made us the subreaper. */
 	while (timed->to_the_end && (waitpid(-1, NULL, 0) > 0 || errno == EINTR))
 		continue;
-	end = now_ns();
+	if (timed->first_byte)
+		(void)close(output[0]);
+	else
+		end = now_ns();
 	if (target > 0)
 		end_target(target);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
@@ -145,6 +159,8 @@ static size_t parse(char **argv, struct timed timed[TIMED_MAX])
 		for (; *argv && !strncmp(*argv, "--", 2); argv++) {
 			if (!strcmp(*argv, "--no-new-privs"))
 				t->no_new_privs = true;
+			else if (!strcmp(*argv, "--first-byte"))
+				t->first_byte = true;
 			else if (!strcmp(*argv, "--to-the-end"))
 				t->to_the_end = true;
 			else if (!strcmp(*argv, "--id-map"))
@@ -166,9 +182,9 @@ static size_t parse(char **argv, struct timed timed[TIMED_MAX])
 	if (n > 0)
 		return n;
 usage:
-	(void)fprintf(stderr,
-	              "usage: spawn_timer ROUNDS [--no-new-privs|--to-the-end|--id-map] "
-	              "NAME COMMAND [ARG...] [+ ...]\n");
+	(void)fprintf(stderr, "usage: spawn_timer ROUNDS "
+	                      "[--no-new-privs|--first-byte|--to-the-end|--id-map] "
+	                      "NAME COMMAND [ARG...] [+ ...]\n");
 	exit(2);
 }
 
