@@ -112,14 +112,20 @@ told()
 	watch "$a" again 290
 }
 
+# image: of inotifywait and a shell, for the first's docker: "watch".
+image()
+{
+	# shellcheck disable=SC2016 # the shell inside
+	berth exec "$a" -- sh -c 'tar -C / -ch bin/sh usr/bin/inotifywait $(ldd /usr/bin/inotifywait |
+		grep -o "/[^ ]*") 2>/dev/null | docker import - watch' >/dev/null
+}
+
 @test "a watcher in a container of the inner docker: inspect and the log tell which" {
 	probe debian cgroup
 	boot --watches 300
 	begin "$b" --watches 300
-	# shellcheck disable=SC2016 # the shell inside
-	berth exec "$a" -- sh -c 'mkdir /srv/w && cd /srv/w && seq 249 | xargs mkdir
-		tar -C / -ch usr/bin/inotifywait $(ldd /usr/bin/inotifywait | grep -o "/[^ ]*") 2>/dev/null |
-			docker import - watch'
+	image
+	berth exec "$a" -- sh -c 'mkdir /srv/w && cd /srv/w && seq 249 | xargs mkdir'
 	local container="docker run --network none -v /srv/w:/w"
 	# shellcheck disable=SC2086 # words
 	run -0 berth exec "$a" -- $container --name eater -d watch /usr/bin/inotifywait -m -r /w
@@ -140,6 +146,68 @@ told()
 	# shellcheck disable=SC2086
 	run berth exec "$a" -- $container --rm watch /usr/bin/inotifywait -q -t 1 /w
 	granted
+}
+
+# crowd WATCHERS COMMAND N...: a container of the first for each N, one after another, with COMMAND and N directories
+# in /w; each is waited for until so many watchers have told how they fare. Their IDs are in $ids.
+crowd()
+{
+	# shellcheck disable=SC2016 # the shell inside
+	run -0 berth exec "$a" -- sh -c 'watchers=$0 command=$1; shift
+		for n; do
+			mkdir -p "/srv/w$n" && (cd "/srv/w$n" && seq "$((n - 1))" | xargs -r mkdir -p)
+			id=$(docker run --network none -v "/srv/w$n:/w" -d watch /bin/sh -c "$command") && echo "$id" | cut -c -12
+			until [ "$(docker logs "$id" 2>&1 | grep -cE "established|reached|Too many")" -eq "$watchers" ]; do
+				sleep 0.1
+			done
+		done' "$@"
+	mapfile -t ids <<<"$output"
+	assert_equal "${#ids[@]}" "$(($# - 2))"
+}
+
+# said PATTERN: how many of the containers said that, and that these are the last ones, or the first.
+said()
+{
+	local id line=
+
+	for id in "${ids[@]}"; do
+		if "$BERTH" exec "$a" -- docker logs "$id" 2>&1 | grep -q "$1"; then line+=y; else line+=n; fi
+	done
+	[[ $line =~ ^(y*n*|n*y*)$ ]] || fail "'$1': $line"
+	line=${line//n/}
+	echo "${#line}"
+}
+
+@test "many containers: the later ones get ENOSPC or EMFILE, the largest are named, a neighbour has all of his" {
+	local established refused
+
+	probe debian cgroup
+	boot --watches 300 --inotify-instances 60
+	begin "$b" --watches 300 --inotify-instances 60
+	image
+	crowd 1 'exec inotifywait -m -r /w' 140 40 30 20 20 20 20 20 20 20 20 20
+	established=$(said "Watches established")
+	refused=$(said "upper limit on inotify watches reached")
+	[[ $established -ge 4 && $refused -ge 4 && $((established + refused)) -eq 12 ]] || fail "$established, $refused"
+	assert_equal "$(watchers "$a" '.by_process[:3] | map("\(.watches) \(.container)") | join(" ")')" \
+		"140 ${ids[0]} 40 ${ids[1]} 30 ${ids[2]}"
+	fill watches
+	assert_equal "$(watchers "$a" '[.watches.now, .watches.max] | @text')" '[300,300]'
+	watch "$b" neighbour 300
+	assert_equal "$(watchers "$b" '[.watches.now, .watches.max] | @text')" '[300,300]'
+	of() { printf '%s in inotifywait\\[[0-9]+\\] of container %s' "$@"; }
+	told "watchers: inotify watches at 100 % of 300, of them $(of 140 "${ids[0]}"), $(of 40 "${ids[1]}"), $(of 30 "${ids[2]}")"
+
+	berth exec "$a" -- sh -c 'pkill perl; docker ps -aq | xargs docker rm -f' >/dev/null
+	# shellcheck disable=SC2016 # the shell inside
+	crowd 8 'for i in 1 2 3 4 5 6 7 8; do inotifywait -m /w & done; wait' \
+		1 1 1 1 1 1 1 1 1 1
+	refused=$(said "Too many open files")
+	[[ $refused -ge 2 && $refused -le 8 ]] || fail "$refused"
+	assert_equal "$(watchers "$a" '[.inotify_instances.now, .inotify_instances.max] | @text')" '[60,60]'
+	# One is inotifywait's.
+	run -0 berth exec "$b" -- perl -e 'for ($n = 0; syscall(294, 0) >= 0; $n++) {} print $n'
+	assert_output 59
 }
 
 # path_unit: starts one in the first, and ends it; its status and log in $output.
