@@ -13,6 +13,12 @@ setup()
 	chmod a+rx "$BATS_TEST_TMPDIR"
 }
 
+teardown()
+{
+	[ -z "${prometheus:-}" ] || kill "$prometheus"
+	common_teardown
+}
+
 # workspace OPTION...: one that lives until the test ends it, and serves at $at
 workspace()
 {
@@ -327,4 +333,52 @@ print(round(time.monotonic() - begun))' "$at"
 	ask /metrics >served
 	grep -qx "berth_ready{workspace=\"$name\"} 1" served
 	grep -q "^berth_cpu_seconds_total{workspace=\"$name\",mode=\"user\"} [0-9.]*[1-9]" served
+}
+
+# collect PORT: a real Prometheus with its own port at $own, which asks every second.
+collect()
+{
+	own=$(free_port)
+	printf 'global: { scrape_interval: 1s }\nscrape_configs: [{ job_name: berth, static_configs: [{ targets: ["%s"] }] }]\n' \
+		"127.0.0.1:$1" >prometheus.yml
+	prometheus --config.file=prometheus.yml --storage.tsdb.path=data --web.listen-address="127.0.0.1:$own" \
+		--log.level=error >prometheus.log 2>&1 3>&- &
+	prometheus=$!
+}
+query() { curl -sS --max-time 10 --data-urlencode "query=$1" "http://127.0.0.1:$own/api/v1/query"; }
+collected() { [ "$(query 'count_over_time(berth_ready[1m])' 2>/dev/null | jq -r '.data.result[0].value[1] // 0')" -ge 3 ]; }
+# serves_all EXPRESSION: whether this machine has each metric in it; some take a controller.
+serves_all()
+{
+	local metric
+
+	while read -r metric; do
+		grep -q "^${metric}[{ ]" served || return
+	done < <(grep -o 'berth_[a-z_]*' <<<"$1")
+}
+
+# bats test_tags=long
+@test "the dashboard shows what a real Prometheus has collected" {
+	probe tool:prometheus tool:jq
+	local dashboard=${BATS_TEST_DIRNAME%/tests/*}/templates/grafana/berth.json port expr answer shown=0
+
+	port=$(free_port)
+	berth run -d --name "$name" --rootfs "$BERTH_TEST_SMALL:O" --watches 100 --rate-down 100mbit --rate-up 50mbit \
+		--metrics-listen "127.0.0.1:$port" -- /bin/sleep 1000
+	collect "$port"
+	wait_until 30 collected || fail "$(cat prometheus.log)"
+	curl -sSf "http://127.0.0.1:$port/metrics" >served
+	while IFS= read -r expr; do
+		expr=${expr//\$workspace/.+} expr=${expr//\$__rate_interval/10s} expr=${expr//\$__range/1m}
+		answer=$(query "$expr")
+		[ "$(jq -r .status <<<"$answer")" = success ] || fail "$expr: $answer"
+		! serves_all "$expr" || {
+			[ "$(jq '.data.result | length' <<<"$answer")" -gt 0 ] || fail "$expr: shows nothing"
+			shown=$((shown + 1))
+		}
+	done < <(jq -r '.panels[].targets[]?.expr' "$dashboard")
+	[ "$shown" -ge 12 ] || fail "only $shown expressions show something"
+	# Its list of workspaces, as Grafana asks for it.
+	run curl -sS -G --data-urlencode "match[]=berth_workspace_info" "http://127.0.0.1:$own/api/v1/label/workspace/values"
+	assert_equal "$(jq -c .data <<<"$output")" "[\"$name\"]"
 }

@@ -168,3 +168,30 @@ dockerfile()
 	run in_it docker ps -q
 	assert_equal "${#lines[@]}" 1
 }
+
+# step JOB NAME: what a runner of GitHub's hands to bash -e for it.
+step()
+{
+	python3 -c 'import sys, yaml
+for step in yaml.safe_load(open(sys.argv[1]))["jobs"][sys.argv[2]]["steps"]:
+    if step.get("name") == sys.argv[3]: print(step["run"])' "$top/templates/github/workflow.yaml" "$@"
+}
+
+@test "github: the hosted job's tests run in a sandbox, and their failure is the step's" {
+	mkdir bin project
+	ln -s "$BERTH" bin/berth
+	cd project
+	printf 'check:\n\tid -u >who\n' >Makefile
+	step hosted "What this machine permits" >permits
+	grep -q 'berth check' permits
+	PATH=$BATS_TEST_TMPDIR/bin:$PATH run bash -e permits
+	assert_status 0
+	step hosted "Tests, in a sandbox" >tests
+	grep -q 'berth run' tests
+	PATH=$BATS_TEST_TMPDIR/bin:$PATH run bash -e tests
+	assert_status 0
+	assert_equal "$(cat who)" 0
+	printf 'check:\n\tfalse\n' >Makefile
+	PATH=$BATS_TEST_TMPDIR/bin:$PATH run bash -e tests
+	assert_status 2
+}
