@@ -9,14 +9,15 @@
 #include <netinet/tcp.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "netns/netlink.h"
 
 /* Answers of questions before; one more at most is left of each. */
 #define LEFT_MAX 64
 
-struct found {
-	struct listener *listener;
-	size_t n;
+struct finder {
+	lookout_fn *each;
+	void *ctx;
 	bool udp;
 };
 
@@ -36,56 +37,80 @@ static struct in6_addr address_of(unsigned char family, const void *bytes)
 static int one(const struct nlmsghdr *message, void *data)
 {
 	const struct inet_diag_msg *diag = mnl_nlmsg_get_payload(message);
-	struct found *found = data;
+	const struct finder *finder = data;
 
-	if (mnl_nlmsg_get_payload_len(message) < sizeof(*diag) || !diag->id.idiag_sport ||
-	    found->n == LISTENERS_MAX)
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(*diag) || !diag->id.idiag_sport)
 		return 0;
-	found->listener[found->n++] = (struct listener){
+	const struct listener listener = {
 		.address = address_of(diag->idiag_family, diag->id.idiag_src),
 		.port = ntohs(diag->id.idiag_sport),
-		.udp = found->udp,
+		.udp = finder->udp,
 	};
+
+	finder->each(finder->ctx, &listener);
 	return 0;
 }
 
-int lookout_listeners(int sock, struct listener *ret, size_t *ret_n, struct err *err)
+/* clang-format off */
+static const struct question {
+	unsigned char family, protocol;
+	uint32_t states;
+} questions[] = {
+	{ AF_INET, IPPROTO_TCP, 1U << TCP_LISTEN },
+	{ AF_INET6, IPPROTO_TCP, 1U << TCP_LISTEN },
+	/* UDP that is bound is called "closed", and connected "established". */
+	{ AF_INET, IPPROTO_UDP, 1U << TCP_CLOSE },
+	{ AF_INET6, IPPROTO_UDP, 1U << TCP_CLOSE },
+};
+/* clang-format on */
+
+static void write_question(struct netlink_batch *batch, const struct question *question)
 {
-	static const struct {
-		unsigned char family, protocol;
-		uint32_t states;
-	} row[] = {
-		{ AF_INET, IPPROTO_TCP, 1U << TCP_LISTEN },
-		{ AF_INET6, IPPROTO_TCP, 1U << TCP_LISTEN },
-		/* UDP that is bound is called "closed", and connected "established". */
-		{ AF_INET, IPPROTO_UDP, 1U << TCP_CLOSE },
-		{ AF_INET6, IPPROTO_UDP, 1U << TCP_CLOSE },
+	const struct inet_diag_req_v2 body = {
+		.sdiag_family = question->family,
+		.sdiag_protocol = question->protocol,
+		.idiag_states = question->states,
 	};
-	struct found found = { .listener = ret };
+	struct nlmsghdr *message;
 
-	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
-		const struct inet_diag_req_v2 body = {
-			.sdiag_family = row[i].family,
-			.sdiag_protocol = row[i].protocol,
-			.idiag_states = row[i].states,
-		};
-		struct netlink_batch batch;
-		struct nlmsghdr *message;
-		int r;
+	netlink_batch_init(batch);
+	message =
+		netlink_begin(batch, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, "ask who listens");
+	memcpy(mnl_nlmsg_put_extra_header(message, sizeof(body)), &body, sizeof(body));
+	netlink_end(batch, message);
+}
 
-		netlink_batch_init(&batch);
-		message = netlink_begin(&batch, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP,
-		                        "ask who listens");
-		memcpy(mnl_nlmsg_put_extra_header(message, sizeof(body)), &body,
-		       sizeof(body));
-		netlink_end(&batch, message);
-		found.udp = row[i].protocol == IPPROTO_UDP;
-		r = netlink_dump(sock, &batch, one, &found, err);
-		if (r < 0)
+int lookout_go_on(struct look *look, int sock, int64_t until_ns, lookout_fn *each,
+                  void *ctx, struct err *err)
+{
+	struct netlink_batch batch;
+
+	do {
+		const struct question *question = &questions[look->question];
+		struct finder finder = { each, ctx, question->protocol == IPPROTO_UDP };
+		int r = 0;
+
+		write_question(&batch, question);
+		if (!look->asked)
+			r = netlink_dump_begin(sock, &batch, err);
+		if (r == 0)
+			r = netlink_dump_part(sock, &batch, one, &finder, err);
+		look->asked = r > 0;
+		if (r == 0 && ++look->question < sizeof(questions) / sizeof(*questions))
+			continue;
+		if (r <= 0) {
+			*look = (struct look){ 0 };
 			return r;
-	}
-	*ret_n = found.n;
-	return 0;
+		}
+	} while (clock_ns(CLOCK_MONOTONIC) < until_ns);
+	return 1;
+}
+
+int lookout_listeners(int sock, lookout_fn *each, void *ctx, struct err *err)
+{
+	struct look look = { 0 };
+
+	return lookout_go_on(&look, sock, INT64_MAX, each, ctx, err);
 }
 
 bool lookout_read_route(const struct nlmsghdr *message, const struct in6_addr *gateway)

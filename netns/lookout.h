@@ -22,19 +22,36 @@ struct listener {
 	bool udp;
 };
 
-/* More are passed over. */
-#define LISTENERS_MAX 1024
+typedef void lookout_fn(void *ctx, const struct listener *listener);
 
 /**
- * lookout_listeners() - Who listens
+ * struct look - How far a look came; zeroed: at its begin
+ * @question:	of the kernel's families and protocols
+ * @asked:	the answer to it is not over
+ */
+struct look {
+	size_t question;
+	bool asked;
+};
+
+/**
+ * lookout_go_on() - Look who listens, some of the time
+ * @look:	of this socket; at its begin again when it is over
  * @sock:	of NETLINK_SOCK_DIAG, made in the workspace
- * @ret:	room for LISTENERS_MAX, in no order, a port perhaps several times
- * @ret_n:	how many
+ * @until_ns:	CLOCK_MONOTONIC. Some hundred sockets are asked for at a time, one time at least:
+ *		whoever is inside may have as many as he likes
+ * @each:	called for each, in no order, a port perhaps several times
+ * @ctx:	for @each
  * @err:	filled in on failure
  *
- * Return: 0; -ENOENT where the kernel has no inet_diag; -errno.
+ * Return: 1 where there are more; 0 where that was all; -ENOENT where the kernel has no
+ * inet_diag; -errno. After a failure it is at its begin.
  */
-int lookout_listeners(int sock, struct listener *ret, size_t *ret_n, struct err *err);
+int lookout_go_on(struct look *look, int sock, int64_t until_ns, lookout_fn *each,
+                  void *ctx, struct err *err);
+
+/* The same to the end, with a look of its own: for a network that is nobody's to fill. */
+int lookout_listeners(int sock, lookout_fn *each, void *ctx, struct err *err);
 
 /**
  * lookout_goes_to() - Whether the workspace would answer an address by its way out

@@ -189,38 +189,49 @@ int netlink_commit(int sock, struct netlink_batch *batch, struct err *err)
 	return r;
 }
 
+int netlink_dump_begin(int sock, const struct netlink_batch *batch, struct err *err)
+{
+	return send_batch(sock, batch, err);
+}
+
+int netlink_dump_part(int sock, const struct netlink_batch *batch,
+                      int (*each)(const struct nlmsghdr *message, void *data), void *data,
+                      struct err *err)
+{
+	_Alignas(NLMSG_ALIGNTO) unsigned char answer[ANSWER_BYTES];
+	const struct nlmsghdr *message = (const struct nlmsghdr *)answer;
+	const ssize_t n = recv(sock, answer, sizeof(answer), 0);
+	int left = (int)n, r = 0;
+
+	if (n < 0)
+		r = err_set(err, errno == EAGAIN ? ETIMEDOUT : errno, "%s",
+		            batch->what[0]);
+	for (; r >= 0 && mnl_nlmsg_ok(message, left);
+	     message = mnl_nlmsg_next(message, &left)) {
+		const struct nlmsgerr *told = mnl_nlmsg_get_payload(message);
+
+		if (message->nlmsg_type == NLMSG_DONE)
+			return 0;
+		if (is_answer(message) && told->error)
+			r = failed(batch, message, err);
+		else if (message->nlmsg_type >= NLMSG_MIN_TYPE)
+			r = each(message, data);
+	}
+	if (r < 0)
+		drain(sock);
+	return r < 0 ? r : 1;
+}
+
 int netlink_dump(int sock, struct netlink_batch *batch,
                  int (*each)(const struct nlmsghdr *message, void *data), void *data,
                  struct err *err)
 {
-	_Alignas(NLMSG_ALIGNTO) unsigned char answer[ANSWER_BYTES];
-	bool done = false;
-	int r = send_batch(sock, batch, err);
+	int r = netlink_dump_begin(sock, batch, err);
 
-	while (r >= 0 && !done) {
-		const struct nlmsghdr *message = (const struct nlmsghdr *)answer;
-		ssize_t n = recv(sock, answer, sizeof(answer), 0);
-		int left = (int)n;
-
-		if (n < 0) {
-			r = err_set(err, errno == EAGAIN ? ETIMEDOUT : errno, "%s",
-			            batch->what[0]);
-			break;
-		}
-		for (; r >= 0 && !done && mnl_nlmsg_ok(message, left);
-		     message = mnl_nlmsg_next(message, &left)) {
-			const struct nlmsgerr *told = mnl_nlmsg_get_payload(message);
-
-			if (message->nlmsg_type == NLMSG_DONE)
-				done = true;
-			else if (is_answer(message) && told->error)
-				r = failed(batch, message, err);
-			else if (message->nlmsg_type >= NLMSG_MIN_TYPE)
-				r = each(message, data);
-		}
-	}
-	if (r < 0)
-		drain(sock);
+	if (r == 0)
+		do
+			r = netlink_dump_part(sock, batch, each, data, err);
+		while (r > 0);
 	netlink_batch_init(batch);
 	return r;
 }

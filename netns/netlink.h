@@ -109,6 +109,30 @@ int netlink_dump(int sock, struct netlink_batch *batch,
                  int (*each)(const struct nlmsghdr *message, void *data), void *data,
                  struct err *err);
 
+/**
+ * netlink_dump_begin() - Ask for a list, of which netlink_dump_part() reads
+ * @sock:	of netlink_dump(), without such a list under way (EBUSY)
+ * @batch:	holds one message with NLM_F_DUMP
+ * @err:	filled in on failure
+ *
+ * Return: 0 or -errno.
+ */
+int netlink_dump_begin(int sock, const struct netlink_batch *batch, struct err *err);
+
+/**
+ * netlink_dump_part() - Read what the kernel has made of a list by now, 32 KiB at most
+ * @sock:	of netlink_dump_begin(); the kernel goes on where it was, however late that is
+ * @batch:	the same
+ * @each:	as of netlink_dump()
+ * @data:	for @each
+ * @err:	filled in on failure
+ *
+ * Return: 1 where more is to come, 0 at the end; else as netlink_dump(), and it is over.
+ */
+int netlink_dump_part(int sock, const struct netlink_batch *batch,
+                      int (*each)(const struct nlmsghdr *message, void *data), void *data,
+                      struct err *err);
+
 /* The attribute of a type in one that nests others, NULL where there is none; @nest may be NULL. */
 const struct nlattr *netlink_find_in(const struct nlattr *nest, uint16_t type);
 

@@ -3,6 +3,7 @@
 
 #include "loop.h"
 #include "netns/gateway.h"
+#include "netns/lookout.h"
 #include "netns/publish.h"
 #include "state.h"
 
@@ -17,7 +18,6 @@
  * @id:		what the relay calls it
  * @fd:		the socket, until it was sent to the relay
  * @automatic:	opened by -p auto
- * @gone:	for -p auto: nobody listens inside
  * @asked_ms:	when the relay was asked to take it, CLOCK_MONOTONIC; 0: it has it
  * @told:	set of 1 << enum ports_hidden: said already
  */
@@ -25,10 +25,13 @@ struct open_port {
 	struct publish publish;
 	uint32_t id;
 	int fd;
-	bool automatic, gone;
+	bool automatic;
 	int64_t asked_ms;
 	uint8_t told;
 };
+
+/* Numbers of ports. */
+#define PORTS_ALL 65536U
 
 /* Changes that wait for the relay at a time; each has a peer of the control socket. */
 #define PORTS_CHANGES 32
@@ -58,6 +61,11 @@ struct ports_change {
  * @allow, @deny: which ports that may open; borrowed; NULL: all of TCP, none
  * @counted:	ports of the workspace whose connections ports_ask_use() is about; borrowed; NULL:
  *		all
+ * @look:	of -p auto, under way
+ * @listens:	what it found, at addresses that the gateway can reach
+ * @opening:	it is over, and of that what is new is opened; @next: which port comes next, those
+ *		of UDP behind TCP's
+ * @stale:	the look began for a -p auto that was removed meanwhile
  * @troubled:	ports that -p auto could not open, told once
  * @say:	a line for people; called with @ctx
  * @changed:	the list is another one; likewise
@@ -80,7 +88,10 @@ struct ports {
 	struct publish automatic;
 	const struct ip *workspace;
 	const char *allow, *deny, *counted;
-	unsigned char troubled[2][65536 / 8];
+	struct look look;
+	unsigned char listens[2][PORTS_ALL / 8], troubled[2][PORTS_ALL / 8];
+	bool opening, stale;
+	uint32_t next;
 	struct loop *loop;
 	void *ctx;
 	void (*say)(void *ctx, const char *line);

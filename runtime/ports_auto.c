@@ -10,7 +10,6 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "netns/lookout.h"
 #include "ports_internal.h"
 
 /*
@@ -18,10 +17,14 @@
  * answers come by the supervisor's loop, and until then a port is not in the list.
  */
 
-/* It looks so often, but not for more than a twentieth of the time: root inside may have as
- * many sockets as he likes. */
+/* It looks so often, but not for more than a twentieth of the time, and so long at a time: root
+ * inside may have as many sockets as he likes. */
 #define LOOK_MS 300
 #define LOOK_SHARE 20
+#define TURN_MS 2
+
+/* At the start, when nothing listens, a kernel that cannot be asked is to be known. */
+#define FIRST_MS 50
 
 /* The workspace cannot take all ports of the pod. */
 #define AUTOMATIC_MAX 128
@@ -70,7 +73,8 @@ static void tell_trouble(struct ports *ports, const struct publish *one,
 	ports->say(ports->ctx, line);
 }
 
-static void open_port(struct ports *ports, const struct publish *one)
+/* Return: whether there may be room for another one. */
+static bool open_port(struct ports *ports, const struct publish *one)
 {
 	struct err err = { 0 };
 	size_t automatic = 0, before = ports->n;
@@ -85,9 +89,10 @@ static void open_port(struct ports *ports, const struct publish *one)
 	if (r == 0)
 		r = ports_hand_over(ports, &ports->port[ports->n - 1], &err);
 	if (r == 0)
-		return;
+		return true;
 	ports_shut(ports, before);
 	tell_trouble(ports, one, &err);
+	return automatic < AUTOMATIC_MAX;
 }
 
 /* Which of ours leads there; @ports->n where none does. */
@@ -112,32 +117,31 @@ static void tell_slow(struct ports *ports, const struct open_port *port)
 	tell_trouble(ports, &port->publish, &err);
 }
 
-/* Opens what began to listen inside, and closes what does no longer. */
-static void follow(struct ports *ports, const struct listener *listener, size_t n)
+static void note(void *ctx, const struct listener *listener)
+{
+	struct ports *ports = ctx;
+
+	if (is_reachable(ports, listener))
+		ports->listens[listener->udp][listener->port / 8] |=
+			(unsigned char)(1U << listener->port % 8);
+}
+
+static bool listens(const struct ports *ports, uint16_t port, bool udp)
+{
+	return ports->listens[udp][port / 8] & 1U << port % 8;
+}
+
+/* Closes what does not listen inside any longer. */
+static void close_gone(struct ports *ports)
 {
 	bool changed = false;
 
-	for (size_t i = 0; i < ports->n; i++)
-		ports->port[i].gone = ports->port[i].automatic;
-	for (size_t i = 0; i < n; i++) {
-		const struct publish one = { .address = ports->automatic.address,
-			                     .out = listener[i].port,
-			                     .in = listener[i].port,
-			                     .n = 1,
-			                     .udp = listener[i].udp };
-		const size_t at = leads_to(ports, one.in, one.udp);
-
-		if (!is_reachable(ports, &listener[i]) ||
-		    !may_open(ports, one.in, one.udp))
-			continue;
-		if (at < ports->n)
-			ports->port[at].gone = false;
-		else
-			open_port(ports, &one);
-	}
 	for (size_t i = ports->n; i-- > 0;) {
-		if (!ports->port[i].gone) {
-			tell_slow(ports, &ports->port[i]);
+		const struct open_port *port = &ports->port[i];
+
+		if (!port->automatic ||
+		    listens(ports, port->publish.in, port->publish.udp)) {
+			tell_slow(ports, port);
 			continue;
 		}
 		(void)ports_withdraw(ports, i);
@@ -146,6 +150,60 @@ static void follow(struct ports *ports, const struct listener *listener, size_t 
 	ports_flush(ports);
 	if (changed)
 		ports->changed(ports->ctx);
+}
+
+/* Opens what began to listen inside, low numbers first. Return: whether that was all. */
+static bool open_new(struct ports *ports, int64_t until_ns)
+{
+	bool room = true;
+
+	while (room && ports->next < 2 * PORTS_ALL) {
+		const uint16_t port = (uint16_t)(ports->next % PORTS_ALL);
+		const bool udp = ports->next++ >= PORTS_ALL;
+		const struct publish one = { .address = ports->automatic.address,
+			                     .out = port,
+			                     .in = port,
+			                     .n = 1,
+			                     .udp = udp };
+
+		if (!listens(ports, port, udp))
+			continue;
+		if (leads_to(ports, port, udp) == ports->n && may_open(ports, port, udp))
+			room = open_port(ports, &one);
+		if (clock_ns(CLOCK_MONOTONIC) >= until_ns)
+			break;
+	}
+	ports_flush(ports);
+	return !room || ports->next == 2 * PORTS_ALL;
+}
+
+static void forget(struct ports *ports)
+{
+	(void)memset(ports->listens, 0, sizeof(ports->listens));
+	ports->opening = false;
+}
+
+/* Return: whether a look is over, and everything was done about it. */
+static bool go_on(struct ports *ports, int64_t until_ns)
+{
+	struct err ignored = { 0 };
+	int r;
+
+	if (!ports->opening) {
+		r = lookout_go_on(&ports->look, ports->lookout, until_ns, note, ports,
+		                  &ignored);
+		if (r > 0)
+			return false;
+		ports->opening = r == 0 && !ports->stale;
+		ports->stale = false;
+		ports->next = 0;
+		if (ports->opening)
+			close_gone(ports);
+	}
+	if (ports->opening && !open_new(ports, until_ns))
+		return false;
+	forget(ports);
+	return true;
 }
 
 static int look_in(struct ports *ports, int64_t ns, struct err *err)
@@ -161,20 +219,15 @@ static int look_in(struct ports *ports, int64_t ns, struct err *err)
 static int on_timer(void *ctx, int fd, short revents, struct err *err)
 {
 	struct ports *ports = ctx;
-	struct listener *listener = calloc(LISTENERS_MAX, sizeof(*listener));
 	const int64_t begun = clock_ns(CLOCK_MONOTONIC);
-	struct err ignored = { 0 };
+	int64_t rest = NS_PER_MS;
 	uint64_t ticks;
-	size_t n = 0;
 
 	(void)revents;
-	if (read(fd, &ticks, sizeof(ticks)) == sizeof(ticks) && listener &&
-	    lookout_listeners(ports->lookout, listener, &n, &ignored) == 0)
-		follow(ports, listener, n);
-	free(listener);
-	return look_in(ports,
-	               LOOK_MS * NS_PER_MS +
-	                       (clock_ns(CLOCK_MONOTONIC) - begun) * LOOK_SHARE,
+	if (read(fd, &ticks, sizeof(ticks)) == sizeof(ticks) &&
+	    go_on(ports, begun + TURN_MS * NS_PER_MS))
+		rest = LOOK_MS * NS_PER_MS;
+	return look_in(ports, rest + (clock_ns(CLOCK_MONOTONIC) - begun) * LOOK_SHARE,
 	               err);
 }
 
@@ -187,14 +240,20 @@ void ports_follow_stop(struct ports *ports)
 
 int ports_follow_start(struct ports *ports, struct err *err)
 {
-	struct listener *listener = calloc(LISTENERS_MAX, sizeof(*listener));
-	size_t n = 0;
-	int r = listener ? lookout_listeners(ports->lookout, listener, &n, err)
-	                 : err_set(err, ENOMEM, "look who listens");
+	int r;
 
-	free(listener);
+	forget(ports);
+	/* What it was stopped in has to be heard to its end. */
+	ports->stale = ports->look.question > 0 || ports->look.asked;
+	r = lookout_go_on(&ports->look, ports->lookout,
+	                  clock_ns(CLOCK_MONOTONIC) + FIRST_MS * NS_PER_MS, note, ports,
+	                  err);
 	if (r < 0)
 		return err_wrap(err, "-p auto");
+	if (r == 0) {
+		ports->stale = false;
+		forget(ports);
+	}
 	ports->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (ports->timer < 0)
 		return err_set(err, errno, "set a timer");

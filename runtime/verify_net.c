@@ -124,56 +124,63 @@ int verify_uplink(struct verify *verify, const struct packed_step *step, struct 
 	return 0;
 }
 
-static bool listens(const struct publish *wanted, const struct listener *listener,
-                    size_t n)
-{
-	static const struct in6_addr any4 = { .s6_addr = { [10] = 0xff, [11] = 0xff } };
-	struct in6_addr address = in6addr_any;
+/**
+ * struct wanted - Ports that are to be open
+ * @publish:	their range
+ * @address:	where
+ * @open:	of each: somebody listens there
+ */
+struct wanted {
+	struct publish publish;
+	struct in6_addr address;
+	bool open[PUBLISH_MAX];
+};
 
-	if (wanted->address.family == AF_INET6)
-		memcpy(&address, wanted->address.byte, sizeof(address));
-	if (wanted->address.family == AF_INET) {
-		address = any4;
-		memcpy(&address.s6_addr[12], wanted->address.byte, 4);
-	}
-	for (size_t i = 0; i < n; i++)
-		if (listener[i].port == wanted->out && listener[i].udp == wanted->udp &&
-		    (!memcmp(&listener[i].address, &address, sizeof(address)) ||
-		     (!wanted->address.family &&
-		      !memcmp(&listener[i].address, &any4, sizeof(any4)))))
-			return true;
-	return false;
+static const struct in6_addr any4 = { .s6_addr = { [10] = 0xff, [11] = 0xff } };
+
+static void note(void *ctx, const struct listener *listener)
+{
+	struct wanted *wanted = ctx;
+	const struct publish *publish = &wanted->publish;
+	const unsigned int i = (unsigned int)listener->port - publish->out;
+
+	if (i < publish->n && listener->udp == publish->udp &&
+	    (!memcmp(&listener->address, &wanted->address, sizeof(any4)) ||
+	     (!publish->address.family &&
+	      !memcmp(&listener->address, &any4, sizeof(any4)))))
+		wanted->open[i] = true;
 }
 
 int verify_publish(struct verify *verify, const struct packed_step *step, struct err *err)
 {
-	struct listener *listener =
-		arena_alloc(verify->arena, LISTENERS_MAX * sizeof(*listener));
 	cleanup_close int sock = netlink_open(NETLINK_SOCK_DIAG, err);
-	struct publish publish;
-	size_t n = 0, open = 0;
-	int r = sock < 0 ? sock : publish_parse(step->step.target, &publish, err);
+	struct wanted wanted = { .address = in6addr_any };
+	const struct publish *publish = &wanted.publish;
+	const unsigned char *byte = publish->address.byte;
+	unsigned int open = 0;
+	int r = sock < 0 ? sock : publish_parse(step->step.target, &wanted.publish, err);
 
-	if (!listener)
-		r = err_set(err, ENOMEM, "list the pod's listeners");
-	if (r == 0 && publish.automatic) {
+	if (r == 0 && publish->automatic) {
 		verify_add(verify, step, VERIFY_HOLDS, step->step.target,
 		           "what listens inside",
 		           arena_printf(verify->arena, "%zu open now",
 		                        verify->record->ports_n));
 		return 0;
 	}
+	if (r == 0 && publish->address.family == AF_INET6)
+		memcpy(&wanted.address, byte, sizeof(wanted.address));
+	if (r == 0 && publish->address.family == AF_INET) {
+		wanted.address = any4;
+		memcpy(&wanted.address.s6_addr[12], byte, 4);
+	}
 	if (r == 0)
-		r = lookout_listeners(sock, listener, &n, err);
+		r = lookout_listeners(sock, note, &wanted, err);
 	if (r < 0)
 		return r;
-	for (unsigned int i = 0; i < publish.n; i++) {
-		const struct publish one = publish_nth(&publish, i);
-
-		open += listens(&one, listener, n);
-	}
+	for (unsigned int i = 0; i < publish->n; i++)
+		open += wanted.open[i];
 	verify_same(verify, step, step->step.target,
-	            arena_printf(verify->arena, "%u listening in the pod", publish.n),
-	            arena_printf(verify->arena, "%zu listening in the pod", open));
+	            arena_printf(verify->arena, "%u listening in the pod", publish->n),
+	            arena_printf(verify->arena, "%u listening in the pod", open));
 	return 0;
 }

@@ -102,6 +102,50 @@ time.sleep(60)'
 
 has_128() { [ "$(in_pod ss -Hltn | wc -l)" = 128 ]; }
 
+@test "-p auto: twenty thousand sockets hold up nobody, and a real port is found" {
+	inside -d -p 127.0.0.1:auto --publish-allow 1-65535,1-65535/udp -- sleep 1000
+	# At their own ports and many at one; where nobody outside reaches them, and where he does.
+	cat >many.py <<-'END'
+		import resource, socket, sys, time
+		kind, address, first, n = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+		resource.setrlimit(resource.RLIMIT_NOFILE, 2 * (resource.getrlimit(resource.RLIMIT_NOFILE)[1],))
+		socks = []
+		for i in range(n):
+		    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM)
+		    socks.append(sock)
+		    if kind == "same": sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+		    sock.bind((address, first if kind == "same" else first + i))
+		    if kind != "udp": sock.listen(1)
+		print(kind, "there", flush=True)
+		time.sleep(1000)
+	END
+	for part in 'tcp 127.0.0.1 20000' 'tcp 127.0.0.2 20000' 'udp 127.0.0.1 20000' 'same 0.0.0.0 70' 'same 127.0.0.1 7000'; do
+		# shellcheck disable=SC2086 # three words
+		berth_in_pod exec -d "$ws" -- python3 /tests/many.py $part 4000
+	done
+	wait_until 60 all_there
+	berth_in_pod exec -d "$ws" -- python3 /tests/ports_server.py tcp:80
+	# Meanwhile others are answered, each at once, and it works a small part of the time only.
+	supervisor=$(berth_in_pod inspect "$ws" | sed -n 's/^ *"supervisor": \([0-9]*\),$/\1/p')
+	worked=$(awk '{ print $14 + $15 }' "/proc/$supervisor/stat") begun=$(date +%s%N)
+	longest=0
+	for _ in {1..20}; do
+		before=$(date +%s%N)
+		berth_in_pod port "$ws" >list
+		took=$((($(date +%s%N) - before) / 1000000))
+		[ "$took" -le "$longest" ] || longest=$took
+		sleep 0.1
+	done
+	[ "$longest" -lt 2000 ] || fail "somebody waited $longest ms"
+	worked=$((($(awk '{ print $14 + $15 }' "/proc/$supervisor/stat") - worked) * 1000 / $(getconf CLK_TCK)))
+	lasted=$((($(date +%s%N) - begun) / 1000000))
+	[ "$worked" -lt "$((lasted / 4))" ] || fail "it worked $worked ms of $lasted"
+	wait_until 20 lists_80
+}
+
+all_there() { [ "$(berth_in_pod exec "$ws" -- sh -c 'cat /proc/net/sockstat' | awk '/^(TCP|UDP):/ { n += $3 } END { print n }')" -ge 20000 ]; }
+lists_80() { berth_in_pod port "$ws" | grep -qF "80/tcp -> 127.0.0.1:80"; }
+
 @test "listeners that come and go all the time leave nothing behind" {
 	inside -d -p auto --publish-allow 3000-3099 -- python3 -c '
 import socket, time

@@ -320,14 +320,31 @@ static void test_route(void **state)
 	}
 }
 
+/**
+ * struct seen - What a look found at a port of 127.0.0.1
+ * @port:	that port
+ * @n:		sockets of TCP, of UDP
+ */
+struct seen {
+	uint16_t port;
+	size_t n[2];
+};
+
+static void see(void *ctx, const struct listener *listener)
+{
+	struct seen *seen = ctx;
+
+	if (listener->port == seen->port && IN6_IS_ADDR_V4MAPPED(&listener->address) &&
+	    listener->address.s6_addr32[3] == htonl(INADDR_LOOPBACK))
+		seen->n[listener->udp]++;
+}
+
 /* By the kernel we are on, about ourselves. */
 static void test_listeners(void **state)
 {
-	static struct listener listener[LISTENERS_MAX];
 	union address at = { .v4.sin_family = AF_INET };
 	socklen_t size = sizeof(at.v4);
 	struct err err = { 0 };
-	size_t n = 0, found[2] = { 0, 0 };
 	int diag = netlink_open(NETLINK_SOCK_DIAG, &err);
 	int tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -338,16 +355,12 @@ static void test_listeners(void **state)
 	assert_int_equal(bind(tcp, &at.any, size), 0);
 	assert_int_equal(getsockname(tcp, &at.any, &size), 0);
 	assert_int_equal(bind(udp, &at.any, size), 0);
-	for (int listening = 0; listening < 2; listening++) {
-		assert_int_equal(lookout_listeners(diag, listener, &n, &err), 0);
-		found[0] = found[1] = 0;
-		for (size_t i = 0; i < n; i++)
-			if (listener[i].port == ntohs(at.v4.sin_port) &&
-			    IN6_IS_ADDR_V4MAPPED(&listener[i].address) &&
-			    listener[i].address.s6_addr32[3] == htonl(INADDR_LOOPBACK))
-				found[listener[i].udp]++;
-		assert_int_equal(found[0], listening);
-		assert_int_equal(found[1], 1);
+	for (unsigned int listening = 0; listening < 2; listening++) {
+		struct seen seen = { .port = ntohs(at.v4.sin_port) };
+
+		assert_int_equal(lookout_listeners(diag, see, &seen, &err), 0);
+		assert_int_equal(seen.n[0], listening);
+		assert_int_equal(seen.n[1], 1);
 		assert_int_equal(listen(tcp, 1), 0);
 	}
 	drop_fd(&udp);
@@ -355,13 +368,56 @@ static void test_listeners(void **state)
 	drop_fd(&diag);
 }
 
+/* However many there are, a turn is for some of them, and the next one goes on behind them. */
+static void test_many_listeners(void **state)
+{
+	enum { MANY = 900 };
+	union address at = { .v4.sin_family = AF_INET };
+	socklen_t size = sizeof(at.v4);
+	struct look look = { 0 };
+	struct seen seen = { 0 };
+	struct err err = { 0 };
+	int diag = netlink_open(NETLINK_SOCK_DIAG, &err), sock[MANY], on = 1, r;
+	size_t turns = 0;
+
+	(void)state;
+	assert_true(diag >= 0);
+	at.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	for (size_t i = 0; i < MANY; i++) {
+		sock[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		assert_true(sock[i] >= 0);
+		assert_int_equal(
+			setsockopt(sock[i], SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)),
+			0);
+		assert_int_equal(bind(sock[i], &at.any, size), 0);
+		assert_int_equal(getsockname(sock[i], &at.any, &size), 0);
+		assert_int_equal(listen(sock[i], 1), 0);
+	}
+	seen.port = ntohs(at.v4.sin_port);
+	do {
+		const size_t before = seen.n[0];
+
+		r = lookout_go_on(&look, diag, 0, see, &seen, &err);
+		assert_true(r >= 0 && seen.n[0] - before < MANY / 2);
+		turns++;
+	} while (r > 0);
+	assert_int_equal(seen.n[0], MANY);
+	assert_true(turns > 4);
+	assert_int_equal(look.question, 0);
+	assert_false(look.asked);
+	for (size_t i = 0; i < MANY; i++)
+		drop_fd(&sock[i]);
+	drop_fd(&diag);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse), cmocka_unit_test(test_overlap),
-		cmocka_unit_test(test_list),  cmocka_unit_test(test_listen),
-		cmocka_unit_test(test_maker), cmocka_unit_test(test_link),
-		cmocka_unit_test(test_route), cmocka_unit_test(test_listeners),
+		cmocka_unit_test(test_parse),          cmocka_unit_test(test_overlap),
+		cmocka_unit_test(test_list),           cmocka_unit_test(test_listen),
+		cmocka_unit_test(test_maker),          cmocka_unit_test(test_link),
+		cmocka_unit_test(test_route),          cmocka_unit_test(test_listeners),
+		cmocka_unit_test(test_many_listeners),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
