@@ -12,7 +12,7 @@
 /* Deeper documents are refused. */
 #define JSON_DEPTH_MAX 32
 
-/* Objects with more keys are refused: looking for one twice is quadratic. */
+/* Objects with more keys are refused: who looks for one walks over all. */
 #define JSON_MEMBERS_MAX 4096
 
 /* Writing */
@@ -100,6 +100,17 @@ struct json_value {
 	const struct json_value *first, *next;
 	size_t n;
 };
+
+/**
+ * json_twice() - The first key of an object that it had before
+ * @object:	JSON_OBJECT, with JSON_MEMBERS_MAX keys at most
+ * @ret_work:	how often two keys were compared: n log n times, whoever wrote the document
+ *
+ * json_parse() refuses such an object.
+ *
+ * Return: the later one of both members; NULL where there is none.
+ */
+const struct json_value *json_twice(const struct json_value *object, size_t *ret_work);
 
 /**
  * json_parse_with() - Read a document

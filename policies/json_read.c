@@ -66,6 +66,38 @@ static int no_memory(struct builder *b)
 	return CANCEL;
 }
 
+static bool is_before(const struct json_value *a, const struct json_value *b)
+{
+	return a->key_line != b->key_line ? a->key_line < b->key_line
+	                                  : a->key_column < b->key_column;
+}
+
+static int by_key(const void *a, const void *b, void *work)
+{
+	const struct json_value *const *one = a, *const *other = b;
+	const int order = strcmp((*one)->key, (*other)->key);
+
+	++*(size_t *)work;
+	return order ? order : is_before(*one, *other) ? -1 : 1;
+}
+
+const struct json_value *json_twice(const struct json_value *object, size_t *ret_work)
+{
+	const struct json_value *sorted[JSON_MEMBERS_MAX], *twice = NULL;
+	size_t n = 0;
+
+	*ret_work = 0;
+	for (const struct json_value *at = object->first; at && n < JSON_MEMBERS_MAX;
+	     at = at->next)
+		sorted[n++] = at;
+	qsort_r((void *)sorted, n, sizeof(sorted[0]), by_key, ret_work);
+	for (size_t i = 1; i < n; i++)
+		if (!strcmp(sorted[i - 1]->key, sorted[i]->key) &&
+		    (!twice || is_before(sorted[i], twice)))
+			twice = sorted[i];
+	return twice;
+}
+
 /* A copy in the arena; NULL when refused, and then @err is set. */
 static const char *copy(struct builder *b, const void *text, size_t size)
 {
@@ -155,11 +187,6 @@ static int on_key(void *ctx, const unsigned char *text, size_t size)
 	b->key_column = b->column;
 	if (b->level[b->depth - 1].value->n == JSON_MEMBERS_MAX)
 		return refuse(b, "an object with too many keys");
-	if (json_get(b->level[b->depth - 1].value, b->key)) {
-		(void)err_set(b->err, EINVAL, "line %u: key '%s' is given twice",
-		              line_at(b), b->key);
-		return CANCEL;
-	}
 	return PROCEED;
 }
 
@@ -186,12 +213,25 @@ static int on_array(void *ctx)
 	return on_open(ctx, JSON_ARRAY);
 }
 
-static int on_end(void *ctx)
+static int on_array_end(void *ctx)
 {
 	struct builder *b = ctx;
 
 	b->depth--;
 	return PROCEED;
+}
+
+static int on_object_end(void *ctx)
+{
+	struct builder *b = ctx;
+	size_t work;
+	const struct json_value *twice = json_twice(b->level[--b->depth].value, &work);
+
+	if (!twice)
+		return PROCEED;
+	(void)err_set(b->err, EINVAL, "line %u: key '%s' is given twice", twice->key_line,
+	              twice->key);
+	return CANCEL;
 }
 
 static const yajl_callbacks callbacks = {
@@ -201,9 +241,9 @@ static const yajl_callbacks callbacks = {
 	.yajl_string = on_string,
 	.yajl_start_map = on_object,
 	.yajl_map_key = on_key,
-	.yajl_end_map = on_end,
+	.yajl_end_map = on_object_end,
 	.yajl_start_array = on_array,
-	.yajl_end_array = on_end,
+	.yajl_end_array = on_array_end,
 };
 
 /* Puts the library's own complaint into @err. */

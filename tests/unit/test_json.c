@@ -97,9 +97,37 @@ static void test_many_keys(void **state)
 		assert_int_equal(fclose(out), 0);
 		assert_int_equal(json_parse(text, size, &arena, &value, &err),
 		                 n > JSON_MEMBERS_MAX ? -EINVAL : 0);
-		if (n == JSON_MEMBERS_MAX)
+		if (n == JSON_MEMBERS_MAX) {
+			size_t work = 0;
+
 			assert_int_equal(value->n, n);
+			assert_null(json_twice(value, &work));
+			/* Quadratic it would be 8 million. */
+			assert_true(work > n / 2 && work < n * 30);
+		}
 		free(text);
+	}
+}
+
+/* Told of several is the one that comes first, wherever the others are. */
+static void test_twice(void **state)
+{
+	static const char *const text[] = {
+		"{\"a\":0,\"b\":0,\n\"b\":0,\n\"a\":0,\n\"b\":0}",
+		"{\"x\":{\"b\":0,\"a\":0,\n\"b\":0},\n\"x\":0}",
+		"{\"x\":[{\"b\":0},{\"b\":0}],\"c\":0,\n\"b\":0,\"b\":0}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(text); i++) {
+		cleanup_arena struct arena arena = { 0 };
+		const struct json_value *value = NULL;
+		struct err err = { 0 };
+
+		assert_int_equal(
+			json_parse(text[i], strlen(text[i]), &arena, &value, &err),
+			-EINVAL);
+		assert_string_equal(err.text, "line 2: key 'b' is given twice");
 	}
 }
 
@@ -364,6 +392,7 @@ int main(void)
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_many_keys),
+		cmocka_unit_test(test_twice),
 		cmocka_unit_test(test_get_number),
 		cmocka_unit_test(test_get_others),
 		cmocka_unit_test(test_types_have_names),
