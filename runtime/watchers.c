@@ -250,19 +250,21 @@ static int level_of(int dir)
 	return level - 1;
 }
 
-static void keep(struct watchers *found, const struct watcher *watcher)
+/* Its place among those that have most; WATCHERS_TOP where it is none of them. */
+static size_t place_of(const struct watchers *found, const struct watcher *watcher)
 {
 	size_t at = found->n;
 
-	for (int i = 0; i < WATCHER_KINDS; i++)
-		found->use[i] += watcher->use[i];
 	while (at > 0 &&
 	       found->top[at - 1].use[WATCHER_WATCHES] +
 	                       found->top[at - 1].use[WATCHER_MARKS] <
 	               watcher->use[WATCHER_WATCHES] + watcher->use[WATCHER_MARKS])
 		at--;
-	if (at == WATCHERS_TOP)
-		return;
+	return at;
+}
+
+static void keep(struct watchers *found, const struct watcher *watcher, size_t at)
+{
 	if (found->n < WATCHERS_TOP)
 		found->n++;
 	memmove(&found->top[at + 1], &found->top[at],
@@ -276,7 +278,7 @@ static void look_at_process(struct look *look, int proc, pid_t pid)
 	struct err gone = { 0 };
 	char path[16], cgroup[8192];
 	const struct dirent *d;
-	size_t here = 0;
+	size_t here = 0, at;
 	DIR *fds;
 
 	(void)snprintf(path, sizeof(path), "%d", pid);
@@ -303,11 +305,16 @@ static void look_at_process(struct look *look, int proc, pid_t pid)
 	(void)closedir(fds);
 	if (!watcher.use[WATCHER_INSTANCES] && !watcher.use[WATCHER_GROUPS])
 		return;
+	for (int i = 0; i < WATCHER_KINDS; i++)
+		look->found.use[i] += watcher.use[i];
+	at = place_of(&look->found, &watcher);
+	if (at == WATCHERS_TOP)
+		return; /* its name is not asked for: that costs as much as the count */
 	read_name(dir, watcher.name);
 	watcher.pid = number_inside(dir, look->level);
 	if (file_read(dir, "cgroup", cgroup, sizeof(cgroup), &gone) >= 0)
 		watchers_container(cgroup, watcher.container);
-	keep(&look->found, &watcher);
+	keep(&look->found, &watcher, at);
 }
 
 static int look_at_all(struct look *look, struct err *err)

@@ -65,6 +65,41 @@ watchers() { "$BERTH" inspect "$name" | jq -c ".[0].watchers | $1"; }
 	assert_equal "$(jq -c '.[0].watchers | [.watches.now, .partial]' <<<"$output")" '[340,false]'
 }
 
+@test "of many the sixteen with the most are named, whichever comes first, and all are counted" {
+	local expected="" i
+
+	workspace --watches 1000
+	cat >test/many.py <<-'END'
+		import ctypes, os, sys, time
+		libc = ctypes.CDLL(None)
+		for n in map(int, sys.argv[1:]):
+		    ready, done = os.pipe()
+		    if os.fork() == 0:
+		        libc.prctl(15, b"has%d" % n)
+		        fd = libc.inotify_init()
+		        for i in range(n):
+		            open("/tmp/f%d" % i, "w").close()
+		            assert libc.inotify_add_watch(fd, b"/tmp/f%d" % i, 2) > 0
+		        os.write(done, b"x")
+		        time.sleep(1000)
+		    os.read(ready, 1)
+		print("ready", flush=True)
+		time.sleep(1000)
+	END
+	for i in {40..25}; do expected+=,\"has$i:$i\"; done
+	for order in "$(seq 40)" "$(seq 40 -1 1)"; do
+		# shellcheck disable=SC2086 # words
+		berth exec "$name" -- python3 /test/many.py $order >out 3>&- &
+		wait_until 20 grep -q ready out
+		assert_equal "$(watchers '.by_process | map("\(.name):\(.watches)")')" "[${expected#,}]"
+		assert_equal "$(watchers '[.watches.now, .inotify_instances.now]')" '[820,40]'
+		run -0 berth exec "$name" -- pkill has
+		none_left() { [ "$(watchers .watches.now)" = 0 ]; }
+		wait_until 20 none_left
+		rm out
+	done
+}
+
 @test "what processes share counts once" {
 	workspace --watches 500
 	eater 100 shared 9
