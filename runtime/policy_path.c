@@ -112,6 +112,9 @@ static bool tell_own(const char *path)
 		{ "/etc/hosts", "made by berth where the workspace has its own network" },
 		{ "/etc/resolv.conf",
 		  "made by berth where the workspace has its own network" },
+		{ "/dev/shm", "a tmpfs of the workspace's own, which counts for "
+		              "limits.memory" },
+		{ "/dev/mqueue", "the workspace's own message queues" },
 		{ "/dev",
 		  "the workspace's own devices: null, zero, full, random, urandom, "
 		  "tty and its terminals" },

@@ -32,7 +32,7 @@ ask()
 calls="keyctl bpf clone clone3 ptrace personality ioctl socket mount fsopen open_tree move_mount unshare reboot kexec_load read"
 
 # Of each kind that there is one.
-paths="/ /work/src /workshop /opt/tools/ /dev/fuse /dev/null /proc/interrupts /proc/kcore /proc/irq/3 /proc/1 /sys/firmware/acpi /etc/hosts /a/../b"
+paths="/ /work/src /workshop /opt/tools/ /dev/fuse /dev/shm/x /dev/mqueue /dev/null /proc/interrupts /proc/kcore /proc/irq/3 /proc/1 /sys/firmware/acpi /etc/hosts /a/../b"
 
 # output FILE: what is to be in it.
 output()
