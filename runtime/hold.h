@@ -26,8 +26,9 @@ struct holds {
  * @err:	names the other workspace on failure
  *
  * Two dockerds on one directory would ruin it for both. The lock is the kernel's: it ends with
- * us, however we end, and holds between pods of one node and, with NFS 4, between nodes. Where
- * a file system has none it is said, and the launch goes on.
+ * us, however we end, and holds between pods of one node. Between nodes it does not, whatever the
+ * file system: that of a directory stays with the machine (NFS, SMB, 9p). The plan says
+ * so; where a file system has no locks at all it is said here, and the launch goes on.
  *
  * Return: 0; -EWOULDBLOCK where somebody has it; -E2BIG.
  */

@@ -209,8 +209,15 @@ static int take_lock(int fd, int how, bool wait, const char *what, struct err *e
 	while (flock(fd, how | (wait ? 0 : LOCK_NB)) < 0) {
 		if (errno == EINTR)
 			continue;
-		return errno == EWOULDBLOCK ? -EAGAIN
-		                            : err_set(err, errno, "lock %s", what);
+		if (errno == EWOULDBLOCK)
+			return -EAGAIN;
+		(void)err_set(err, errno, "lock %s", what);
+		/* Its locks are those of fcntl(2), which ask for a writer. */
+		return errno == EBADF ? err_hint(err, "NFS carries no store that is "
+		                                      "written to: --store, or "
+		                                      "BERTH_STORE, takes a directory "
+		                                      "on a disk of this machine")
+		                      : -err->code;
 	}
 	return 0;
 }

@@ -91,6 +91,12 @@ static const char *obstacle(struct arena *arena, const struct storage_fact *on)
 	return on->read_only ? "it is mounted read-only" : NULL;
 }
 
+/* File systems between machines lock files there, and directories here. */
+static bool locks_here_only(const struct storage_fact *on)
+{
+	return storage_refuses_layers(on) && strcmp(on->fstype, "overlay") != 0;
+}
+
 /* Docker would go on with vfs, a full copy for each layer, and say so in its log only. */
 static int check_layers(struct plan *plan, const struct config *config,
                         const struct volume *v, const struct source_fact *fact,
@@ -103,8 +109,13 @@ static int check_layers(struct plan *plan, const struct config *config,
 	if (config_best_effort(config, "storage")) {
 		plan_note(plan, arena_printf(&plan->arena,
 		                             "-v '%s' on '%s': %s: Docker may do with "
-		                             "another storage driver",
-		                             v->source, v->target, why));
+		                             "another storage driver%s",
+		                             v->source, v->target, why,
+		                             locks_here_only(&fact->storage)
+		                                     ? "; it is locked on this "
+		                                       "machine only, against no "
+		                                       "workspace of another one"
+		                                     : ""));
 		return 0;
 	}
 	(void)err_set(err, EINVAL, "-v '%s' on '%s': %s", v->source, v->target, why);

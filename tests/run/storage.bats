@@ -267,6 +267,7 @@ is_locked() { ! flock -n vol true; }
 	[[ $output != *launched* ]] || fail "$output"
 	assert_equal "$(grep -c "status 125" <<<"$output")" 6
 	assert_has "nfs cannot carry the layers of overlay: Docker may do with another storage driver"
+	assert_equal "$(grep -c "Docker may do with another storage driver; it is locked on this machine only" <<<"$output")" 1
 	assert_has $'\ngoes on\nas a home\n'
 	assert_has "no: '$PWD/vol' lies on nfs"
 	[ ! -e vol/none ]
