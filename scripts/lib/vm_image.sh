@@ -9,6 +9,7 @@ vm_packages=(
 	python3-yaml iproute2 nftables iptables procps strace util-linux libcap2-bin bubblewrap
 	busybox-static
 	apache2-utils docker-registry git openssl skopeo # what pods pull from, and clone
+	nfs-kernel-server # for tests/vm/nfs.bats
 	passt # the other way out, for tests/run/pasta_rate.bats
 )
 
