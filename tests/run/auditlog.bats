@@ -353,7 +353,7 @@ refused() { lines "select(.event == \"syscall-refused\") | $1"; }
 		perl -e '$0 = "a\xc2\x9b31m\x7f\e["; syscall('"$(number keyctl)"', -1, 0, 0, 0, 0)'
 	grep -qF '"process":"a\u009b31m\u007f\u001B["' "$log"
 	if LC_ALL=C grep $'[\033\177\302]' "$log"; then fail "a control in the log"; fi
-	assert_equal "$(lines -r 'select(.call == "keyctl") | .process' | head -n 1)" $'a\u009b31m\177\033['
+	assert_equal "$(lines -r 'select(.call == "keyctl") | .process' | head -n 1)" $'a\302\23331m\177\033['
 }
 
 @test "refused system calls of exec are told, too, and a nested listener gets EBUSY" {

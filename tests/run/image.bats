@@ -575,7 +575,7 @@ kill_at()
 	run pull oci:layout:d
 	assert_status 125
 	assert_has "'WorkingDir'"
-	[[ $output != *$'\u009b'* ]]
+	[[ $output != *$'\302\233'* ]]
 	[ -z "$(berth image ls -q)" ]
 	run find "$images/trees" "$images/tmp" -mindepth 1
 	assert_output ''

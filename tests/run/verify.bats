@@ -96,12 +96,12 @@ init() { "$BERTH" inspect "$name" | jq '.[0].init'; }
 	run "$BERTH" policy verify "$name"
 	assert_status 0
 	assert_has '\x1b[31mred'
-	[[ $output != *[$'\033\177']* && $output != *$'\u009b'* ]]
+	[[ $output != *[$'\033\177']* && $output != *$'\302\233'* ]]
 	run "$BERTH" policy verify --format json "$name"
 	assert_status 0
 	assert_has '\u001B[31mred\u009b\u007f'
-	[[ $output != *[$'\033\177']* && $output != *$'\u009b'* ]]
-	[[ $(jq -r '.. | strings' <<<"$output") == *$'red\u009b\u007f'* ]]
+	[[ $output != *[$'\033\177']* && $output != *$'\302\233'* ]]
+	[[ $(jq -r '.. | strings' <<<"$output") == *$'red\302\233\177'* ]]
 }
 
 @test "what a volume would show is covered; an init may have groups without end" {
