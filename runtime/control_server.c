@@ -406,22 +406,27 @@ void control_exited(struct control *control, int exit_code)
 		answer_due(control);
 }
 
+void control_catch_up(struct control *control)
+{
+	if (control->listener < 0)
+		return;
+	for (unsigned int i = 0; i < BACKLOG && accept_one(control); i++)
+		continue;
+	for (size_t i = 0; i < PEERS_MAX; i++)
+		if (control->peer[i].fd >= 0 && !control->peer[i].waiting)
+			serve_peer(control, &control->peer[i]);
+}
+
 void control_close(struct control *control, int entry)
 {
 	if (control->listener < 0)
 		return;
 	(void)unlinkat(entry, "control", 0);
 	/* Who came a moment ago gets an answer too. */
-	for (unsigned int i = 0; i < BACKLOG && accept_one(control); i++)
-		continue;
-	for (size_t i = 0; i < PEERS_MAX; i++) {
-		struct control_peer *peer = &control->peer[i];
-
-		if (peer->fd >= 0 && !peer->waiting)
-			serve_peer(control, peer);
-		if (peer->fd >= 0)
-			drop(control, peer);
-	}
+	control_catch_up(control);
+	for (size_t i = 0; i < PEERS_MAX; i++)
+		if (control->peer[i].fd >= 0)
+			drop(control, &control->peer[i]);
 	loop_remove(control->loop, control->listener);
 	drop_fd(&control->listener);
 }

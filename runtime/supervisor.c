@@ -307,6 +307,9 @@ static int wind_up(struct supervisor *sup, int r, struct err *err)
 	supervisor_audit_end(sup, code, err);
 	control_exited(&sup->control, code == SUPERVISE_RESTART ? 0 : code);
 	control_close(&sup->control, ws->entry);
+	/* Who asked for its end just now was told of it. */
+	if (code == SUPERVISE_RESTART && sup->stopping)
+		code = 0;
 	metrics_server_close(&sup->metrics);
 	traffic_close(&sup->traffic);
 	hooks_close(&sup->hooks);

@@ -209,6 +209,8 @@ int supervisor_rest(struct supervisor *sup)
 	loop_remove(&sup->loop, sup->launch.sync.warden[0]);
 	if (timerfd_settime(sup->stop_timer, 0, &when, NULL) == 0)
 		(void)loop_run(&sup->loop, &ignored);
+	/* Who asked for its end when the time was over was not heard yet. */
+	control_catch_up(&sup->control);
 	return sup->stopping ? 0 : SUPERVISE_RESTART;
 }
 

@@ -96,6 +96,28 @@ keep()
 	ends
 }
 
+# bats test_tags=long
+@test "a stop that comes when the next start is due is none too late" {
+	local pid stop status=0
+
+	options=(--init none)
+	keep busybox sh -c 'echo up; reboot -f'
+	begun() { [ "$(berth logs "$ws" | grep -cx up)" -eq 3 ]; }
+	wait_until 20 begun # after 1 and 2 s; the fourth begins 4 s later
+	rests() { [ "$(berth ps -a --format json | jq -r --arg ws "$ws" '.[] | select(.name == $ws) | .status')" = exited ]; }
+	wait_until 10 rests
+	pid=$("$BERTH" inspect "$ws" | jq '.[0].pids.supervisor')
+	kill -STOP "$pid"
+	"$BERTH" stop "$ws" >out 2>&1 &
+	stop=$!
+	sleep 5 # its timer and the request are both there when it goes on
+	kill -CONT "$pid"
+	wait "$stop" || status=$?
+	assert_equal "$status $(cat out)" "0 $ws"
+	ends
+	assert_equal "$(berth logs "$ws" | grep -cx up)" 3
+}
+
 @test "who was asked to end does not begin again by a reboot" {
 	options=(--init none)
 	keep busybox sh -c 'trap "exec reboot -f" TERM; echo up; while :; do sleep 0.1; done'

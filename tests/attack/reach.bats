@@ -361,15 +361,19 @@ with_bind()
 	berth run -d --name "$first" --rootfs "$BERTH_TEST_SMALL:O" --net none --init berth --audit-log "$PWD/log" --audit-syscalls -- sh -c '
 		for f in passwd group; do cp /etc/$f /tmp; { head -c 1000000 /dev/zero | tr "\0" "\n"; cat /tmp/$f; } >/etc/$f; done
 		until [ -e /tmp/go ]; do sleep 0.1; done
-		sleep 2
+		sleep 1
+		echo begins
 		# The leader of a session is the one to be the command, and the client sees it through.
 		while :; do for p in /proc/[0-9]*; do
 			read -r pid comm state parent group session rest <$p/stat && [ "$comm" = "(berth)" ] &&
 				[ "$session" = "$pid" ] && kill -STOP $pid
 		done; done 2>/dev/null' >/dev/null
 	berth exec -u 1000 "$first" touch /tmp/go # positive control: nobody stops it yet
+	begins() { berth logs "$first" | grep -qx begins; }
+	wait_until 20 begins
 	# To a file: who is stopped early holds our standard output until the workspace ends.
-	for _ in {1..30}; do # the first that is hit is enough
+	until=$((SECONDS + 60))
+	while [ "$SECONDS" -lt "$until" ]; do # the first that is hit is enough
 		status=0
 		in_cgroup timeout -s INT -k 10 2 "$BERTH" exec -u 1000 "$first" true </dev/null >out 2>&1 || status=$?
 		[ "$status" -ne 137 ] || fail "deaf to SIGINT" || return
