@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "seal.h"
 
 /* Far more than any plan of a real pod. */
 #define PACK_MAX (16U << 20)
@@ -94,10 +95,10 @@ int plan_pack(const struct plan *plan, const struct gateway *gateway, uint64_t u
 	(void)fwrite(&head, sizeof(head), 1, out);
 	for (size_t i = 0; i < plan->n; i++)
 		pack_step(&plan->step[i], given_up(plan, i, unenforced), out);
-	if (fclose(out) != 0 ||
-	    fcntl(fd, F_ADD_SEALS,
-	          F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
+	if (fclose(out) != 0)
 		return err_set(err, errno, "pack the plan");
+	if (seal_close(fd, err) < 0)
+		return err_wrap(err, "pack the plan");
 	return take_fd(&fd);
 }
 

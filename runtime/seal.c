@@ -7,6 +7,7 @@
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -14,6 +15,14 @@
 
 #define SELF "/proc/self/exe"
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+/*
+ * A page of ours that the kernel itself looks at just then, as compaction does, counts as one that
+ * somebody may still write to; it waits for that, but not when it is woken early, and says EBUSY
+ * (mm/memfd.c, memfd_wait_for_pins()).
+ */
+#define TRIES 20
+#define PAUSE_MS 5
 
 /* glibc 2.36 does not know it; <linux/memfd.h>. */
 #ifndef MFD_EXEC
@@ -58,8 +67,13 @@ int seal_new(struct err *err)
 
 int seal_close(int fd, struct err *err)
 {
-	if (fcntl(fd, F_ADD_SEALS, SEALS) < 0)
-		return err_set(err, errno, "seal the file in memory");
+	const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000L };
+
+	for (int i = 0; fcntl(fd, F_ADD_SEALS, SEALS) < 0; i++) {
+		if (errno != EBUSY || i == TRIES)
+			return err_set(err, errno, "seal the file in memory");
+		(void)nanosleep(&pause, NULL);
+	}
 	return 0;
 }
 

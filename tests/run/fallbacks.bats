@@ -131,3 +131,26 @@ refused()
 	refused airlock "vm.memfd_noexec" memfd_create=EACCES
 	refused airlock "Linux 5.12" execveat
 }
+
+@test "a seal that the kernel refuses for a moment is asked for again, and not for ever" {
+	probe subids tool:strace
+	local name
+
+	name=$(new_name)
+	cat >script <<-'END'
+		"$BERTH" run -d --name "$0" --rootfs "$BERTH_TEST_SMALL:O" --net none -- sleep 1000 >/dev/null
+		traced() { strace -qq -e signal=none -e trace=fcntl "$@"; }
+		traced -o once "$BERTH" exec "$0" -- true
+		n=$(grep -n -m 1 F_ADD_SEALS once | cut -d : -f 1)
+		traced -o again -e inject=fcntl:error=EBUSY:when=$n..$((n + 2)) "$BERTH" exec "$0" -- echo here
+		grep -c "F_ADD_SEALS.*EBUSY.*INJECTED" again
+		traced -o never -e inject=fcntl:error=EBUSY:when=$n..$((n + 100)) "$BERTH" exec "$0" -- true || echo "status $?"
+		"$BERTH" rm -f "$0" >/dev/null
+	END
+	# Its own file is one that root of the namespace could write to.
+	ASAN_OPTIONS=detect_leaks=0 run in_cgroup unshare --map-auto --map-root-user -m bash -eu script "$name"
+	assert_equal "$output" "here
+3
+berth: seal: seal the file in memory: Device or resource busy
+status 125"
+}
