@@ -62,7 +62,8 @@ struct joined {
 /**
  * join_namespaces() - Open the namespaces of a workspace's init
  * @init:	its pidfd
- * @ret:	by enum ns; -EBADF for those we are in as well; set on success only
+ * @set:	NS_BIT() of those that are its own
+ * @ret:	by enum ns; -EBADF for the others; set on success only
  * @err:	filled in on failure
  *
  * Whoever made the user namespace may (user_namespaces(7)), unless init never executed
@@ -70,7 +71,7 @@ struct joined {
  *
  * Return: 0; -ESRCH when init has ended; -EACCES; else -errno.
  */
-int join_namespaces(int init, int ret[NS_MAX], struct err *err);
+int join_namespaces(int init, unsigned int set, int ret[NS_MAX], struct err *err);
 
 /**
  * join_start() - Put a process into the workspace, ready to become the command

@@ -19,40 +19,57 @@ static void drop_all(int fd[NS_MAX])
 		drop_fd(&fd[i]);
 }
 
-static int open_namespace(pid_t init, enum ns ns, struct err *err)
+/* By the pidfd alone, which no other process can come to stand for; ENOTTY before Linux 6.11. */
+static int open_by_pidfd(int init, enum ns ns)
 {
-	cleanup_close int fd = -EBADF;
-	struct stat own, its;
-	char path[64];
-
-	(void)snprintf(path, sizeof(path), "/proc/self/ns/%s", ns_info[ns].name);
-	if (stat(path, &own) < 0)
-		return errno == ENOENT ? -EBADF
-		                       : err_set(err, errno, "look at '%s'", path);
-	(void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", init, ns_info[ns].name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &its) < 0)
-		return err_set(err, errno, "open '%s'", path);
-	if (own.st_dev == its.st_dev && own.st_ino == its.st_ino)
-		return -EBADF;
-	return take_fd(&fd);
+	return sys_pidfd_namespace(init, ns_info[ns].flag);
 }
 
-int join_namespaces(int init, int ret[NS_MAX], struct err *err)
+static int open_by_number(pid_t init, enum ns ns, struct err *err)
 {
-	pid_t pid = pidfd_pid(AT_FDCWD, init, err);
+	char path[64];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", init, ns_info[ns].name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? err_set(err, errno, "open '%s'", path) : fd;
+}
+
+static int open_all(int init, unsigned int set, int fd[NS_MAX], struct err *err)
+{
+	pid_t pid = 0;
+
+	for (int i = 0; i < NS_MAX; i++) {
+		if (!(set & NS_BIT(i)))
+			continue;
+		if (pid == 0)
+			fd[i] = open_by_pidfd(init, (enum ns)i);
+		if (pid == 0 && fd[i] < 0 && errno != ENOTTY && errno != EINVAL)
+			return err_set(err, errno, "open its %s namespace",
+			               ns_info[i].name);
+		if (fd[i] >= 0)
+			continue;
+		if (pid == 0)
+			pid = pidfd_pid(AT_FDCWD, init, err);
+		if (pid < 0)
+			return pid;
+		fd[i] = open_by_number(pid, (enum ns)i, err);
+		if (fd[i] < 0)
+			return -err->code;
+	}
+	/* Only while it lives was the number its own; and who cannot be signalled cannot be stopped. */
+	if (sys_pidfd_send_signal(init, 0) < 0)
+		return err_set(err, errno, "find the workspace's init");
+	return 0;
+}
+
+int join_namespaces(int init, unsigned int set, int ret[NS_MAX], struct err *err)
+{
 	int fd[NS_MAX];
 
-	if (pid < 0)
-		return pid;
 	for (int i = 0; i < NS_MAX; i++)
 		fd[i] = -EBADF;
-	for (int i = 0; i < NS_MAX && err->code == 0; i++)
-		fd[i] = open_namespace(pid, (enum ns)i, err);
-	/* Only while it lives was the number its own. */
-	if (err->code == 0 && sys_pidfd_send_signal(init, 0) < 0)
-		(void)err_set(err, errno, "find the workspace's init");
-	if (err->code) {
+	if (open_all(init, set, fd, err) < 0) {
 		drop_all(fd);
 		return err_wrap(err, "open the workspace's namespaces");
 	}

@@ -138,6 +138,7 @@ int supervisor_launch(struct supervisor *sup, struct err *err)
 	if (r == 0)
 		r = expect_confined(l, err);
 	if (r == 0)
-		r = join_namespaces(l->init_pidfd, sup->ns, err);
+		r = join_namespaces(l->init_pidfd, config_namespaces(l->config), sup->ns,
+		                    err);
 	return r == -ESRCH || r == -ENOENT ? ask_init(sup, err) : r;
 }

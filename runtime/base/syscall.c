@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/keyctl.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -56,6 +57,25 @@ int sys_signal_default(int sig)
 int sys_pidfd_send_signal(int pidfd, int sig)
 {
 	return (int)syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0);
+}
+
+int sys_pidfd_namespace(int pidfd, unsigned long flag)
+{
+	/* PIDFD_GET_*_NAMESPACE of <linux/pidfd.h>, which glibc 2.36 is older than. */
+	const struct {
+		unsigned long flag;
+		unsigned int number;
+	} request[] = {
+		{ CLONE_NEWCGROUP, 1 }, { CLONE_NEWIPC, 2 }, { CLONE_NEWNS, 3 },
+		{ CLONE_NEWNET, 4 },    { CLONE_NEWPID, 5 }, { CLONE_NEWUSER, 9 },
+		{ CLONE_NEWUTS, 10 },
+	};
+
+	for (size_t i = 0; i < sizeof(request) / sizeof(request[0]); i++)
+		if (request[i].flag == flag)
+			return ioctl(pidfd, _IO(0xFF, request[i].number), 0);
+	errno = EINVAL;
+	return -1;
 }
 
 int sys_join_session_keyring(void)

@@ -28,6 +28,9 @@ pid_t sys_clone(unsigned long flags, int *pidfd);
 int sys_openat2(int dir, const char *path, const struct open_how *how);
 int sys_pidfd_open(pid_t pid, unsigned int flags);
 int sys_pidfd_send_signal(int pidfd, int sig);
+/* A namespace of the process behind @pidfd, by its CLONE_NEW* flag; -1 with ENOTTY before Linux 6.11,
+ * with EINVAL for one that an older kernel does not give. */
+int sys_pidfd_namespace(int pidfd, unsigned long flag);
 /* rt_sigaction(2) to SIG_DFL, also for the two signals that the C library keeps to
  * itself: make(1) leaves them ignored, and what is ignored stays so through execve(). */
 int sys_signal_default(int sig);

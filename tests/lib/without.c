@@ -12,6 +12,8 @@
  *
  * option:NUMBER answers ENOPROTOOPT to this option of SOL_SOCKET: a kernel that does not know it.
  *
+ * ioctl:TYPE answers ENOTTY to all requests of this type (ioctl(2)): a kernel that knows none of them.
+ *
  * statfs:PATH=KIND answers statfs(2) of PATH, and of what is below, as if it lay on a file system that cannot be mounted
  * where tests run: nfs, smb, cifs or 9p. The rest of the answer is the kernel's.
  *
@@ -120,6 +122,20 @@ static void refuse_message(const char *word, const char *code)
 }
 
 /* setsockopt(2) and getsockopt(2) of an option of SOL_SOCKET. */
+static void refuse_ioctl(scmp_filter_ctx ctx, const char *number)
+{
+	char *end;
+	const unsigned long type = strtoul(number, &end, 16);
+	int r;
+
+	if (end == number || *end || type > 0xff)
+		die("no type of requests", number, EINVAL);
+	r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOTTY), SCMP_SYS(ioctl), 1,
+	                     SCMP_A1(SCMP_CMP_MASKED_EQ, 0xff00, type << 8));
+	if (r < 0)
+		die("cannot refuse requests of type", number, -r);
+}
+
 static void refuse_option(scmp_filter_ctx ctx, const char *number)
 {
 	const int calls[] = { SCMP_SYS(setsockopt), SCMP_SYS(getsockopt) };
@@ -165,6 +181,11 @@ static void refuse(scmp_filter_ctx ctx, char *spec)
 
 	if (strncmp(spec, "option:", strlen("option:")) == 0) {
 		refuse_option(ctx, spec + strlen("option:"));
+		return;
+	}
+
+	if (strncmp(spec, "ioctl:", strlen("ioctl:")) == 0) {
+		refuse_ioctl(ctx, spec + strlen("ioctl:"));
 		return;
 	}
 

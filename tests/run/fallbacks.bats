@@ -126,6 +126,23 @@ refused()
 	refused launch "Linux 5.12" pidfd_send_signal
 }
 
+@test "namespaces by the pidfd alone, and by number on kernels before 6.11" {
+	local list='cd /proc/self/ns && for n in cgroup ipc mnt net pid user uts; do readlink "$n"; done' how
+
+	for how in getpmsg ioctl:ff; do
+		ASAN_OPTIONS=detect_leaks=0 run in_cgroup "$BERTH_TEST_WITHOUT" -n "$how" -- "$BERTH" run -d \
+			--name "$name" --net none --rootfs "$BERTH_TEST_SMALL" -- \
+			sh -c "$list >/dev/shm/own && mv /dev/shm/own /dev/shm/namespaces; exec sleep 1000"
+		assert_status 0
+		wait_until 10 "$BERTH" exec "$name" -- test -e /dev/shm/namespaces
+		run "$BERTH" exec "$name" -- sh -c "$list | diff - /dev/shm/namespaces && wc -l </dev/shm/namespaces"
+		assert_status 0
+		[ "$output" = 7 ]
+		run "$BERTH" rm -f "$name"
+		assert_status 0
+	done
+}
+
 @test "a binary that root inside could write to is not started from where it lies" {
 	refused airlock "Linux 5.12" memfd_create
 	refused airlock "vm.memfd_noexec" memfd_create=EACCES
