@@ -169,7 +169,6 @@ int apply_exec(struct launch *launch, const struct step *step, struct err *err)
 		sync_fail(launch->sync.init[1], err);
 		_exit(125);
 	}
-	if (launch->config->detach)
-		memory_settle();
+	memory_settle();
 	_exit(pid1_run(child));
 }

@@ -1,4 +1,3 @@
-#include "base/memory.h"
 #include "commands.h"
 #include "options.h"
 #include "run.h"
@@ -11,8 +10,6 @@ int cmd_run(int argc, char **argv, struct err *err)
 	struct config config;
 	int r;
 
-	memory_warm(64 * 1024);
-	arena_warm(&arena, 112 * 1024);
 	r = config_parse(argc, argv, &arena, &config, NULL, err);
 	if (r != 0)
 		return r == OPTIONS_HELP ? 0 : r;

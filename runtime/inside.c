@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/memory.h"
 #include "base/syscall.h"
 #include "launch.h"
 #include "pid1.h"
@@ -103,7 +102,6 @@ int init_main(void *arg)
 	struct launch *launch = arg;
 	struct err err = { 0 };
 
-	memory_warm(64 * 1024);
 	if (prepare(launch, &err) == 0)
 		(void)apply_until(launch, ACTOR_INIT, STEP_MAX, &err);
 	/* Else whoever left us alone has said why, and it is not for us to cover that. */

@@ -329,7 +329,6 @@ int supervise(struct workspace *ws, struct err *err)
 	struct supervisor *sup;
 	int r;
 
-	arena_warm(&arena, sizeof(*sup));
 	sup = arena_alloc(&arena, sizeof(*sup));
 	if (!sup)
 		return err_set(err, ENOMEM, "supervise '%s'", ws->config->name);

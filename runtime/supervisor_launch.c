@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/memory.h"
 #include "join.h"
 #include "supervisor_internal.h"
 
@@ -76,8 +75,6 @@ static int write_first(struct workspace *ws, struct err *err)
 {
 	int r = ws->unwritten ? state_write(ws->entry, &ws->record, err) : 0;
 
-	/* Ours again, after the fork. */
-	memory_warm(48 * 1024);
 	ws->unwritten = false;
 	if (r < 0)
 		(void)err_step(err, "state");

@@ -207,8 +207,7 @@ static int watch(struct launch *launch, int signals)
 	const char *lost = NULL;
 	bool alone = false;
 
-	if (launch->config->detach)
-		memory_settle();
+	memory_settle();
 	for (;;) {
 		struct signalfd_siginfo info;
 		int status;
@@ -284,7 +283,6 @@ int warden_main(void *arg)
 	sigset_t wanted;
 	int r;
 
-	memory_warm(16 * 1024);
 	/* Blocked since before our birth, by the supervisor: nothing can be lost. */
 	(void)sigemptyset(&wanted);
 	(void)sigaddset(&wanted, SIGTERM);

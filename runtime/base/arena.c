@@ -5,8 +5,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "base/memory.h"
-
 /* Mapped, not allocated: the kernel's pages are zero already, only those that are used
  * cost anything, and giving them back after a fork writes to none of them. */
 #define CHUNK_SIZE (256U << 10)
@@ -45,14 +43,6 @@ void *arena_alloc(struct arena *arena, size_t size)
 	ret = chunk->data + chunk->used;
 	chunk->used += size;
 	return ret;
-}
-
-void arena_warm(struct arena *arena, size_t size)
-{
-	if (!arena->chunk)
-		(void)arena_alloc(arena, 0);
-	if (arena->chunk)
-		memory_touch(arena->chunk, size);
 }
 
 const char *arena_dup(struct arena *arena, const char *text)

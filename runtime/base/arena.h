@@ -28,9 +28,6 @@ const char *arena_dup(struct arena *arena, const char *text);
 const char *arena_printf(struct arena *arena, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* As memory_touch(), for the first @size bytes that the still empty arena will give out. */
-void arena_warm(struct arena *arena, size_t size);
-
 void arena_done(struct arena *arena);
 #define cleanup_arena __attribute__((cleanup(arena_done)))
 
