@@ -93,6 +93,7 @@ void launch_init(struct launch *launch)
 		.rules = -EBADF,
 		.warden_pidfd = -EBADF,
 		.init_pidfd = -EBADF,
+		.ended = { -EBADF, -EBADF },
 		.proc = -EBADF,
 		.root = -EBADF,
 		.store = -EBADF,

@@ -170,5 +170,5 @@ int apply_exec(struct launch *launch, const struct step *step, struct err *err)
 		_exit(125);
 	}
 	memory_settle();
-	_exit(pid1_run(child));
+	_exit(pid1_run(child, launch->ended[1]));
 }

@@ -312,7 +312,7 @@ static void admit(struct control *control, int fd)
 		answer_result(control, place, &err);
 }
 
-static bool has_peers(const struct control *control)
+bool control_has_peers(const struct control *control)
 {
 	for (size_t i = 0; i < PEERS_MAX; i++)
 		if (control->peer[i].fd >= 0)
@@ -331,7 +331,7 @@ static bool accept_one(struct control *control)
 	}
 	/* Out of descriptors or memory: wait for a peer to leave instead of spinning. */
 	if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR &&
-	    has_peers(control))
+	    control_has_peers(control))
 		loop_set_events(control->loop, control->listener, 0);
 	return false;
 }

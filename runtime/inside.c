@@ -16,6 +16,7 @@ static int shed(struct launch *launch, struct err *err)
 		launch->sync.init[1],
 		launch->sync.birth[1],
 		launch->proc,
+		launch->ended[1],
 		launch->stdin_to_stderr[0],
 		launch->stdin_to_stderr[1],
 		launch->stdin_to_stderr[2],

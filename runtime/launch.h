@@ -32,6 +32,7 @@ struct metrics_server;
  * @cgroup1:	the workspace's groups in cgroup v1
  * @warden, @warden_pidfd: the process itself
  * @init_pidfd:	from SYNC_BORN
+ * @ended:	by [1] our own init tells the supervisor how its command ended, before it ends itself
  * @ports:	borrowed; in the warden and the relay, only the latter's end of its link
  * @metrics, @hooks: borrowed
  *
@@ -72,6 +73,7 @@ struct launch {
 	struct cgroup1_group cgroup1[CGROUP1_MAX];
 	pid_t warden;
 	int warden_pidfd, init_pidfd;
+	int ended[2];
 	struct ports *ports;
 	struct metrics_server *metrics;
 	struct hooks *hooks;

@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "sync.h"
 
 /* Reaps all there is; the command's wait status in @ret, and whether it was among it. */
 static bool reap(pid_t child, int *ret)
@@ -100,7 +101,7 @@ int pid1_code(int status)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-int pid1_run(pid_t child)
+int pid1_run(pid_t child, int sock)
 {
 	struct err ignored = { 0 };
 	sigset_t all;
@@ -112,8 +113,13 @@ int pid1_run(pid_t child)
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null >= 0)
 		(void)fd_replace_stdio(null, null, null, &ignored);
-	(void)fd_keep_only(NULL, 0, &ignored);
+	(void)fd_keep_only(&sock, 1, &ignored);
 
 	status = pid1_serve(child, false);
-	return status < 0 ? 125 : pid1_code(status);
+	if (status < 0)
+		return 125;
+	status = pid1_code(status);
+	if (sock >= 0)
+		(void)sync_send(sock, SYNC_EXITED, status << 8, NULL, 0, &ignored);
+	return status;
 }

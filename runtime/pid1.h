@@ -8,14 +8,15 @@
 /**
  * pid1_run() - berth's own small init: PID 1 of a workspace above one command
  * @child:	the command, our child
+ * @sock:	there SYNC_EXITED tells how it ended, just before we do; -EBADF: nobody is told
  *
  * Reaps every orphan, hands each signal it gets on to the command, and ends when the
  * command ends; the kernel then kills whatever is left in the PID namespace. Every
- * descriptor is closed, so that a pipe ends when its last user does.
+ * other descriptor is closed, so that a pipe ends when its last user does.
  *
  * Return: the command's exit status, or 128 + n when signal n killed it.
  */
-int pid1_run(pid_t child);
+int pid1_run(pid_t child, int sock);
 
 /**
  * pid1_serve() - The loop of a first process: reap, hand signals on

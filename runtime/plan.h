@@ -97,6 +97,12 @@ struct plan {
 int plan_build(const struct config *config, const struct facts *facts, struct plan *ret,
                struct err *err);
 
+/* Whether init is our own, above one command: it tells how that ended before it ends itself. */
+static inline bool plan_tells_end(const struct plan *plan)
+{
+	return plan->init == INIT_BERTH && plan->service_n == 0;
+}
+
 /* Whether the workspace has a gateway of its own. */
 static inline bool plan_has_gateway(const struct plan *plan)
 {

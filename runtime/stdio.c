@@ -446,6 +446,11 @@ void stdio_drain(struct stdio *io)
 	}
 }
 
+bool stdio_ended(const struct stdio *io)
+{
+	return !io->flow || (io->flow[OUT].eof && (io->tty || io->flow[ERR].eof));
+}
+
 void stdio_close(struct stdio *io)
 {
 	if (!io->flow)

@@ -115,6 +115,9 @@ void stdio_winch(struct stdio *io);
  */
 void stdio_drain(struct stdio *io);
 
+/* Whether nobody in the workspace can write any more. */
+bool stdio_ended(const struct stdio *io);
+
 /* Restores the terminal and closes everything; safe to call twice, or without open. */
 void stdio_close(struct stdio *io);
 #define cleanup_stdio __attribute__((cleanup(stdio_close)))

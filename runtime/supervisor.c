@@ -98,6 +98,28 @@ static int on_warden(void *ctx, int fd, short revents, struct err *err)
 	return LOOP_STOP;
 }
 
+/*
+ * Our own init says so before it ends: what takes the kernel long, init's end, the warden's and what
+ * we do ourselves, comes beside one another and not one after the other.
+ */
+static int on_command_end(void *ctx, int fd, short revents, struct err *err)
+{
+	struct supervisor *sup = ctx;
+	int32_t status;
+
+	(void)revents;
+	if (sync_expect(fd, SYNC_EXITED, &status, NULL, 0, err) < 0) {
+		/* It was killed: the warden tells how. */
+		err_clear(err);
+		loop_remove(&sup->loop, fd);
+		return LOOP_GO;
+	}
+	(void)kill(sup->launch.warden, SIGKILL);
+	sup->status = status;
+	sup->exited = sup->over = true;
+	return LOOP_STOP;
+}
+
 static int serve(struct supervisor *sup, struct err *err)
 {
 	const struct {
@@ -106,6 +128,7 @@ static int serve(struct supervisor *sup, struct err *err)
 	} sources[] = {
 		{ &sup->signals, supervisor_on_signal },
 		{ &sup->stop_timer, supervisor_on_stop_timer },
+		{ &sup->launch.ended[0], on_command_end },
 		{ &sup->launch.sync.warden[0], on_warden },
 	};
 
@@ -260,7 +283,7 @@ static void close_all(struct supervisor *sup)
 		             &l->limits,         &l->payload,        &l->routes,
 		             &l->relay_group,    &l->report[0],      &l->report[1],
 		             &l->counters,       &l->links,          &l->denials,
-		             &l->rules };
+		             &l->rules,          &l->ended[0],       &l->ended[1] };
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		drop_fd(fds[i]);
@@ -268,6 +291,21 @@ static void close_all(struct supervisor *sup)
 	sup->ws->record.ports = NULL;
 	sup->ws->record.ports_n = 0;
 	arena_done(&sup->listed);
+}
+
+/*
+ * Whether anybody sees, before we end ourselves, that the workspace has ended: then it has to have,
+ * to the last process. Else it has when we do, since the warden is waited for.
+ */
+static bool end_is_seen(struct supervisor *sup)
+{
+	const struct config *config = sup->ws->config;
+
+	stdio_drain(&sup->stdio);
+	return !config->remove || config->audit_log || sup->launch.limits >= 0 ||
+	       sup->ws->record.cgroup1_n > 0 || plan_has_gateway(sup->launch.plan) ||
+	       hooks_any(&sup->hooks, HOOK_POSTSTOP) ||
+	       control_has_peers(&sup->control) || !stdio_ended(&sup->stdio);
 }
 
 /*
@@ -280,12 +318,14 @@ static int wind_up(struct supervisor *sup, int r, struct err *err)
 	int code;
 	bool ran;
 
+	if (r == 0 && sup->over && end_is_seen(sup))
+		supervisor_end_warden(sup);
 	hooks_stop(&sup->hooks);
 	watch_finish(&sup->watch);
 	supervisor_record_events(sup);
 	code = r < 0 ? r : supervisor_judge(sup);
 
-	/* After SYNC_EXITED init is gone with all below it, and the warden takes its
+	/* After the warden's SYNC_EXITED init is gone with all below it, and it takes its
 	 * namespaces down while we clear up. */
 	if (r < 0 || sup->lost)
 		supervisor_end_warden(sup);

@@ -27,17 +27,17 @@ void supervisor_dismiss_warden(struct supervisor *sup)
 {
 	struct launch *l = &sup->launch;
 
-	for (size_t i = 0; i < NS_MAX; i++)
-		drop_fd(&sup->ns[i]);
-	ports_close(&sup->ports);
-	if (l->warden <= 0)
-		return;
 	/* After SYNC_EXITED it leaves by itself; killing it meanwhile changes nothing. By
 	 * number: nobody else has it before our waitpid(), and it takes no call that may
 	 * be hidden, where we would wait for ever. */
-	(void)kill(l->warden, SIGKILL);
-	sup->ws->warden = l->warden;
-	l->warden = 0;
+	if (l->warden > 0) {
+		(void)kill(l->warden, SIGKILL);
+		sup->ws->warden = l->warden;
+		l->warden = 0;
+	}
+	for (size_t i = 0; i < NS_MAX; i++)
+		drop_fd(&sup->ns[i]);
+	ports_close(&sup->ports);
 }
 
 static void reap_warden(struct workspace *ws)
@@ -63,6 +63,12 @@ void supervisor_end_warden(struct supervisor *sup)
 {
 	supervisor_dismiss_warden(sup);
 	reap_warden(sup->ws);
+}
+
+void supervisor_heard_end(struct supervisor *sup)
+{
+	loop_remove(&sup->loop, sup->launch.sync.warden[0]);
+	loop_remove(&sup->loop, sup->launch.ended[0]);
 }
 
 static int remove_group_in(void *arg, struct err *err)
@@ -206,7 +212,7 @@ int supervisor_rest(struct supervisor *sup)
 		return SUPERVISE_RESTART;
 	supervisor_end_warden(sup);
 	sup->resting = true;
-	loop_remove(&sup->loop, sup->launch.sync.warden[0]);
+	supervisor_heard_end(sup);
 	if (timerfd_settime(sup->stop_timer, 0, &when, NULL) == 0)
 		(void)loop_run(&sup->loop, &ignored);
 	/* Who asked for its end when the time was over was not heard yet. */

@@ -174,8 +174,8 @@ int supervisor_hooks_poststart(struct supervisor *sup, struct err *err)
 /* What there was to look after is gone, and what would tell of it, but not those who ask. */
 static void leave_workspace(struct supervisor *sup)
 {
-	loop_remove(&sup->loop, sup->launch.sync.warden[0]);
-	if (sup->lost)
+	supervisor_heard_end(sup);
+	if (sup->lost || sup->over)
 		supervisor_end_warden(sup);
 	bootstrap_close(&sup->bootstrap);
 	supervisor_idle_close(sup);
@@ -204,7 +204,7 @@ void supervisor_hooks_poststop(struct supervisor *sup, int code)
 	if (!sup->hooked || !hooks_any(&sup->hooks, HOOK_POSTSTOP))
 		return;
 	supervisor_end_warden(sup);
-	loop_remove(&sup->loop, sup->launch.sync.warden[0]);
+	supervisor_heard_end(sup);
 	sup->exited = true;
 	sup->resting = code == SUPERVISE_RESTART && !sup->ws->config->remove;
 	/* Of what never ran there is no record of an end. */

@@ -30,6 +30,7 @@
  * @ws:		as given
  * @status:	init's wait status, once @exited
  * @lost:	the warden died without telling it
+ * @over:	the command ended, and with the warden, which we killed, all that it left running does
  * @stopping:	the end was asked for: no restart
  * @held:	the script of --bootstrap was asked to end, and init is when it has
  * @overdue:	the time that a stop gave is over
@@ -76,7 +77,7 @@ struct supervisor {
 	struct timespec deadline;
 	int ns[NS_MAX];
 	const char *group;
-	bool exited, lost, stopping, held, resting, overdue, killed, idled, hooked;
+	bool exited, lost, over, stopping, held, resting, overdue, killed, idled, hooked;
 	int status;
 	char reason[128];
 };
@@ -191,6 +192,9 @@ int supervisor_listen(struct supervisor *sup, struct err *err);
  */
 void supervisor_dismiss_warden(struct supervisor *sup);
 void supervisor_end_warden(struct supervisor *sup);
+
+/* From now on nobody in the loop hears of the workspace's end: it is known. */
+void supervisor_heard_end(struct supervisor *sup);
 
 /* Removes the workspace's groups, of cgroup v1, too; says which it could not, and keeps the record of them. */
 void supervisor_remove_group(struct supervisor *sup);

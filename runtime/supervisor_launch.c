@@ -101,6 +101,9 @@ int supervisor_launch(struct supervisor *sup, struct err *err)
 	if (r == 0 && l->plan->net == NET_RELAY &&
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, l->report) < 0)
 		r = err_set(err, errno, "make a socket pair");
+	if (r == 0 && plan_tells_end(l->plan) &&
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, l->ended) < 0)
+		r = err_set(err, errno, "make a socket pair");
 	if (r == 0)
 		r = apply_until(l, ACTOR_SUPERVISOR, STEP_CGROUP_JOIN, err);
 	if (r == 0)
@@ -113,6 +116,7 @@ int supervisor_launch(struct supervisor *sup, struct err *err)
 	if (r == 0)
 		r = apply_until(l, ACTOR_SUPERVISOR, STEP_MAX, err);
 	drop_fd(&l->sync.init[1]);
+	drop_fd(&l->ended[1]);
 	drop_fd(&sup->ports.link[1]);
 	drop_fd(&l->report[1]);
 	if (r == -ESRCH)

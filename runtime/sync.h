@@ -30,8 +30,9 @@ enum sync_step {
 	                  * above, of enum sync_confined */
 	SYNC_GO,       /* supervisor to init: supervision stands, execute */
 	SYNC_UNEXECUTED, /* airlock to supervisor: execve(2) failed with this errno */
-	SYNC_EXITED,     /* warden to supervisor: init ended, with this wait status */
-	SYNC_FAILED,     /* anybody: the error says why */
+	SYNC_EXITED, /* warden to supervisor: init ended, with this wait status; our own init to the
+	              * supervisor: it is about to */
+	SYNC_FAILED, /* anybody: the error says why */
 	SYNC_MAX,
 };
 

@@ -36,6 +36,7 @@ static int shed(const struct launch *launch, struct err *err)
 		launch->lock,
 		launch->ports->link[1],
 		launch->report[1],
+		launch->ended[1],
 		launch->stdin_to_stderr[0],
 		launch->stdin_to_stderr[1],
 		launch->stdin_to_stderr[2],

@@ -570,6 +570,22 @@ as_pod_root()
 # number CALL: on this machine, as the exported filter says.
 number() { "$BERTH" policy seccomp | sed -n "s/.*syscall \"$1\" (\([0-9]*\))/\1/p" | head -n 1; }
 
+@test "no descriptor of berth's init is to be had, nor its memory" {
+	probe debian
+	local try
+
+	# By pidfd_getfd(2) and PTRACE_SEIZE; what its own child gives is the control.
+	try='my $pid = shift; my ($n, $seized) = (0, 0);
+		my $pidfd = syscall('"$(number pidfd_open)"', $pid + 0, 0);
+		for my $fd (0 .. 63) { $n++ if syscall('"$(number pidfd_getfd)"', $pidfd, $fd, 0) >= 0 }
+		$seized++ if syscall('"$(number ptrace)"', 0x4206, $pid + 0, 0, 0) == 0;
+		print "$pid: $n, $seized\n"'
+
+	run -0 berth run --rm --name "$(new_name)" --rootfs "$BERTH_TEST_ROOTFS:O" --net none -- \
+		sh -c 'perl -e "$1" 1; sleep 100 & perl -e "$1" $! | sed "s/^[0-9]*:/child:/"' sh "$try"
+	assert_output $'1: 0, 0\nchild: 3, 1'
+}
+
 @test "a policy denies and allows system calls: to the command, to exec, after a restart" {
 	probe debian
 	# ptrace(-1) and keyctl(-1) fail in the kernel, too, each with an errno of its own; socket(AF_PACKET) works.

@@ -106,6 +106,17 @@ small_run() { berth run --rm --name "$(new_name)" --rootfs "$small" "$@"; }
 	nothing_left "$name" "sleep $seconds"
 }
 
+@test "when it returns nothing of it runs any more" {
+	local seconds=$((1000000 + RANDOM))
+
+	for _ in {1..20}; do
+		run small_run -- sh -c "for i in \$(seq 20); do sleep $seconds </dev/null >/dev/null 2>&1 & done; exit 7"
+		assert_status 7
+		run pgrep -f "^sleep $seconds\$"
+		assert_status 1
+	done
+}
+
 # background ARG...: small_run in the background; $pid is berth's own, $! what to wait for.
 background()
 {

@@ -6,11 +6,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/syscall.h"
+#include "sync.h"
 #include "tests/unit/unit.h"
 
 /* Far beyond what any case here takes. */
@@ -47,7 +49,7 @@ static int run_above(command_fn *command, int send)
 			command(ready[1]);
 			_exit(99);
 		}
-		_exit(pid1_run(child));
+		_exit(pid1_run(child, -EBADF));
 	}
 	(void)close(ready[1]);
 	/* Nobody holds the pipe: the command stands, and pid1 has closed its own. */
@@ -169,7 +171,7 @@ static void test_ended_before(void **state)
 		if (child == 0)
 			_exit(7);
 		(void)waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT);
-		_exit(pid1_run(child));
+		_exit(pid1_run(child, -EBADF));
 	}
 	for (int ms = 0; waitpid(pid1, &status, WNOHANG) == 0; ms += 10) {
 		if (ms >= PATIENCE_MS) {
@@ -181,6 +183,39 @@ static void test_ended_before(void **state)
 	}
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 7);
+}
+
+/* Who listens knows how the command ended before we have, and then that we have. */
+static void test_end_is_told(void **state)
+{
+	struct err err = { 0 };
+	int32_t told = -1;
+	int pair[2], status = 0;
+	pid_t pid1;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	pid1 = fork();
+	assert_true(pid1 >= 0);
+	if (pid1 == 0) {
+		pid_t child;
+
+		(void)close(pair[0]);
+		child = fork();
+		if (child == 0) {
+			(void)raise(SIGKILL);
+			_exit(99);
+		}
+		_exit(pid1_run(child, pair[1]));
+	}
+	(void)close(pair[1]);
+	assert_int_equal(sync_expect(pair[0], SYNC_EXITED, &told, NULL, 0, &err), 0);
+	assert_int_equal(sync_expect(pair[0], SYNC_EXITED, NULL, NULL, 0, &err),
+	                 -ECONNRESET);
+	(void)close(pair[0]);
+	assert_int_equal(waitpid(pid1, &status, 0), pid1);
+	assert_int_equal(WEXITSTATUS(status), 128 + SIGKILL);
+	assert_int_equal(told, status);
 }
 
 /* Root inside reads /proc/1/cmdline; there is nothing of the caller's words in it. */
@@ -202,7 +237,7 @@ static void test_words_are_gone(void **state)
 		child = fork();
 		if (child == 0)
 			waits(ready[1]);
-		_exit(pid1_run(child));
+		_exit(pid1_run(child, -EBADF));
 	}
 	(void)close(ready[1]);
 	assert_int_equal(read(ready[0], &byte, 1), 0);
@@ -222,6 +257,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_run),
 		cmocka_unit_test(test_ended_before),
+		cmocka_unit_test(test_end_is_told),
 		cmocka_unit_test(test_words_are_gone),
 	};
 
