@@ -159,13 +159,19 @@ static bool open_new(struct ports *ports, int64_t until_ns)
 
 	while (room && ports->next < 2 * PORTS_ALL) {
 		const uint16_t port = (uint16_t)(ports->next % PORTS_ALL);
-		const bool udp = ports->next++ >= PORTS_ALL;
+		const bool udp = ports->next >= PORTS_ALL;
 		const struct publish one = { .address = ports->automatic.address,
 			                     .out = port,
 			                     .in = port,
 			                     .n = 1,
 			                     .udp = udp };
 
+		/* Eight at a time, where none of them does: nearly everywhere. */
+		if (port % 8 == 0 && ports->listens[udp][port / 8] == 0) {
+			ports->next += 8;
+			continue;
+		}
+		ports->next++;
 		if (!listens(ports, port, udp))
 			continue;
 		if (leads_to(ports, port, udp) == ports->n && may_open(ports, port, udp))
