@@ -753,7 +753,7 @@ read_only_before()
 	pid=$!
 	made() { [ -n "$(find "$BERTH_TEST_CGROUP" -path "$BERTH_TEST_CGROUP/$test_prefix-*/$1")" ]; }
 	wait_until 20 made "$4"
-	mount_is ro
+	wait_until 4 mount_is ro # refused while it still writes who is to move there
 	status=0
 	wait "$pid" || status=$?
 	assert_status 125
