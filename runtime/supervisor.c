@@ -114,7 +114,7 @@ static int on_command_end(void *ctx, int fd, short revents, struct err *err)
 		loop_remove(&sup->loop, fd);
 		return LOOP_GO;
 	}
-	(void)kill(sup->launch.warden, SIGKILL);
+	supervisor_kill_warden(sup);
 	sup->status = status;
 	sup->exited = sup->over = true;
 	return LOOP_STOP;

@@ -23,18 +23,23 @@
 #define SHORT_LIFE_MS 600000
 #define REST_MAX_S 300
 
+void supervisor_kill_warden(const struct supervisor *sup)
+{
+	/* By number: nobody else has it before our waitpid(), and it takes no call that may
+	 * be hidden, where we would wait for ever. */
+	if (sup->launch.warden > 0)
+		(void)kill(sup->launch.warden, SIGKILL);
+}
+
 void supervisor_dismiss_warden(struct supervisor *sup)
 {
 	struct launch *l = &sup->launch;
 
-	/* After SYNC_EXITED it leaves by itself; killing it meanwhile changes nothing. By
-	 * number: nobody else has it before our waitpid(), and it takes no call that may
-	 * be hidden, where we would wait for ever. */
-	if (l->warden > 0) {
-		(void)kill(l->warden, SIGKILL);
+	/* After SYNC_EXITED it leaves by itself; killing it meanwhile changes nothing. */
+	supervisor_kill_warden(sup);
+	if (l->warden > 0)
 		sup->ws->warden = l->warden;
-		l->warden = 0;
-	}
+	l->warden = 0;
 	for (size_t i = 0; i < NS_MAX; i++)
 		drop_fd(&sup->ns[i]);
 	ports_close(&sup->ports);

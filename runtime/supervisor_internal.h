@@ -187,9 +187,10 @@ void supervisor_port_done(void *sup, uint64_t who, const struct err *err);
 int supervisor_listen(struct supervisor *sup, struct err *err);
 
 /*
- * Kills the warden; everything below ends with it, by the kernel's hand. Then it is ws->warden, for
- * supervise_end(). end_warden() reaps it, too.
+ * Kills the warden; everything below ends with it, by the kernel's hand. Once dismissed it is ws->warden,
+ * for supervise_end(). end_warden() reaps it, too.
  */
+void supervisor_kill_warden(const struct supervisor *sup);
 void supervisor_dismiss_warden(struct supervisor *sup);
 void supervisor_end_warden(struct supervisor *sup);
 
