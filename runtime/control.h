@@ -143,8 +143,8 @@ void control_port_done(struct control *control, uint64_t who, const struct err *
 /* Answers everybody who waits for the end. */
 void control_exited(struct control *control, int exit_code);
 
-/* Whether somebody is connected. */
-bool control_has_peers(const struct control *control);
+/* Lets in who came until now. Return: whether anybody is connected. */
+bool control_is_asked(struct control *control);
 
 /* Answers what was asked until now, and waits for nobody. */
 void control_catch_up(struct control *control);

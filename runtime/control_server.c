@@ -312,7 +312,7 @@ static void admit(struct control *control, int fd)
 		answer_result(control, place, &err);
 }
 
-bool control_has_peers(const struct control *control)
+static bool has_peers(const struct control *control)
 {
 	for (size_t i = 0; i < PEERS_MAX; i++)
 		if (control->peer[i].fd >= 0)
@@ -331,7 +331,7 @@ static bool accept_one(struct control *control)
 	}
 	/* Out of descriptors or memory: wait for a peer to leave instead of spinning. */
 	if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR &&
-	    control_has_peers(control))
+	    has_peers(control))
 		loop_set_events(control->loop, control->listener, 0);
 	return false;
 }
@@ -406,12 +406,25 @@ void control_exited(struct control *control, int exit_code)
 		answer_due(control);
 }
 
+static void let_in(struct control *control)
+{
+	for (unsigned int i = 0; i < BACKLOG && accept_one(control); i++)
+		continue;
+}
+
+bool control_is_asked(struct control *control)
+{
+	if (control->listener < 0)
+		return false;
+	let_in(control);
+	return has_peers(control);
+}
+
 void control_catch_up(struct control *control)
 {
 	if (control->listener < 0)
 		return;
-	for (unsigned int i = 0; i < BACKLOG && accept_one(control); i++)
-		continue;
+	let_in(control);
 	for (size_t i = 0; i < PEERS_MAX; i++)
 		if (control->peer[i].fd >= 0 && !control->peer[i].waiting)
 			serve_peer(control, &control->peer[i]);

@@ -99,21 +99,38 @@ static int on_warden(void *ctx, int fd, short revents, struct err *err)
 }
 
 /*
- * Our own init says so before it ends: what takes the kernel long, init's end, the warden's and what
- * we do ourselves, comes beside one another and not one after the other.
+ * Whether anybody can see, before we end ourselves, that the workspace has ended: then it has to have, to
+ * the last process.
+ */
+static bool end_is_seen(struct supervisor *sup)
+{
+	const struct config *config = sup->ws->config;
+	const struct record *record = &sup->ws->record;
+
+	return !config->remove || config->detach || config->audit_log || *record->upper ||
+	       record->cgroup1_n > 0 || sup->launch.limits >= 0 ||
+	       plan_has_gateway(sup->launch.plan) || sup->hooks.busy ||
+	       hooks_any(&sup->hooks, HOOK_POSTSTOP) || control_is_asked(&sup->control) ||
+	       !stdio_ended(&sup->stdio);
+}
+
+/*
+ * Our own init says so before it ends. Where our own end is all that anybody sees of it, what takes
+ * the kernel long, init's end and the warden's, comes beside one another and beside what we tidy up: the
+ * warden is waited for at the last. Else it tells as soon as init is gone, and whoever asks us
+ * something meanwhile is answered.
  */
 static int on_command_end(void *ctx, int fd, short revents, struct err *err)
 {
 	struct supervisor *sup = ctx;
 	int32_t status;
+	int r = sync_expect(fd, SYNC_EXITED, &status, NULL, 0, err);
 
 	(void)revents;
-	if (sync_expect(fd, SYNC_EXITED, &status, NULL, 0, err) < 0) {
-		/* It was killed: the warden tells how. */
-		err_clear(err);
-		loop_remove(&sup->loop, fd);
+	loop_remove(&sup->loop, fd);
+	err_clear(err); /* init was killed: the warden tells how */
+	if (r < 0 || end_is_seen(sup))
 		return LOOP_GO;
-	}
 	supervisor_kill_warden(sup);
 	sup->status = status;
 	sup->exited = sup->over = true;
@@ -294,21 +311,6 @@ static void close_all(struct supervisor *sup)
 }
 
 /*
- * Whether anybody sees, before we end ourselves, that the workspace has ended: then it has to have,
- * to the last process. Else it has when we do, since the warden is waited for.
- */
-static bool end_is_seen(struct supervisor *sup)
-{
-	const struct config *config = sup->ws->config;
-
-	stdio_drain(&sup->stdio);
-	return !config->remove || config->audit_log || sup->launch.limits >= 0 ||
-	       sup->ws->record.cgroup1_n > 0 || plan_has_gateway(sup->launch.plan) ||
-	       hooks_any(&sup->hooks, HOOK_POSTSTOP) ||
-	       control_has_peers(&sup->control) || !stdio_ended(&sup->stdio);
-}
-
-/*
  * Of a workspace that ended, or with @r as -errno was never started: takes everything down, and
  * tells who asks, in this order. Return: as supervise().
  */
@@ -318,8 +320,6 @@ static int wind_up(struct supervisor *sup, int r, struct err *err)
 	int code;
 	bool ran;
 
-	if (r == 0 && sup->over && end_is_seen(sup))
-		supervisor_end_warden(sup);
 	hooks_stop(&sup->hooks);
 	watch_finish(&sup->watch);
 	supervisor_record_events(sup);
@@ -345,6 +345,9 @@ static int wind_up(struct supervisor *sup, int r, struct err *err)
 		story_end(ws->config, &ws->record, code == SUPERVISE_RESTART);
 	traffic_finish(&sup->traffic);
 	supervisor_audit_end(sup, code, err);
+	/* Who came meanwhile is told when it is true. */
+	if (sup->over && control_is_asked(&sup->control))
+		supervisor_end_warden(sup);
 	control_exited(&sup->control, code == SUPERVISE_RESTART ? 0 : code);
 	control_close(&sup->control, ws->entry);
 	/* Who asked for its end just now was told of it. */

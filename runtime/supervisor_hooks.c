@@ -175,7 +175,7 @@ int supervisor_hooks_poststart(struct supervisor *sup, struct err *err)
 static void leave_workspace(struct supervisor *sup)
 {
 	supervisor_heard_end(sup);
-	if (sup->lost || sup->over)
+	if (sup->lost)
 		supervisor_end_warden(sup);
 	bootstrap_close(&sup->bootstrap);
 	supervisor_idle_close(sup);

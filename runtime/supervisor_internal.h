@@ -30,7 +30,7 @@
  * @ws:		as given
  * @status:	init's wait status, once @exited
  * @lost:	the warden died without telling it
- * @over:	the command ended, and with the warden, which we killed, all that it left running does
+ * @over:	the command ended, nobody sees that but by our own end, and the warden was killed by us
  * @stopping:	the end was asked for: no restart
  * @held:	the script of --bootstrap was asked to end, and init is when it has
  * @overdue:	the time that a stop gave is over

@@ -109,11 +109,23 @@ small_run() { berth run --rm --name "$(new_name)" --rootfs "$small" "$@"; }
 @test "when it returns nothing of it runs any more" {
 	local seconds=$((1000000 + RANDOM))
 
+	# Where nothing else shows the end, it is not waited for one by one.
 	for _ in {1..20}; do
-		run small_run -- sh -c "for i in \$(seq 20); do sleep $seconds </dev/null >/dev/null 2>&1 & done; exit 7"
+		run small_run --net none -- sh -c "for i in \$(seq 20); do sleep $seconds </dev/null >/dev/null 2>&1 & done; exit 7"
 		assert_status 7
 		run pgrep -f "^sleep $seconds\$"
 		assert_status 1
+	done
+}
+
+@test "upper layers go when nobody writes to them any more" {
+	for _ in {1..10}; do
+		run --separate-stderr small_run --net none --state "$PWD/state" -- \
+			sh -c 'while :; do mkdir -p /a/b && : >/a/b/$((i = i + 1)); done </dev/null >/dev/null 2>&1 & sleep 0.02'
+		assert_status 0
+		[[ $stderr != *remove* ]] || fail "$stderr"
+		run ls -A state
+		assert_output ""
 	done
 }
 
