@@ -132,6 +132,9 @@ static int on_command_end(void *ctx, int fd, short revents, struct err *err)
 	if (r < 0 || end_is_seen(sup))
 		return LOOP_GO;
 	supervisor_kill_warden(sup);
+	/* Before init has gone its own way: whoever is the last to let go of a mount namespace waits for
+	 * a grace period, and the warden's is behind that. */
+	supervisor_close_ns(sup);
 	sup->status = status;
 	sup->exited = sup->over = true;
 	return LOOP_STOP;

@@ -31,6 +31,12 @@ void supervisor_kill_warden(const struct supervisor *sup)
 		(void)kill(sup->launch.warden, SIGKILL);
 }
 
+void supervisor_close_ns(struct supervisor *sup)
+{
+	for (size_t i = 0; i < NS_MAX; i++)
+		drop_fd(&sup->ns[i]);
+}
+
 void supervisor_dismiss_warden(struct supervisor *sup)
 {
 	struct launch *l = &sup->launch;
@@ -40,8 +46,7 @@ void supervisor_dismiss_warden(struct supervisor *sup)
 	if (l->warden > 0)
 		sup->ws->warden = l->warden;
 	l->warden = 0;
-	for (size_t i = 0; i < NS_MAX; i++)
-		drop_fd(&sup->ns[i]);
+	supervisor_close_ns(sup);
 	ports_close(&sup->ports);
 }
 

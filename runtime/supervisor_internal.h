@@ -194,6 +194,9 @@ void supervisor_kill_warden(const struct supervisor *sup);
 void supervisor_dismiss_warden(struct supervisor *sup);
 void supervisor_end_warden(struct supervisor *sup);
 
+/* Nobody joins it any more. */
+void supervisor_close_ns(struct supervisor *sup);
+
 /* From now on nobody in the loop hears of the workspace's end: it is known. */
 void supervisor_heard_end(struct supervisor *sup);
 
