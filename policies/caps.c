@@ -125,3 +125,14 @@ int caps_unbind(uint64_t drop, struct err *err)
 	(void)cap_free(caps);
 	return err->code ? -err->code : 0;
 }
+
+bool caps_effective(int cap)
+{
+	cap_flag_value_t value = CAP_CLEAR;
+	cap_t caps = cap_get_proc();
+
+	if (!caps || cap_get_flag(caps, cap, CAP_EFFECTIVE, &value) < 0)
+		value = CAP_CLEAR;
+	(void)cap_free(caps);
+	return value == CAP_SET;
+}

@@ -1,6 +1,7 @@
 #ifndef POLICIES_CAPS_H
 #define POLICIES_CAPS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -51,5 +52,8 @@ const char *caps_text(uint64_t mask, struct arena *arena);
  * Return: 0; -EPERM without CAP_SETPCAP; else -errno.
  */
 int caps_unbind(uint64_t drop, struct err *err);
+
+/* Whether we may use @cap now; false where that cannot be told. */
+bool caps_effective(int cap);
 
 #endif

@@ -11,6 +11,7 @@
 #include "cgroups/v1.h"
 #include "idmap.h"
 #include "netns/survey.h"
+#include "seal.h"
 #include "storage.h"
 #include "ulimit.h"
 
@@ -179,7 +180,7 @@ struct image_tree;
  * @setgroups_denied:	setgroups(2) is, here and so in every namespace below
  * @own_uid, @own_gid:	our user namespace's maps
  * @subuid, @subgid:	ranges lent to us by /etc/subuid and /etc/subgid
- * @self_writable:	root inside could write to our binary: seal_needed()
+ * @self:		who could write to our binary
  * @clone3:		clone3(2) is there
  * @proc_masked:	no proc is in sight as a whole: no fresh one can be had
  * @sys_masked:		likewise sysfs, cgroup mounts and kernel file systems apart
@@ -220,7 +221,8 @@ struct facts {
 	gid_t gid;
 	bool node_root, can_map, no_new_privs, newuidmap, helper_weak, setgroups_denied;
 	struct idmap own_uid, own_gid, subuid, subgid;
-	bool self_writable, clone3;
+	struct seal_fact self;
+	bool clone3;
 	bool proc_masked, sys_masked, sys_read_only, ucounts_read_only;
 	int oom_score_adj;
 	bool user_manager;

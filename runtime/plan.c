@@ -245,7 +245,7 @@ static void plan_inside(struct plan *plan, const struct config *config,
 		                       "are ready");
 		s->target = PLAN_NOTIFY;
 	}
-	if (facts->self_writable)
+	if (seal_exposed(&facts->self, &plan->outer_uid))
 		(void)plan_add(plan, ACTOR_INIT, STEP_AIRLOCK,
 		               "a program in sealed memory executes the command, since "
 		               "'#!/proc/self/exe' leads to our own binary");

@@ -124,7 +124,7 @@ int probe_ids(struct arena *arena, struct facts *ret, struct err *err)
 	                  st.st_uid == 0;
 	if (facts.uid != 0 || facts.node_root)
 		probe_lent(arena, &facts);
-	facts.self_writable = seal_needed();
+	facts.self = seal_look();
 	facts.clone3 = sys_has_clone3();
 	*ret = facts;
 	return 0;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
@@ -12,6 +13,7 @@
 
 #include "base/fd.h"
 #include "launch.h"
+#include "policies/caps.h"
 
 #define SELF "/proc/self/exe"
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
@@ -36,18 +38,48 @@ static bool is_sealed(int fd)
 	return seals >= 0 && (seals & SEALS) == SEALS;
 }
 
-bool seal_needed(void)
+/*
+ * Who holds CAP_FOWNER is taken for the owner wherever the owner has an ID in his user namespace
+ * (fs/inode.c, inode_owner_or_capable()); one that has none shows as 65534, which may be an ID.
+ */
+static bool is_foreign(int fd)
+{
+	return caps_effective(CAP_FOWNER) && fcntl(fd, F_SETFL, O_NOATIME) < 0 &&
+	       errno == EPERM;
+}
+
+struct seal_fact seal_look(void)
 {
 	cleanup_close int fd = open(SELF, O_RDONLY | O_CLOEXEC);
+	struct seal_fact fact = { 0 };
 	struct statvfs fs;
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || fstatvfs(fd, &fs) < 0)
-		return true;
-	/* A mount that is read-only here is so through /proc/PID/exe, too. */
-	if (is_sealed(fd) || (fs.f_flag & ST_RDONLY))
-		return false;
-	return geteuid() == 0 || st.st_uid == geteuid() || (st.st_mode & 022) != 0;
+	if (fd < 0 || fstat(fd, &st) < 0 || fstatvfs(fd, &fs) < 0) {
+		fact.others = true;
+		return fact;
+	}
+	fact.never = is_sealed(fd) || (fs.f_flag & ST_RDONLY);
+	fact.others = (st.st_mode & 022) != 0;
+	fact.foreign = is_foreign(fd);
+	fact.owner = st.st_uid;
+	return fact;
+}
+
+bool seal_exposed(const struct seal_fact *fact, const struct idmap *uids)
+{
+	if (fact->never || fact->others)
+		return !fact->never;
+	return !fact->foreign && idmap_covers_outside(uids, fact->owner);
+}
+
+bool seal_needed(void)
+{
+	const struct seal_fact fact = seal_look();
+
+	if (fact.never || fact.others)
+		return !fact.never;
+	return !fact.foreign && (geteuid() == 0 || fact.owner != 0);
 }
 
 int seal_new(struct err *err)

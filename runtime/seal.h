@@ -2,17 +2,41 @@
 #define SEAL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
+#include "idmap.h"
 
 /**
- * seal_needed() - Whether root inside could write to our binary through /proc/PID/exe
+ * struct seal_fact - Who could write to our binary
+ * @never:	nobody: it is sealed, or its mount is read-only, as it is through /proc/PID/exe, too
+ * @others:	more than its owner, by its mode; or that cannot be told
+ * @foreign:	its owner has no ID in our user namespace, nor in any below
+ * @owner:	else that ID
+ */
+struct seal_fact {
+	bool never, others, foreign;
+	uint32_t owner;
+};
+
+struct seal_fact seal_look(void);
+
+/**
+ * seal_exposed() - Whether root inside could write to our binary through /proc/PID/exe
+ * @fact:	who could at all
+ * @uids:	L1's map: whom root inside can be
  *
- * It has our uid and whatever is mapped: our own file, one that others may write, and
- * any file when we are the pod's root. The file itself is out of its sight, but a
- * process of ours in the workspace's namespaces leads to it (CVE-2019-5736).
+ * The file itself is out of its sight, but a process of ours in the workspace's namespaces leads to
+ * it (CVE-2019-5736). There root can be each user that is mapped, and has power over the files of
+ * those alone (kernel/capability.c, privileged_wrt_inode_uidgid()).
+ */
+bool seal_exposed(const struct seal_fact *fact, const struct idmap *uids);
+
+/**
+ * seal_needed() - The same of a workspace whose map we don't know
  *
- * Return: true also where that cannot be told.
+ * Return: true unless nobody inside can: a file of root's, where we are not root, is not lent to
+ * anybody.
  */
 bool seal_needed(void);
 

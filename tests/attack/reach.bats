@@ -510,7 +510,37 @@ probe_i386()
 # as_pod_root ARG...: berth, as root of a pod, whose own file berth is then.
 as_pod_root()
 {
-	in_cgroup unshare --map-auto --map-root-user -m "$BERTH" "$@"
+	in_cgroup unshare --map-auto --map-root-user -m "$(own_berth)" "$@"
+}
+
+@test "where root inside can write to berth's own file there is an airlock, else there is none" {
+	local first
+
+	first=$(awk -F: -v user="$(id -un)" '$1 == user { print $2; exit }' /etc/subuid)
+	# by COMMAND...: a plan of it says so. lent COMMAND...: as root of IDs that are lent to us, alone.
+	by() { run "$@" plan --net none --rootfs "$BERTH_TEST_SMALL" -- true; [[ $output == *" init       airlock"* ]]; }
+	lent() { unshare --map-users="$first,0,65536" --map-groups="$first,0,65536" --setuid 0 --setgid 0 "$@"; }
+	one_id() { setpriv --no-new-privs "$@"; }
+
+	install -m 0755 "$BERTH" file
+	by ./file
+	by as_pod_root
+	unshare --map-auto --map-root-user chown 1:1 file
+	by ./file
+	! by one_id ./file || fail "it belongs to nobody inside"
+	unshare --map-auto --map-root-user chmod 757 file
+	by one_id ./file
+	unshare --map-auto --map-root-user rm file
+
+	# Whoever has no ID shows as 65534, and there is one of that number.
+	install -m 0755 "$BERTH" file
+	! by lent ./file || fail "it belongs to nobody there: $output"
+	run lent sh -c 'stat -c %u file; [ -w file ] || echo refused'
+	assert_output $'65534\nrefused'
+	unshare --map-auto --map-root-user chown 65535:65535 file # one less, since ours is 0
+	by lent ./file
+	run lent sh -c 'stat -c %u file; [ -w file ] && echo written'
+	assert_output $'65534\nwritten'
 }
 
 @test "a command that leads the kernel back to its caller meets the airlock, not berth" {

@@ -186,11 +186,10 @@ const struct facts user_own_in_range = {
 		.mount = "/sys/fs/cgroup", .own = "/", .ours = true, \
 		.controllers = "cpuset cpu io memory hugetlb pids"   \
 	}
-#define POD                                                                    \
-	COMMON, .can_map = true, .no_new_privs = true, .self_writable = true,  \
-		.own_uid = POD_MAP, .own_gid = POD_MAP, .sys_read_only = true, \
-		.oom_score_adj = 975, .cgroup = POD_CGROUP,                    \
-		.root = { 1, 2, "/sbin/init", 0, true, true }
+#define POD                                                                      \
+	COMMON, .can_map = true, .no_new_privs = true, .own_uid = POD_MAP,       \
+		.own_gid = POD_MAP, .sys_read_only = true, .oom_score_adj = 975, \
+		.cgroup = POD_CGROUP, .root = { 1, 2, "/sbin/init", 0, true, true }
 
 /* uid 1000 of a pod: the image's /etc/subuid names IDs that it has not; or it has them, and
  * a setuid newuidmap that is of no use. */
@@ -301,7 +300,7 @@ const struct facts pod_docker_no_crun = {
 const struct facts pod_no_clone3 = { POD, .clone3 = false };
 
 /* /usr/bin is read-only there. */
-const struct facts pod_read_only = { POD, .self_writable = false };
+const struct facts pod_read_only = { POD, .self = { .never = true } };
 
 const struct facts pod_no_init = { POD, .root = { 1, 2, NULL, 0, false, false } };
 

@@ -58,6 +58,16 @@ new_name() { printf '%s-%s\n' "$test_prefix" "$BASHPID$RANDOM"; }
 # berth ARG...: the binary under test, in a cgroup of its own as each pod and session has one.
 berth() { in_cgroup "$BERTH" "$@"; }
 
+# own_berth: prints where a copy of the binary is that belongs to us: to a pod's root belongs that of the image,
+# and the one under test may be the node's.
+own_berth()
+{
+	local copy=$BATS_TEST_TMPDIR/own-berth
+
+	[ -x "$copy" ] || install -m 0755 "$BERTH" "$copy"
+	printf '%s\n' "$copy"
+}
+
 # in_cgroup COMMAND...: for what has to stand around berth: in_cgroup timeout 5 "$BERTH" ...
 in_cgroup()
 {

@@ -17,7 +17,7 @@ setup()
 without()
 {
 	ASAN_OPTIONS=detect_leaks=0 run in_cgroup unshare --map-auto --map-root-user -m \
-		"$BERTH_TEST_WITHOUT" -n "$@" -- "$BERTH" run --rm -i --name "$name" \
+		"$BERTH_TEST_WITHOUT" -n "$@" -- "${program:-$BERTH}" run --rm -i --name "$name" \
 		--net none --rootfs "$BERTH_TEST_SMALL:O" -- \
 		sh -c 'echo works; ls /proc/self/fd | wc -l; cat /proc/self/cgroup; echo end' </dev/null
 }
@@ -144,6 +144,7 @@ refused()
 }
 
 @test "a binary that root inside could write to is not started from where it lies" {
+	program=$(own_berth)
 	refused airlock "Linux 5.12" memfd_create
 	refused airlock "vm.memfd_noexec" memfd_create=EACCES
 	refused airlock "Linux 5.12" execveat

@@ -70,11 +70,54 @@ static void test_needed_for_our_own_file(void **state)
 	assert_true(seal_needed());
 }
 
+static void test_whose_it_is(void **state)
+{
+	const struct seal_fact fact = seal_look();
+
+	(void)state;
+	assert_false(fact.never);
+	assert_false(fact.foreign);
+	assert_int_equal(fact.owner, geteuid());
+}
+
+static void test_exposed(void **state)
+{
+	static const struct idmap lent = { 2, { { 0, 1000, 1 }, { 1, 100000, 65536 } } };
+	static const struct {
+		const char *name;
+		struct seal_fact fact;
+		bool exposed;
+	} cases[] = {
+		{ "our own", { .owner = 1000 }, true },
+		{ "lent to us", { .owner = 100007 }, true },
+		{ "root's", { .owner = 0 }, false },
+		{ "beyond what is lent", { .owner = 165536 }, false },
+		{ "nobody's here, shown as one that is lent",
+		  { .foreign = true, .owner = 100007 },
+		  false },
+		{ "root's, for all to write", { .others = true }, true },
+		{ "nobody's here, for all to write",
+		  { .others = true, .foreign = true },
+		  true },
+		{ "our own, read-only", { .never = true, .owner = 1000 }, false },
+		{ "for all to write, read-only",
+		  { .never = true, .others = true },
+		  false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++)
+		if (seal_exposed(&cases[i].fact, &lent) != cases[i].exposed)
+			fail_msg("%s", cases[i].name);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_seal_self),
 		cmocka_unit_test(test_needed_for_our_own_file),
+		cmocka_unit_test(test_whose_it_is),
+		cmocka_unit_test(test_exposed),
 	};
 
 	if (argc > 1 && strcmp(argv[1], "--sealed") == 0)
