@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -110,8 +111,26 @@ static bool end_is_seen(struct supervisor *sup)
 	return !config->remove || config->detach || config->audit_log || *record->upper ||
 	       record->cgroup1_n > 0 || sup->launch.limits >= 0 ||
 	       plan_has_gateway(sup->launch.plan) || sup->hooks.busy ||
-	       hooks_any(&sup->hooks, HOOK_POSTSTOP) || control_is_asked(&sup->control) ||
-	       !stdio_ended(&sup->stdio);
+	       hooks_any(&sup->hooks, HOOK_POSTSTOP) || control_is_asked(&sup->control);
+}
+
+/* It runs, for whoever looks. */
+static int record_running(struct supervisor *sup, struct err *err)
+{
+	pid_t pid = pidfd_pid(AT_FDCWD, sup->launch.init_pidfd, err);
+
+	err_clear(err); /* it may have ended already: the warden says so next */
+	sup->ws->record.init = pid > 0 ? pid : 0;
+	sup->unrecorded = false;
+	return state_write(sup->ws->entry, &sup->ws->record, err);
+}
+
+/* Our own init has told how; on_command_end() reads it. */
+static bool command_ended(const struct supervisor *sup)
+{
+	struct pollfd told = { .fd = sup->launch.ended[0], .events = POLLIN };
+
+	return told.fd >= 0 && poll(&told, 1, 0) > 0;
 }
 
 /*
@@ -129,8 +148,8 @@ static int on_command_end(void *ctx, int fd, short revents, struct err *err)
 	(void)revents;
 	loop_remove(&sup->loop, fd);
 	err_clear(err); /* init was killed: the warden tells how */
-	if (r < 0 || end_is_seen(sup))
-		return LOOP_GO;
+	if (r < 0 || end_is_seen(sup) || !stdio_ended(&sup->stdio))
+		return sup->unrecorded ? record_running(sup, err) : LOOP_GO;
 	supervisor_kill_warden(sup);
 	/* Before init has gone its own way: whoever is the last to let go of a mount namespace waits for
 	 * a grace period, and the warden's is behind that. */
@@ -237,7 +256,6 @@ static int start(struct supervisor *sup, struct err *err)
 	struct workspace *ws = sup->ws;
 	struct launch *l = &sup->launch;
 	int32_t why = 0;
-	pid_t pid;
 	int r;
 
 	stdio_close_far(&sup->stdio);
@@ -269,19 +287,19 @@ static int start(struct supervisor *sup, struct err *err)
 	r = record_limits(ws, l->unenforced, err);
 	if (r < 0)
 		return r;
-	pid = pidfd_pid(AT_FDCWD, l->init_pidfd, err);
-	err_clear(err); /* it may have ended already: the warden says so next */
-	ws->record.init = pid > 0 ? pid : 0;
 	ws->record.status = STATUS_RUNNING;
 	ws->record.started_ms = clock_ms(CLOCK_REALTIME);
 	ws->record.ready = ws->plan->init != INIT_SYSTEMD && ws->plan->service_n == 0;
-	r = state_write(ws->entry, &ws->record, err);
+	/* Of a command that has ended already it would say so for no time, and who waits for the
+	 * end would wait for that. */
+	sup->unrecorded = command_ended(sup) && !end_is_seen(sup);
+	if (!sup->unrecorded)
+		r = record_running(sup, err);
 	if (r < 0)
 		return r;
-	sup->watchers = (struct watchers_poll){ .config = ws->config,
-		                                .init = pid > 0 ? pid : 0,
-		                                .say = on_limit,
-		                                .ctx = sup };
+	sup->watchers = (struct watchers_poll){
+		.config = ws->config, .init = ws->record.init, .say = on_limit, .ctx = sup
+	};
 	r = watchers_poll_start(&sup->watchers, &sup->loop, err);
 	if (r == 0)
 		r = supervisor_idle_start(sup, err);

@@ -31,6 +31,7 @@
  * @status:	init's wait status, once @exited
  * @lost:	the warden died without telling it
  * @over:	the command ended, nobody sees that but by our own end, and the warden was killed by us
+ * @unrecorded:	the record does not say yet that it runs
  * @stopping:	the end was asked for: no restart
  * @held:	the script of --bootstrap was asked to end, and init is when it has
  * @overdue:	the time that a stop gave is over
@@ -77,7 +78,8 @@ struct supervisor {
 	struct timespec deadline;
 	int ns[NS_MAX];
 	const char *group;
-	bool exited, lost, over, stopping, held, resting, overdue, killed, idled, hooked;
+	bool exited, lost, over, unrecorded, stopping, held, resting, overdue, killed,
+		idled, hooked;
 	int status;
 	char reason[128];
 };
