@@ -17,7 +17,6 @@
 #include "airlock.h"
 #include "apply.h"
 #include "base/fd.h"
-#include "base/memory.h"
 #include "base/syscall.h"
 #include "exec.h"
 #include "pid1.h"
@@ -169,6 +168,5 @@ int apply_exec(struct launch *launch, const struct step *step, struct err *err)
 		sync_fail(launch->sync.init[1], err);
 		_exit(125);
 	}
-	memory_settle();
 	_exit(pid1_run(child, launch->ended[1]));
 }

@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/memory.h"
 #include "sync.h"
 
 /* Reaps all there is; the command's wait status in @ret, and whether it was among it. */
@@ -77,6 +78,8 @@ static bool of_terminal(const siginfo_t *info)
 
 int pid1_serve(pid_t child, bool terminal)
 {
+	const struct timespec soon = { .tv_sec = MEMORY_SETTLE_MS / 1000 };
+	bool settled = false;
 	siginfo_t info;
 	sigset_t all;
 	int status = 0;
@@ -85,9 +88,13 @@ int pid1_serve(pid_t child, bool terminal)
 	/* Look before the first wait: of a command that ended before its signals were
 	 * blocked nothing is pending. */
 	while (!reap(child, &status)) {
-		if (sigwaitinfo(&all, &info) < 0) {
-			if (errno != EINTR)
+		if (sigtimedwait(&all, &info, settled ? NULL : &soon) < 0) {
+			if (errno != EINTR && errno != EAGAIN)
 				return -errno;
+			if (errno == EAGAIN) {
+				memory_settle();
+				settled = true;
+			}
 		} else if (info.si_signo != SIGCHLD &&
 		           !(terminal && of_terminal(&info))) {
 			(void)kill(child, info.si_signo);

@@ -26,7 +26,7 @@ int pid1_run(pid_t child, int sock);
  *
  * Every signal is blocked by the caller, before @child is born.
  *
- * Return: the child's wait status; -errno of sigwaitinfo(2).
+ * Return: the child's wait status; -errno of sigtimedwait(2).
  */
 int pid1_serve(pid_t child, bool terminal);
 

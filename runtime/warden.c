@@ -206,15 +206,19 @@ static int watch(struct launch *launch, int signals)
 	};
 	struct err ignored = { 0 };
 	const char *lost = NULL;
-	bool alone = false;
+	bool alone = false, settled = false;
 
-	memory_settle();
 	for (;;) {
 		struct signalfd_siginfo info;
-		int status;
+		int status, n = poll(source, 3, settled ? -1 : MEMORY_SETTLE_MS);
 
-		if (poll(source, 3, -1) < 0 && errno != EINTR)
+		if (n < 0 && errno != EINTR)
 			return 1;
+		if (n == 0) {
+			memory_settle();
+			settled = true;
+			continue;
+		}
 		if (source[2].revents && !maker_answer(launch->relay))
 			source[2].fd = -1;
 		while (read(signals, &info, sizeof(info)) == sizeof(info))

@@ -1,6 +1,9 @@
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H
 
+/* Who has waited for as long waits for long: of a command that ends before, the end does all that anyway. */
+#define MEMORY_SETTLE_MS 1000
+
 /**
  * memory_settle() - Give the kernel back what only the launch needed
  *
