@@ -96,6 +96,7 @@ void launch_init(struct launch *launch)
 		.ended = { -EBADF, -EBADF },
 		.proc = -EBADF,
 		.root = -EBADF,
+		.above = { NULL, 0, -EBADF },
 		.store = -EBADF,
 		.stdin_to_stderr = { -EBADF, -EBADF, -EBADF },
 		.pty_master = -EBADF,
@@ -107,6 +108,13 @@ void launch_init(struct launch *launch)
 		.airlock = -EBADF,
 		.service = { -EBADF, -EBADF, -EBADF, -EBADF },
 	};
+}
+
+/* Into a directory, on which it mounts nothing. */
+static bool makes_entry(enum step_kind kind)
+{
+	return kind == STEP_DEVICE || kind == STEP_DIRECTORY || kind == STEP_FILE ||
+	       kind == STEP_LINK;
 }
 
 int apply_until(struct launch *launch, enum actor actor, enum step_kind stop,
@@ -122,6 +130,8 @@ int apply_until(struct launch *launch, enum actor actor, enum step_kind stop,
 			continue;
 		if (step->kind == stop)
 			return 0;
+		if (!makes_entry(step->kind))
+			target_leave(launch);
 		r = apply_fns[step->kind](launch, step, err);
 		if (r >= 0)
 			continue;

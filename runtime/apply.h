@@ -94,19 +94,24 @@ int new_mount(const char *fstype, const char *options, uint64_t flags, struct er
 int target_open(int root, const char *path, mode_t make, struct err *err);
 
 /**
- * target_new() - Make a file that is not there yet, as a place for a mount
- * @root, @path, @err:	as for target_open()
- *
- * Return: a descriptor of it, owned by the caller; of the file that is there where one is.
- */
-int target_new(int root, const char *path, struct err *err);
-
-/**
  * target_parent() - Open the directory a new entry goes into
  * @ret_name:	the last component, borrowed from @path
  * Return: as target_open(); missing directories above are made, mode 0755.
  */
 int target_parent(int root, const char *path, const char **ret_name, struct err *err);
+
+/**
+ * target_above() - The same for one entry after another, which often go into the same directory
+ * @launch:	keeps it open; @path is of the plan
+ *
+ * Return: the directory, borrowed until target_leave() or another one is asked for; as
+ * target_parent().
+ */
+int target_above(struct launch *launch, const char *path, const char **ret_name,
+                 struct err *err);
+
+/* To be called before something may be mounted on a directory. */
+void target_leave(struct launch *launch);
 
 /**
  * struct copy_bound - What copies of what somebody else made may come to

@@ -15,12 +15,13 @@
 
 int apply_directory(struct launch *launch, const struct step *step, struct err *err)
 {
-	cleanup_close int parent = -EBADF, dir = -EBADF;
+	cleanup_close int dir = -EBADF;
 	const char *name;
+	int parent;
 	mode_t mode;
 	bool plain;
 
-	parent = target_parent(launch->root, step->target, &name, err);
+	parent = target_above(launch, step->target, &name, err);
 	if (parent < 0)
 		return parent;
 	mode = (mode_t)step->number;
@@ -48,11 +49,11 @@ int file_anew(int dir, const char *name, mode_t mode)
 int apply_file(struct launch *launch, const struct step *step, struct err *err)
 {
 	const char *content = step->value ? step->value : "";
-	cleanup_close int parent = -EBADF, fd = -EBADF;
+	cleanup_close int fd = -EBADF;
 	const char *name;
-	int r;
+	int parent, r;
 
-	parent = target_parent(launch->root, step->target, &name, err);
+	parent = target_above(launch, step->target, &name, err);
 	if (parent < 0)
 		return parent;
 	fd = file_anew(parent, name, 0600);
@@ -66,10 +67,10 @@ int apply_file(struct launch *launch, const struct step *step, struct err *err)
 
 int apply_link(struct launch *launch, const struct step *step, struct err *err)
 {
-	cleanup_close int parent = -EBADF;
 	const char *name;
+	int parent;
 
-	parent = target_parent(launch->root, step->target, &name, err);
+	parent = target_above(launch, step->target, &name, err);
 	if (parent < 0)
 		return parent;
 	if (step->number)

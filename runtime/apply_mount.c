@@ -266,6 +266,8 @@ static int open_source(struct launch *launch, const struct step *step, struct er
 
 int apply_bind(struct launch *launch, const struct step *step, struct err *err)
 {
+	const bool itself = step->via && !strcmp(step->via, "inside") &&
+	                    !strcmp(step->source, step->target);
 	cleanup_close int source = open_source(launch, step, err);
 	cleanup_close int tree = -EBADF, target = -EBADF;
 	struct stat st;
@@ -279,8 +281,8 @@ int apply_bind(struct launch *launch, const struct step *step, struct err *err)
 	if (tree < 0)
 		return tree;
 	r = set_attributes(tree, step->flags, step->source, err);
-	if (r < 0)
-		return r;
+	if (r < 0 || itself)
+		return r < 0 ? r : mount_attach(tree, source, step->target, err);
 	target = target_open(launch->root, step->target,
 	                     S_ISDIR(st.st_mode) ? S_IFDIR : S_IFREG, err);
 	if (target < 0)
@@ -290,18 +292,28 @@ int apply_bind(struct launch *launch, const struct step *step, struct err *err)
 
 int apply_device(struct launch *launch, const struct step *step, struct err *err)
 {
-	cleanup_close int source = open(step->source, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	cleanup_close int tree = -EBADF, target = -EBADF;
+	cleanup_close int tree =
+		open_tree(AT_FDCWD, step->source,
+	                  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+	cleanup_close int target = -EBADF;
+	const char *name;
 	struct stat st;
+	int parent;
 
-	if (source < 0 || fstat(source, &st) < 0)
-		return err_set(err, errno, "open '%s'", step->source);
+	if (tree < 0 || fstat(tree, &st) < 0)
+		return err_set(err, errno, "bind '%s'", step->source);
 	if (!S_ISCHR(st.st_mode))
 		return err_set(err, ENODEV, "'%s' is no device", step->source);
-	tree = clone_tree(source, false, step->source, err);
-	if (tree < 0)
-		return tree;
-	target = target_new(launch->root, step->target, err);
+	parent = target_above(launch, step->target, &name, err);
+	if (parent < 0)
+		return parent;
+	if (mknodat(parent, name, S_IFREG | 0644, 0) == 0)
+		return move_mount(tree, "", parent, name, MOVE_MOUNT_F_EMPTY_PATH) < 0
+		               ? err_set(err, errno, "mount on '%s'", step->target)
+		               : 0;
+	if (errno != EEXIST)
+		return err_set(err, errno, "make '%s'", step->target);
+	target = target_open(launch->root, step->target, 0, err);
 	if (target < 0)
 		return target;
 	return mount_attach(tree, target, step->target, err);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/words.h"
 #include "budget.h"
 #include "cgroups/knobs.h"
 #include "hook.h"
@@ -143,6 +144,7 @@ struct origin {
  * @bootstrap_restart:	"no", "always", "on-failure[:N]"; NULL without @bootstrap
  * @hook:		of all kinds, those of one in their order
  * @hook_timeout_s:	how long each may take; LIMIT_UNSET without any
+ * @own_words:		what our command line takes, for init, which wipes it
  * @envbox:		what "envbox docker" asked for: an image without systemd only stays up, and
  *			volumes of envbox's are told from others
  * @entrypoint:		it is what a pod is there for: SIGTERM is the pod's end, and standard
@@ -206,6 +208,7 @@ struct config {
 	const struct hook *hook;
 	size_t hook_n;
 	uint64_t hook_timeout_s;
+	struct words_area own_words;
 	bool detach, remove, interactive, tty, entrypoint, envbox;
 };
 

@@ -372,6 +372,7 @@ int config_parse(int argc, char **argv, struct arena *arena, struct config *ret,
 	if (r < 0)
 		return err_step(err, "options");
 	*ret = words->config;
+	ret->own_words = words_of(argc, argv);
 	if (json)
 		*json = words->json;
 	return 0;
@@ -401,6 +402,7 @@ int config_parse_entrypoint(int argc, char **argv, char *const *envp, struct are
 	if (words->variables)
 		return print_variables(arena);
 	*ret = words->config;
+	ret->own_words = words_of(argc, argv);
 	return 0;
 }
 

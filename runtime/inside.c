@@ -66,7 +66,7 @@ static int prepare(struct launch *launch, struct err *err)
 	/* What our command line says of outside is nobody's business inside. The words of the
 	 * configuration are copies. */
 	if (launch->plan->init == INIT_BERTH)
-		pid1_disguise();
+		pid1_disguise(&launch->config->own_words);
 	/* While the supervisor gets ready itself: to detach a tree takes the kernel a grace
 	 * period, and then it compiles the filter. Not the change of user, after which our files in /proc are not ours. */
 	r = apply_until(launch, ACTOR_INIT,

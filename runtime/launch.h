@@ -13,6 +13,13 @@
 struct hooks;
 struct metrics_server;
 
+/* A directory of the workspace that entries are made in: target_above(). */
+struct target_dir {
+	const char *path; /* of an entry; its first @len bytes are the directory's */
+	size_t len;
+	int fd;
+};
+
 /**
  * struct launch - A launch under way, as one of its processes sees it
  * @config, @facts, @plan: what is wanted, what is, what is done; never changed
@@ -39,6 +46,7 @@ struct metrics_server;
  * warden and init, each in its own mount namespace:
  * @proc:	the pod's /proc, O_PATH
  * @root:	the workspace's root, O_PATH
+ * @above:	what the last entry was made in
  * @store:	where upper layers and volumes lie
  * @rlimit:	those that are lowered, as they were
  * @init:	the warden's child
@@ -79,6 +87,7 @@ struct launch {
 	struct hooks *hooks;
 
 	int proc, root, store;
+	struct target_dir above;
 	struct rlimit rlimit[RLIM_NLIMITS];
 	pid_t init, relay_pid, pasta_pid;
 	int relay, pasta;

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/file.h"
 #include "base/memory.h"
 #include "sync.h"
 
@@ -30,41 +29,12 @@ static bool reap(pid_t child, int *ret)
 	return ended;
 }
 
-void words_find(struct words_area *ret)
+void pid1_disguise(const struct words_area *words)
 {
-	struct err ignored = { 0 };
-	unsigned long begin = 0, end = 0;
-	char text[2048], *field, *save = NULL;
+	struct words_area area = *words;
 
-	*ret = (struct words_area){ 0 };
-	if (file_read(AT_FDCWD, "/proc/self/stat", text, sizeof(text), &ignored) < 0)
-		return;
-	field = strrchr(text, ')'); /* field 2 may hold blanks */
-	field = field ? strtok_r(field + 1, " ", &save) : NULL;
-	for (int i = 3; field; i++, field = strtok_r(NULL, " ", &save)) {
-		if (i == 48)
-			begin = strtoul(field, NULL, 10);
-		if (i == 49)
-			end = strtoul(field, NULL, 10);
-	}
-	if (begin > 0 && end > begin)
-		*ret = (struct words_area){ (char *)begin, end - begin };
-}
-
-void words_forget(const struct words_area *area, const char *name)
-{
-	if (area->size > 0) {
-		memset(area->begin, 0, area->size);
-		(void)snprintf(area->begin, area->size, "%s", name);
-	}
-	(void)prctl(PR_SET_NAME, name);
-}
-
-void pid1_disguise(void)
-{
-	struct words_area area;
-
-	words_find(&area);
+	if (area.size == 0)
+		words_find(&area);
 	words_forget(&area, "berth-init");
 }
 

@@ -2,8 +2,9 @@
 #define PID1_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <sys/types.h>
+
+#include "base/words.h"
 
 /**
  * pid1_run() - berth's own small init: PID 1 of a workspace above one command
@@ -33,25 +34,8 @@ int pid1_serve(pid_t child, bool terminal);
 /* The exit status of a wait status: 128 + n where signal n killed it. */
 int pid1_code(int status);
 
-/* Where the words of our command line lie. */
-struct words_area {
-	char *begin;
-	size_t size;
-};
-
-/**
- * words_find() - Where our command line is, which whoever sees us reads in /proc
- * @ret:	of size 0 where /proc does not tell (proc(5), /proc/PID/stat, fields 48, 49)
- *
- * Only while /proc is the kernel's for sure: in a workspace root inside may have mounted
- * what he likes there.
- */
-void words_find(struct words_area *ret);
-
-/* Nothing of the caller's words, which may be paths of the pod or secrets; @name instead. */
-void words_forget(const struct words_area *area, const char *name);
-
-/* Before anything of the image runs: neither the words of our PID 1 nor its name tell of the caller. */
-void pid1_disguise(void);
+/* Before anything of the image runs: neither the words of our PID 1 nor its name tell of the caller.
+ * @words: words_of() */
+void pid1_disguise(const struct words_area *words);
 
 #endif

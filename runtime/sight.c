@@ -30,15 +30,6 @@ static int show(struct sight *sight, const char *source, const char *real, bool 
 	return sight->arena->failed ? err_set(err, ENOMEM, "look at volumes") : 0;
 }
 
-static int add(struct sight *sight, const char *source, bool writable, struct err *err)
-{
-	char real[PATH_MAX];
-
-	if (!realpath(source, real))
-		return err_set(err, errno, "open '%s'", source);
-	return show(sight, source, arena_dup(sight->arena, real), writable, err);
-}
-
 int sight_open(const struct config *config, const struct facts *facts,
                struct arena *arena, struct sight *ret, struct err *err)
 {
@@ -52,9 +43,10 @@ int sight_open(const struct config *config, const struct facts *facts,
 	if (!ret->shown)
 		return err_set(err, ENOMEM, "look at volumes");
 	for (size_t i = 0; r == 0 && i < config->volume_n; i++)
-		r = add(ret, config->volume[i].source, !config->volume[i].read_only, err);
-	if (r == 0 && !config->overlay && strcmp(config->rootfs, "host") != 0)
-		r = add(ret, config->rootfs, true, err);
+		r = show(ret, config->volume[i].source, facts->source_real[i],
+		         !config->volume[i].read_only, err);
+	if (r == 0 && facts->root_real)
+		r = show(ret, config->rootfs, facts->root_real, true, err);
 	return r;
 }
 

@@ -84,7 +84,28 @@ int target_parent(int root, const char *path, const char **ret_name, struct err 
 	return dir < 0 ? explain(dir, path, err) : dir;
 }
 
-int target_new(int root, const char *path, struct err *err)
+int target_above(struct launch *launch, const char *path, const char **ret_name,
+                 struct err *err)
+{
+	struct target_dir *above = &launch->above;
+	const size_t len = (size_t)(strrchr(path, '/') - path);
+
+	*ret_name = path + len + 1;
+	if (above->fd >= 0 && above->len == len && !strncmp(above->path, path, len))
+		return above->fd;
+	drop_fd(&above->fd);
+	above->fd = target_parent(launch->root, path, ret_name, err);
+	above->path = path;
+	above->len = len;
+	return above->fd;
+}
+
+void target_leave(struct launch *launch)
+{
+	drop_fd(&launch->above.fd);
+}
+
+static int make_file(int root, const char *path, struct err *err)
 {
 	const char *name;
 	cleanup_close int parent = target_parent(root, path, &name, err);
@@ -114,7 +135,7 @@ int target_open(int root, const char *path, mode_t make, struct err *err)
 		if (made >= 0 && mkdirat(made, name, 0755) < 0 && errno != EEXIST)
 			return explain(-errno, path, err);
 	} else {
-		made = target_new(root, path, err);
+		made = make_file(root, path, err);
 	}
 	if (made < 0)
 		return made;

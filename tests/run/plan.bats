@@ -13,7 +13,7 @@ setup()
 
 traced=clone,clone3,fork,vfork,unshare,setns,mount,umount2,pivot_root,move_mount,open_tree
 traced+=,fsopen,fsconfig,fsmount,fspick,mount_setattr,sethostname,setdomainname,prlimit64
-traced+=,setrlimit,openat,openat2,write,mkdirat,mkdir,symlinkat,memfd_create,execve,seccomp,bind,ioctl,sendmsg,sendto,socket,prctl
+traced+=,setrlimit,openat,openat2,write,mkdirat,mkdir,mknodat,symlinkat,memfd_create,execve,seccomp,bind,ioctl,sendmsg,sendto,socket,prctl
 
 # What the sanitizers do by themselves is in no plan.
 quiet=detect_leaks=0:disable_coredump=0

@@ -84,7 +84,7 @@ def matters(call, actor):
         return not re.search(r", NULL, \{", args) and not args.endswith("NULL, NULL")
     if name == "write":
         return re.match(r"^\d+<(/proc|/sys)/", args) is not None
-    if name in ("mkdirat", "mkdir"):
+    if name in ("mkdirat", "mkdir", "mknodat"):
         return actor != "supervisor" or "/cgroup" in args
     if name == "symlinkat":
         return True
@@ -264,17 +264,28 @@ def step_bind(eater, step):
     attach(eater, step["target"])
 
 
-def step_device(eater, step):
-    clone_tree(eater, step["source"], {}, False)
-    attach(eater, step["target"])
-
-
 def leaf_of(step):
     return step["target"].rsplit("/", 1)[1]
 
 
 def parents(eater, step):
     make_target(eater, step["target"].rsplit("/", 1)[0])
+
+
+def step_device(eater, step):
+    above = step["target"].rsplit("/", 1)[0]
+    call = eater.eat("open_tree", lambda c: c.texts()[:1] == [step["source"]] and
+                     "OPEN_TREE_CLONE" in c.args, f"a bind of {step['source']}")
+    if "AT_RECURSIVE" in call.args:
+        raise Mismatch(f"recursive: {call}")
+    parents(eater, step)
+    if eater.maybe("mknodat", lambda c: c.path().endswith(above) and
+                   c.texts()[:1] == [leaf_of(step)] and "S_IFREG" in c.args):
+        eater.eat("move_mount", lambda c: c.path(1).endswith(above) and
+                  c.texts()[1:] == [leaf_of(step)], f"a mount moved to {step['target']}")
+    else:
+        eater.eat("move_mount", lambda c: c.path(1).endswith(step["target"]),
+                  f"a mount moved to {step['target']}")
 
 
 def step_directory(eater, step):

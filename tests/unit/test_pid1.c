@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -233,7 +234,7 @@ static void test_words_are_gone(void **state)
 	assert_true(pid1 >= 0);
 	if (pid1 == 0) {
 		(void)close(ready[0]);
-		pid1_disguise();
+		pid1_disguise(&(struct words_area){ 0 });
 		child = fork();
 		if (child == 0)
 			waits(ready[1]);
@@ -252,14 +253,44 @@ static void test_words_are_gone(void **state)
 	assert_int_equal(WEXITSTATUS(status), 128 + SIGTERM);
 }
 
-int main(void)
+static int words_n;
+static char **words;
+
+static void test_words_of(void **state)
+{
+	char other[] = "word", *const others[] = { other, NULL };
+	char *const copies[] = { strdup("word"), NULL };
+	struct words_area found, ours = words_of(words_n, words);
+
+	(void)state;
+	words_find(&found);
+	assert_true(found.size > 0);
+	assert_ptr_equal(ours.begin, found.begin);
+	assert_int_equal(ours.size, found.size);
+	ours = words_of(words_n - 1, words + 1);
+	assert_ptr_equal(ours.begin, found.begin);
+	assert_int_equal(ours.size, found.size);
+	/* Not the kernel's: the stack is below what it put there, and so is the heap. */
+	assert_int_equal(words_of(1, others).size, 0);
+	assert_int_equal(words_of(1, copies).size, 0);
+	assert_int_equal(words_of(0, words).size, 0);
+	free(copies[0]);
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_run),
-		cmocka_unit_test(test_ended_before),
-		cmocka_unit_test(test_end_is_told),
+		cmocka_unit_test(test_words_of),       cmocka_unit_test(test_run),
+		cmocka_unit_test(test_ended_before),   cmocka_unit_test(test_end_is_told),
 		cmocka_unit_test(test_words_are_gone),
 	};
 
+	/* As a command has them: without the first one, too. */
+	words_n = argc;
+	words = argv;
+	if (argc == 1) {
+		(void)execl("/proc/self/exe", argv[0], "a", "b c", NULL);
+		return 99;
+	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
