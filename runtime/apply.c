@@ -97,6 +97,7 @@ void launch_init(struct launch *launch)
 		.proc = -EBADF,
 		.root = -EBADF,
 		.above = { NULL, 0, -EBADF },
+		.source = { NULL, 0, -EBADF },
 		.store = -EBADF,
 		.stdin_to_stderr = { -EBADF, -EBADF, -EBADF },
 		.pty_master = -EBADF,
@@ -117,6 +118,11 @@ static bool makes_entry(enum step_kind kind)
 	       kind == STEP_LINK;
 }
 
+static bool mounts_on_target(enum step_kind kind)
+{
+	return kind == STEP_MOUNT || kind == STEP_BIND;
+}
+
 int apply_until(struct launch *launch, enum actor actor, enum step_kind stop,
                 struct err *err)
 {
@@ -130,9 +136,11 @@ int apply_until(struct launch *launch, enum actor actor, enum step_kind stop,
 			continue;
 		if (step->kind == stop)
 			return 0;
-		if (!makes_entry(step->kind))
-			target_leave(launch);
+		if (!makes_entry(step->kind) && !mounts_on_target(step->kind))
+			target_leave(launch, NULL);
 		r = apply_fns[step->kind](launch, step, err);
+		if (mounts_on_target(step->kind))
+			target_leave(launch, step->target);
 		if (r >= 0)
 			continue;
 		if (!step->optional) {

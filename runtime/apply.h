@@ -110,8 +110,16 @@ int target_parent(int root, const char *path, const char **ret_name, struct err 
 int target_above(struct launch *launch, const char *path, const char **ret_name,
                  struct err *err);
 
-/* To be called before something may be mounted on a directory. */
-void target_leave(struct launch *launch);
+/**
+ * target_source() - target_open() of what is there, for one bind after another of the same
+ * @launch, @path, @err: as for target_above()
+ *
+ * Return: a descriptor, borrowed likewise.
+ */
+int target_source(struct launch *launch, const char *path, struct err *err);
+
+/* To be called when something was mounted on @target; NULL: before that may be anywhere, or the root changes. */
+void target_leave(struct launch *launch, const char *target);
 
 /**
  * struct copy_bound - What copies of what somebody else made may come to

@@ -227,17 +227,38 @@ int apply_root(struct launch *launch, const struct step *step, struct err *err)
 	return r;
 }
 
+/*
+ * By name in the directory above, which takes nothing to be opened: a link of that name is not followed
+ * (move_mount(2), without MOVE_MOUNT_T_SYMLINKS), but covered itself. Where that is no place for it
+ * one is made, or what is wrong is told.
+ */
+static int attach_at(struct launch *launch, int tree, const char *path, struct err *err)
+{
+	cleanup_close int target = -EBADF;
+	const char *name;
+	struct stat st;
+	int parent = target_above(launch, path, &name, err);
+
+	if (parent < 0)
+		return parent;
+	if (move_mount(tree, "", parent, name, MOVE_MOUNT_F_EMPTY_PATH) == 0)
+		return 0;
+	if (fstat(tree, &st) < 0)
+		return err_set(err, errno, "look at what goes on '%s'", path);
+	target = target_open(launch->root, path, S_ISDIR(st.st_mode) ? S_IFDIR : S_IFREG,
+	                     err);
+	if (target < 0)
+		return target;
+	return mount_attach(tree, target, path, err);
+}
+
 int apply_mount(struct launch *launch, const struct step *step, struct err *err)
 {
 	cleanup_close int mnt = new_mount(step->via, step->value, step->flags, err);
-	cleanup_close int target = -EBADF;
 
 	if (mnt < 0)
 		return err_wrap(err, "'%s'", step->target);
-	target = target_open(launch->root, step->target, S_IFDIR, err);
-	if (target < 0)
-		return target;
-	return mount_attach(mnt, target, step->target, err);
+	return attach_at(launch, mnt, step->target, err);
 }
 
 static const struct source_fact *known_source(const struct launch *launch,
@@ -254,8 +275,6 @@ static int open_source(struct launch *launch, const struct step *step, struct er
 	const struct source_fact *known = known_source(launch, step->source);
 	int fd;
 
-	if (step->via && !strcmp(step->via, "inside"))
-		return target_open(launch->root, step->source, 0, err);
 	if (step->via && !strcmp(step->via, "store"))
 		return make_directories(launch->store, step->source, err);
 	if (known)
@@ -264,10 +283,24 @@ static int open_source(struct launch *launch, const struct step *step, struct er
 	return fd < 0 ? err_set(err, errno, "open '%s'", step->source) : fd;
 }
 
-int apply_bind(struct launch *launch, const struct step *step, struct err *err)
+/* What init covers files of the kernel with, or these themselves, read-only: no image has a part in that. */
+static int apply_cover(struct launch *launch, const struct step *step, struct err *err)
 {
-	const bool itself = step->via && !strcmp(step->via, "inside") &&
-	                    !strcmp(step->source, step->target);
+	int source = target_source(launch, step->source, err);
+	cleanup_close int tree = -EBADF;
+	int r;
+
+	if (source < 0)
+		return source;
+	tree = clone_tree(source, step->number, step->source, err);
+	if (tree < 0)
+		return tree;
+	r = set_attributes(tree, step->flags, step->source, err);
+	return r < 0 ? r : attach_at(launch, tree, step->target, err);
+}
+
+static int apply_outside(struct launch *launch, const struct step *step, struct err *err)
+{
 	cleanup_close int source = open_source(launch, step, err);
 	cleanup_close int tree = -EBADF, target = -EBADF;
 	struct stat st;
@@ -281,8 +314,8 @@ int apply_bind(struct launch *launch, const struct step *step, struct err *err)
 	if (tree < 0)
 		return tree;
 	r = set_attributes(tree, step->flags, step->source, err);
-	if (r < 0 || itself)
-		return r < 0 ? r : mount_attach(tree, source, step->target, err);
+	if (r < 0)
+		return r;
 	target = target_open(launch->root, step->target,
 	                     S_ISDIR(st.st_mode) ? S_IFDIR : S_IFREG, err);
 	if (target < 0)
@@ -290,12 +323,18 @@ int apply_bind(struct launch *launch, const struct step *step, struct err *err)
 	return mount_attach(tree, target, step->target, err);
 }
 
+int apply_bind(struct launch *launch, const struct step *step, struct err *err)
+{
+	return step->via && !strcmp(step->via, "inside")
+	               ? apply_cover(launch, step, err)
+	               : apply_outside(launch, step, err);
+}
+
 int apply_device(struct launch *launch, const struct step *step, struct err *err)
 {
 	cleanup_close int tree =
 		open_tree(AT_FDCWD, step->source,
 	                  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
-	cleanup_close int target = -EBADF;
 	const char *name;
 	struct stat st;
 	int parent;
@@ -307,16 +346,9 @@ int apply_device(struct launch *launch, const struct step *step, struct err *err
 	parent = target_above(launch, step->target, &name, err);
 	if (parent < 0)
 		return parent;
-	if (mknodat(parent, name, S_IFREG | 0644, 0) == 0)
-		return move_mount(tree, "", parent, name, MOVE_MOUNT_F_EMPTY_PATH) < 0
-		               ? err_set(err, errno, "mount on '%s'", step->target)
-		               : 0;
-	if (errno != EEXIST)
+	if (mknodat(parent, name, S_IFREG | 0644, 0) < 0 && errno != EEXIST)
 		return err_set(err, errno, "make '%s'", step->target);
-	target = target_open(launch->root, step->target, 0, err);
-	if (target < 0)
-		return target;
-	return mount_attach(tree, target, step->target, err);
+	return attach_at(launch, tree, step->target, err);
 }
 
 static int set_layer(int fs, const char *key, int fd, struct err *err)

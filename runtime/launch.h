@@ -13,9 +13,9 @@
 struct hooks;
 struct metrics_server;
 
-/* A directory of the workspace that entries are made in: target_above(). */
+/* Something of the workspace that is used again and again: target_above(), target_source(). */
 struct target_dir {
-	const char *path; /* of an entry; its first @len bytes are the directory's */
+	const char *path; /* of the plan; the first @len bytes of it */
 	size_t len;
 	int fd;
 };
@@ -46,7 +46,7 @@ struct target_dir {
  * warden and init, each in its own mount namespace:
  * @proc:	the pod's /proc, O_PATH
  * @root:	the workspace's root, O_PATH
- * @above:	what the last entry was made in
+ * @above, @source: what the last entry was made in, and the last cover is of
  * @store:	where upper layers and volumes lie
  * @rlimit:	those that are lowered, as they were
  * @init:	the warden's child
@@ -87,7 +87,7 @@ struct launch {
 	struct hooks *hooks;
 
 	int proc, root, store;
-	struct target_dir above;
+	struct target_dir above, source;
 	struct rlimit rlimit[RLIM_NLIMITS];
 	pid_t init, relay_pid, pasta_pid;
 	int relay, pasta;

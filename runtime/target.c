@@ -91,6 +91,8 @@ int target_above(struct launch *launch, const char *path, const char **ret_name,
 	const size_t len = (size_t)(strrchr(path, '/') - path);
 
 	*ret_name = path + len + 1;
+	if (len == 0)
+		return launch->root;
 	if (above->fd >= 0 && above->len == len && !strncmp(above->path, path, len))
 		return above->fd;
 	drop_fd(&above->fd);
@@ -100,9 +102,35 @@ int target_above(struct launch *launch, const char *path, const char **ret_name,
 	return above->fd;
 }
 
-void target_leave(struct launch *launch)
+/* Whether what is mounted on @target lies over the first @len bytes of @path, or above them. */
+static bool covers(const char *target, const char *path, size_t len)
 {
-	drop_fd(&launch->above.fd);
+	const size_t n = strlen(target);
+
+	return n <= len && !strncmp(target, path, n) && (n == len || path[n] == '/');
+}
+
+void target_leave(struct launch *launch, const char *target)
+{
+	struct target_dir *above = &launch->above, *source = &launch->source;
+
+	if (above->fd >= 0 && (!target || covers(target, above->path, above->len)))
+		drop_fd(&above->fd);
+	if (source->fd >= 0 && (!target || covers(target, source->path, source->len)))
+		drop_fd(&source->fd);
+}
+
+int target_source(struct launch *launch, const char *path, struct err *err)
+{
+	struct target_dir *source = &launch->source;
+
+	if (source->fd >= 0 && !strcmp(source->path, path))
+		return source->fd;
+	drop_fd(&source->fd);
+	source->fd = target_open(launch->root, path, 0, err);
+	source->path = path;
+	source->len = strlen(path);
+	return source->fd;
 }
 
 static int make_file(int root, const char *path, struct err *err)

@@ -149,9 +149,14 @@ def make_target(eater, target):
             eater.maybe("openat", lambda c, p=part: c.texts()[0] == p and "O_CREAT" in c.args)
 
 
+def place(call):
+    """Where move_mount() puts it: on a descriptor, or by a name in one."""
+    return "/".join([call.path(1)] + [t for t in call.texts()[1:] if t])
+
+
 def attach(eater, target):
     make_target(eater, target)
-    eater.eat("move_mount", lambda c: c.path(1).endswith(target.rstrip("/")),
+    eater.eat("move_mount", lambda c: place(c).endswith(target.rstrip("/")),
               f"a mount moved to {target}")
 
 
@@ -279,13 +284,9 @@ def step_device(eater, step):
     if "AT_RECURSIVE" in call.args:
         raise Mismatch(f"recursive: {call}")
     parents(eater, step)
-    if eater.maybe("mknodat", lambda c: c.path().endswith(above) and
-                   c.texts()[:1] == [leaf_of(step)] and "S_IFREG" in c.args):
-        eater.eat("move_mount", lambda c: c.path(1).endswith(above) and
-                  c.texts()[1:] == [leaf_of(step)], f"a mount moved to {step['target']}")
-    else:
-        eater.eat("move_mount", lambda c: c.path(1).endswith(step["target"]),
-                  f"a mount moved to {step['target']}")
+    eater.maybe("mknodat", lambda c: c.path().endswith(above) and
+                c.texts()[:1] == [leaf_of(step)] and "S_IFREG" in c.args)
+    attach(eater, step["target"])
 
 
 def step_directory(eater, step):
