@@ -454,15 +454,25 @@ int seccomp_choose(const struct seccomp_choice *choice, enum seccomp_mode mode,
 	return r;
 }
 
-int seccomp_make(const struct seccomp_choice *choice, enum seccomp_mode mode,
-                 struct seccomp_made *ret, struct err *err)
+const struct seccomp_filter *seccomp_built(const struct seccomp_choice *choice,
+                                           enum seccomp_mode mode)
 {
 	const char *name = choice->profile ? choice->profile : SECCOMP_DEFAULT;
 	const struct seccomp_filter *built = seccomp_find(name);
+
+	return built && seccomp_is_profile(name) && !choice->allow && !choice->deny &&
+	                       mode == SECCOMP_REFUSE
+	               ? built
+	               : NULL;
+}
+
+int seccomp_make(const struct seccomp_choice *choice, enum seccomp_mode mode,
+                 struct seccomp_made *ret, struct err *err)
+{
+	const struct seccomp_filter *built = seccomp_built(choice, mode);
 	int r;
 
-	if (built && seccomp_is_profile(name) && !choice->allow && !choice->deny &&
-	    mode == SECCOMP_REFUSE) {
+	if (built) {
 		ret->filter = *built;
 		return 0;
 	}

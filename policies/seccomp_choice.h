@@ -99,6 +99,10 @@ enum seccomp_risk seccomp_item_risk(const char *item);
 int seccomp_choose(const struct seccomp_choice *choice, enum seccomp_mode mode,
                    struct seccomp_chosen *ret, struct err *err);
 
+/* The filter of a choice that was made while berth was built; NULL where there is none. */
+const struct seccomp_filter *seccomp_built(const struct seccomp_choice *choice,
+                                           enum seccomp_mode mode);
+
 /**
  * seccomp_make() - The filter of a choice
  * @choice:	its items were checked

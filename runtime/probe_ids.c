@@ -18,7 +18,8 @@ static bool setuid_root(const char *path)
 	return stat(path, &st) == 0 && st.st_mode & S_ISUID && st.st_uid == 0;
 }
 
-static int probe_status(struct facts *facts, struct err *err)
+/* Neither this nor probe_map() is inlined: their buffers are for one after another. */
+__attribute__((noinline)) static int probe_status(struct facts *facts, struct err *err)
 {
 	const uint64_t need =
 		1ULL << CAP_SETUID | 1ULL << CAP_SETGID | 1ULL << CAP_SETFCAP;
@@ -43,7 +44,8 @@ static int probe_status(struct facts *facts, struct err *err)
 	return 0;
 }
 
-static int probe_map(const char *path, struct idmap *ret, struct err *err)
+__attribute__((noinline)) static int probe_map(const char *path, struct idmap *ret,
+                                               struct err *err)
 {
 	char text[12288]; /* the kernel's 340 lines, as it pads them */
 

@@ -151,8 +151,10 @@ static void go_up(struct sight *sight)
 		*slash = '\0';
 }
 
-/* Goes on with what the link at @path says, and then with the rest. */
-static int follow(struct sight *sight, const char *path, struct err *err)
+/* Goes on with what the link at @path says, and then with the rest. Not inlined: most ways have no link,
+ * and need no pages of the stack for one. */
+__attribute__((noinline)) static int follow(struct sight *sight, const char *path,
+                                            struct err *err)
 {
 	char text[PATH_MAX], rest[PATH_MAX];
 	ssize_t n = readlink(path, text, sizeof(text) - 1);
