@@ -72,7 +72,7 @@ int cmd_check(int argc, char **argv, struct err *err)
 		                       .state = state && *state ? state : NULL };
 	cleanup_arena struct arena arena = { 0 };
 	struct report report;
-	struct facts facts;
+	struct facts facts = { 0 };
 	int r = parse(argc, argv, &arguments, err);
 
 	if (r != 0)

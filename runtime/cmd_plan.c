@@ -12,7 +12,7 @@ int cmd_plan(int argc, char **argv, struct err *err)
 	cleanup_plan struct plan plan = { 0 };
 	const struct image_tree *image = NULL;
 	struct config config;
-	struct facts facts;
+	struct facts facts = { 0 };
 	bool json = false;
 	int r;
 

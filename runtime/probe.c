@@ -327,56 +327,55 @@ static void probe_budgets(const struct config *config, struct arena *arena,
 int probe(const struct config *config, const struct image_tree *image,
           struct arena *arena, struct facts *ret, struct err *err)
 {
-	struct facts facts = { .image = image };
 	int r;
 
-	r = probe_mounts(arena, &facts, err);
+	ret->image = image;
+	r = probe_mounts(arena, ret, err);
 	if (r == 0)
-		r = probe_ids(arena, &facts, err);
+		r = probe_ids(arena, ret, err);
 	if (r == 0)
-		r = probe_root(config, arena, &facts, err);
+		r = probe_root(config, arena, ret, err);
 	if (r == 0)
-		r = probe_sources(config, arena, &facts, err);
+		r = probe_sources(config, arena, ret, err);
 	if (r == 0)
-		r = probe_hidden(config, arena, &facts, err);
+		r = probe_hidden(config, arena, ret, err);
 	if (r == 0)
-		r = probe_exposed(config, arena, &facts, err);
+		r = probe_exposed(config, arena, ret, err);
 	if (r == 0)
-		r = probe_hooks(config, arena, &facts, err);
+		r = probe_hooks(config, arena, ret, err);
 	if (r == 0)
-		r = probe_nodes(config, arena, &facts, err);
+		r = probe_nodes(config, arena, ret, err);
 	if (r == 0)
-		r = probe_devices(config, arena, &facts, err);
+		r = probe_devices(config, arena, ret, err);
 	if (r == 0 && probe_wants_gateway(config))
-		r = probe_net(config, arena, &facts, err);
+		r = probe_net(config, arena, ret, err);
 	if (r < 0)
 		return r;
 
-	probe_upper(config, arena, &facts);
-	judge_mounts(arena, &facts);
+	probe_upper(config, arena, ret);
+	judge_mounts(arena, ret);
 	if (config->limit_n > 0)
-		probe_cgroup1(arena, &facts);
+		probe_cgroup1(arena, ret);
 	if (config->metrics_listen)
-		facts.metrics_program = find_program(arena, "berth-metrics");
-	facts.oom_score_adj = (int)kernel_number("/proc/self/oom_score_adj");
-	if (!facts.cgroup.ours)
-		facts.user_manager = scope_available();
-	probe_budgets(config, arena, &facts);
+		ret->metrics_program = find_program(arena, "berth-metrics");
+	ret->oom_score_adj = (int)kernel_number("/proc/self/oom_score_adj");
+	if (!ret->cgroup.ours)
+		ret->user_manager = scope_available();
+	probe_budgets(config, arena, ret);
 	for (enum ulimit_kind i = 0; i < ULIMIT_N; i++)
 		if (config->ulimit[i].given)
-			facts.ulimit_hard[i] = ulimit_own(i);
-	facts.nproc_hard = hard_limit(RLIMIT_NPROC);
+			ret->ulimit_hard[i] = ulimit_own(i);
+	ret->nproc_hard = hard_limit(RLIMIT_NPROC);
 	for (size_t i = 0; i < KERNEL_FILES_N; i++)
 		if (faccessat(AT_FDCWD, kernel_files[i].path, F_OK,
 		              AT_SYMLINK_NOFOLLOW) == 0)
-			facts.kernel_files |= 1ULL << i;
+			ret->kernel_files |= 1ULL << i;
 	if (!strcmp(config->rootfs, "host")) {
-		r = probe_tree(&facts, arena, &facts.tree, err);
+		r = probe_tree(ret, arena, &ret->tree, err);
 		if (r < 0)
 			return err_step(err, "root");
 	}
 	if (arena->failed)
 		return err_set(err, ENOMEM, "look at the pod");
-	*ret = facts;
 	return 0;
 }

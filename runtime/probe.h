@@ -12,7 +12,7 @@
  * @config:	says what is worth looking at
  * @image:	whose tree @config's root is, NULL for none
  * @arena:	owns the strings and arrays of @ret
- * @ret:	filled in on success
+ * @ret:	all zero before: of its 9 KiB few are touched; of no use on failure
  * @err:	filled in on failure
  *
  * Return: 0; -ENOENT or -ENOTDIR for a root file system or a volume's source that is
@@ -24,7 +24,7 @@ int probe(const struct config *config, const struct image_tree *image,
 /**
  * probe_ids() - The part of probe() about IDs, for who needs no more
  * @arena:	owns the strings
- * @ret:	only the fields about IDs and clone3 are touched
+ * @ret:	only the fields about IDs and clone3 are touched; of no use on failure
  * @err:	filled in on failure
  *
  * Return: 0 or -errno.

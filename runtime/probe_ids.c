@@ -108,26 +108,24 @@ static void probe_lent(struct arena *arena, struct facts *facts)
 
 int probe_ids(struct arena *arena, struct facts *ret, struct err *err)
 {
-	struct facts facts = *ret;
 	struct stat st;
 	int r;
 
-	facts.uid = geteuid();
-	facts.gid = getegid();
-	r = probe_status(&facts, err);
+	ret->uid = geteuid();
+	ret->gid = getegid();
+	r = probe_status(ret, err);
 	if (r == 0)
-		r = probe_map("/proc/self/uid_map", &facts.own_uid, err);
+		r = probe_map("/proc/self/uid_map", &ret->own_uid, err);
 	if (r == 0)
-		r = probe_map("/proc/self/gid_map", &facts.own_gid, err);
+		r = probe_map("/proc/self/gid_map", &ret->own_gid, err);
 	if (r < 0)
 		return err_hint(err, "berth needs /proc: mount it");
 	/* /proc/sys belongs to the node's root, whoever looks: mapped to us or not. */
-	facts.node_root = facts.uid == 0 && stat("/proc/sys/kernel/ostype", &st) == 0 &&
-	                  st.st_uid == 0;
-	if (facts.uid != 0 || facts.node_root)
-		probe_lent(arena, &facts);
-	facts.self = seal_look();
-	facts.clone3 = sys_has_clone3();
-	*ret = facts;
+	ret->node_root = ret->uid == 0 && stat("/proc/sys/kernel/ostype", &st) == 0 &&
+	                 st.st_uid == 0;
+	if (ret->uid != 0 || ret->node_root)
+		probe_lent(arena, ret);
+	ret->self = seal_look();
+	ret->clone3 = sys_has_clone3();
 	return 0;
 }

@@ -225,7 +225,7 @@ static int restart(struct workspace *ws, struct err *err)
 	while (r == SUPERVISE_RESTART && !ws->config->remove && !signals_end_pending()) {
 		cleanup_arena struct arena arena = { 0 };
 		cleanup_plan struct plan plan = { 0 };
-		struct facts facts;
+		struct facts facts = { 0 };
 
 		r = probe(ws->config, image, &arena, &facts, err);
 		if (r == 0)
@@ -413,34 +413,33 @@ static int find_image(struct config *config, struct claim *claim, struct arena *
 	return r;
 }
 
-static int run_claim(struct config *config, struct claim *claim, struct arena *arena,
-                     struct err *err)
+/* @facts and @plan are all zero. */
+static int run_with(struct config *config, struct claim *claim, struct facts *facts,
+                    struct plan *plan, struct arena *arena, struct err *err)
 {
-	cleanup_plan struct plan plan = { 0 };
 	const bool again = claim->again;
 	const struct image_tree *image = NULL;
-	struct facts facts;
 	int r;
 
 	r = find_image(config, claim, arena, &image, err);
 	if (r == 0)
 		r = config_place_gpus(config, arena, err);
 	if (r == 0)
-		r = probe(config, image, arena, &facts, err);
+		r = probe(config, image, arena, facts, err);
 	if (r == 0)
-		r = plan_image(config, &facts, arena, err);
+		r = plan_image(config, facts, arena, err);
 	if (r == 0)
-		r = plan_build(config, &facts, &plan, err);
-	if (r == 0 && plan.n > 0 && plan.step[0].kind == STEP_SCOPE) {
+		r = plan_build(config, facts, plan, err);
+	if (r == 0 && plan->n > 0 && plan->step[0].kind == STEP_SCOPE) {
 		claim_drop(claim); /* for berth in the scope */
 		return enter_scope(config, again, arena, err);
 	}
 	if (r == 0 && config->stop_timeout_s == LIMIT_UNSET)
-		config->stop_timeout_s = plan.init == INIT_SYSTEMD ? 90
-		                         : plan.service_n > 0      ? 30
-		                                                   : 10;
-	for (size_t i = 0; r == 0 && i < plan.notes_n; i++)
-		log_warn("%s", plan.notes[i]);
+		config->stop_timeout_s = plan->init == INIT_SYSTEMD ? 90
+		                         : plan->service_n > 0      ? 30
+		                                                    : 10;
+	for (size_t i = 0; r == 0 && i < plan->notes_n; i++)
+		log_warn("%s", plan->notes[i]);
 	/* Not before: whoever starts us in a scope has it still to read. */
 	if (r == 0 && config->bootstrap && !strcmp(config->bootstrap, BOOTSTRAP_STDIN) &&
 	    !again)
@@ -450,9 +449,26 @@ static int run_claim(struct config *config, struct claim *claim, struct arena *a
 		claim_drop(claim);
 		return r;
 	}
-	return config->detach ? run_detached(config, &facts, &plan, claim, arena, err)
-	                      : see_through(config, &facts, &plan, claim, NULL, NULL,
-	                                    arena, err);
+	return config->detach
+	               ? run_detached(config, facts, plan, claim, arena, err)
+	               : see_through(config, facts, plan, claim, NULL, NULL, arena, err);
+}
+
+/* In the arena, since of their 14 KiB few are touched: on the stack they would all be cleared. */
+static int run_claim(struct config *config, struct claim *claim, struct arena *arena,
+                     struct err *err)
+{
+	struct facts *facts = arena_alloc(arena, sizeof(*facts));
+	struct plan *plan = arena_alloc(arena, sizeof(*plan));
+	int r;
+
+	if (!facts || !plan) {
+		claim_drop(claim);
+		return err_set(err, ENOMEM, "plan the launch");
+	}
+	r = run_with(config, claim, facts, plan, arena, err);
+	plan_done(plan);
+	return r;
 }
 
 int run(const struct config *wanted, bool again, struct arena *arena, struct err *err)
