@@ -327,6 +327,7 @@ static void probe_budgets(const struct config *config, struct arena *arena,
 int probe(const struct config *config, const struct image_tree *image,
           struct arena *arena, struct facts *ret, struct err *err)
 {
+	struct stat st;
 	int r;
 
 	ret->image = image;
@@ -366,9 +367,9 @@ int probe(const struct config *config, const struct image_tree *image,
 		if (config->ulimit[i].given)
 			ret->ulimit_hard[i] = ulimit_own(i);
 	ret->nproc_hard = hard_limit(RLIMIT_NPROC);
+	/* faccessat2(2) makes credentials for each. */
 	for (size_t i = 0; i < KERNEL_FILES_N; i++)
-		if (faccessat(AT_FDCWD, kernel_files[i].path, F_OK,
-		              AT_SYMLINK_NOFOLLOW) == 0)
+		if (lstat(kernel_files[i].path, &st) == 0)
 			ret->kernel_files |= 1ULL << i;
 	if (!strcmp(config->rootfs, "host")) {
 		r = probe_tree(ret, arena, &ret->tree, err);
