@@ -156,16 +156,18 @@ refused()
 
 	name=$(new_name)
 	cat >script <<-'END'
-		"$BERTH" run -d --name "$0" --rootfs "$BERTH_TEST_SMALL:O" --net none -- sleep 1000 >/dev/null
+		"$BERTH" run -d --name "$1" --rootfs "$BERTH_TEST_SMALL:O" --net none -- sleep 1000 >/dev/null
 		traced() { strace -qq -e signal=none -e trace=fcntl "$@"; }
-		traced -o once "$BERTH" exec "$0" -- true
+		traced -o once "$BERTH" exec "$1" -- true
 		n=$(grep -n -m 1 F_ADD_SEALS once | cut -d : -f 1)
-		traced -o again -e inject=fcntl:error=EBUSY:when=$n..$((n + 2)) "$BERTH" exec "$0" -- echo here
+		traced -o again -e inject=fcntl:error=EBUSY:when=$n..$((n + 2)) "$BERTH" exec "$1" -- echo here
 		grep -c "F_ADD_SEALS.*EBUSY.*INJECTED" again
-		traced -o never -e inject=fcntl:error=EBUSY:when=$n..$((n + 100)) "$BERTH" exec "$0" -- true || echo "status $?"
-		"$BERTH" rm -f "$0" >/dev/null
+		traced -o never -e inject=fcntl:error=EBUSY:when=$n..$((n + 100)) "$BERTH" exec "$1" -- true || echo "status $?"
+		"$BERTH" rm -f "$1" >/dev/null
 	END
 	# Its own file is one that root of the namespace could write to.
+	BERTH=$(own_berth)
+	export BERTH
 	ASAN_OPTIONS=detect_leaks=0 run in_cgroup unshare --map-auto --map-root-user -m bash -eu script "$name"
 	assert_equal "$output" "here
 3
