@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include "base/file.h"
 
@@ -14,10 +15,12 @@ struct words_area words_of(int argc, char *const *argv)
 	char *const begin = program_invocation_name; /* argv[0] of main() */
 	char *const last = argc > 0 ? argv[argc - 1] : NULL;
 
-	/* One string behind another, on the stack (fs/exec.c): nothing else of ours is above it. */
-	if (!begin || !last || last < begin)
+	/* One string behind another, and those of the environment behind the last (fs/exec.c): else these
+	 * are not all of them, or not those. */
+	if (!begin || !last || last < begin || !*environ ||
+	    *environ != last + strlen(last) + 1)
 		return (struct words_area){ 0 };
-	return (struct words_area){ begin, (size_t)(last - begin) + strlen(last) + 1 };
+	return (struct words_area){ begin, (size_t)(*environ - begin) };
 }
 
 void words_find(struct words_area *ret)

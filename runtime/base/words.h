@@ -11,7 +11,7 @@ struct words_area {
 
 /**
  * words_of() - Where they lie, by main()'s words
- * @argc, @argv: all or the last of them; words of another origin are told apart
+ * @argc, @argv: all or the last of them; others are told apart
  *
  * Return: of size 0 where they are not where the kernel put them: ask words_find().
  */

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -274,6 +275,8 @@ static void test_words_of(void **state)
 	assert_int_equal(words_of(1, others).size, 0);
 	assert_int_equal(words_of(1, copies).size, 0);
 	assert_int_equal(words_of(0, words).size, 0);
+	/* Not all of them. */
+	assert_int_equal(words_of(words_n - 1, words).size, 0);
 	free(copies[0]);
 }
 
