@@ -283,8 +283,8 @@ static int open_source(struct launch *launch, const struct step *step, struct er
 	return fd < 0 ? err_set(err, errno, "open '%s'", step->source) : fd;
 }
 
-/* What init covers files of the kernel with, or these themselves, read-only: no image has a part in that. */
-static int apply_cover(struct launch *launch, const struct step *step, struct err *err)
+/* Something of the workspace over something else of it: the kernel's files, or where names are looked up. */
+static int bind_inside(struct launch *launch, const struct step *step, struct err *err)
 {
 	int source = target_source(launch, step->source, err);
 	cleanup_close int tree = -EBADF;
@@ -299,7 +299,7 @@ static int apply_cover(struct launch *launch, const struct step *step, struct er
 	return r < 0 ? r : attach_at(launch, tree, step->target, err);
 }
 
-static int apply_outside(struct launch *launch, const struct step *step, struct err *err)
+static int bind_outside(struct launch *launch, const struct step *step, struct err *err)
 {
 	cleanup_close int source = open_source(launch, step, err);
 	cleanup_close int tree = -EBADF, target = -EBADF;
@@ -326,8 +326,8 @@ static int apply_outside(struct launch *launch, const struct step *step, struct 
 int apply_bind(struct launch *launch, const struct step *step, struct err *err)
 {
 	return step->via && !strcmp(step->via, "inside")
-	               ? apply_cover(launch, step, err)
-	               : apply_outside(launch, step, err);
+	               ? bind_inside(launch, step, err)
+	               : bind_outside(launch, step, err);
 }
 
 int apply_device(struct launch *launch, const struct step *step, struct err *err)

@@ -66,20 +66,22 @@ struct seal_fact seal_look(void)
 	return fact;
 }
 
+/* @owner: its owner may be somebody inside. */
+static bool is_exposed(const struct seal_fact *fact, bool owner)
+{
+	return !fact->never && (fact->others || (owner && !fact->foreign));
+}
+
 bool seal_exposed(const struct seal_fact *fact, const struct idmap *uids)
 {
-	if (fact->never || fact->others)
-		return !fact->never;
-	return !fact->foreign && idmap_covers_outside(uids, fact->owner);
+	return is_exposed(fact, idmap_covers_outside(uids, fact->owner));
 }
 
 bool seal_needed(void)
 {
 	const struct seal_fact fact = seal_look();
 
-	if (fact.never || fact.others)
-		return !fact.never;
-	return !fact.foreign && (geteuid() == 0 || fact.owner != 0);
+	return is_exposed(&fact, geteuid() == 0 || fact.owner != 0);
 }
 
 int seal_new(struct err *err)

@@ -114,15 +114,13 @@ static bool end_is_seen(struct supervisor *sup)
 	       hooks_any(&sup->hooks, HOOK_POSTSTOP) || control_is_asked(&sup->control);
 }
 
-/* It runs, for whoever looks. */
-static int record_running(struct supervisor *sup, struct err *err)
+/* It may have ended already: the warden says so next. */
+static pid_t find_init(const struct supervisor *sup)
 {
-	pid_t pid = pidfd_pid(AT_FDCWD, sup->launch.init_pidfd, err);
+	struct err ignored = { 0 };
+	pid_t pid = pidfd_pid(AT_FDCWD, sup->launch.init_pidfd, &ignored);
 
-	err_clear(err); /* it may have ended already: the warden says so next */
-	sup->ws->record.init = pid > 0 ? pid : 0;
-	sup->unrecorded = false;
-	return state_write(sup->ws->entry, &sup->ws->record, err);
+	return pid > 0 ? pid : 0;
 }
 
 /* Our own init has told how; on_command_end() reads it. */
@@ -148,8 +146,12 @@ static int on_command_end(void *ctx, int fd, short revents, struct err *err)
 	(void)revents;
 	loop_remove(&sup->loop, fd);
 	err_clear(err); /* init was killed: the warden tells how */
-	if (r < 0 || end_is_seen(sup) || !stdio_ended(&sup->stdio))
-		return sup->unrecorded ? record_running(sup, err) : LOOP_GO;
+	if (r < 0 || end_is_seen(sup) || !stdio_ended(&sup->stdio)) {
+		if (sup->unrecorded)
+			supervisor_write_record(sup);
+		sup->unrecorded = false;
+		return LOOP_GO;
+	}
 	supervisor_kill_warden(sup);
 	/* Before init has gone its own way: whoever is the last to let go of a mount namespace waits for
 	 * a grace period, and the warden's is behind that. */
@@ -293,8 +295,10 @@ static int start(struct supervisor *sup, struct err *err)
 	/* Of a command that has ended already it would say so for no time, and who waits for the
 	 * end would wait for that. */
 	sup->unrecorded = command_ended(sup) && !end_is_seen(sup);
-	if (!sup->unrecorded)
-		r = record_running(sup, err);
+	if (!sup->unrecorded) {
+		ws->record.init = find_init(sup);
+		r = state_write(ws->entry, &ws->record, err);
+	}
 	if (r < 0)
 		return r;
 	sup->watchers = (struct watchers_poll){

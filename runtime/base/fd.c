@@ -95,20 +95,16 @@ int fd_replace_stdio(int in, int out, int errfd, struct err *err)
 	int safe[3] = { -EBADF, -EBADF, -EBADF };
 	int r = 0;
 
-	if (in > 2 && out > 2 && errfd > 2) {
-		for (int i = 0; i < 3; i++)
-			if (dup2(want[i], i) < 0)
-				return err_set(err, errno, "replace descriptor %d", i);
-		return 0;
-	}
 	/* Above 2 first: one of them may sit where another is to go. */
 	for (int i = 0; i < 3 && r == 0; i++) {
+		if (want[i] > 2)
+			continue;
 		safe[i] = fcntl(want[i], F_DUPFD_CLOEXEC, 3);
 		if (safe[i] < 0)
 			r = err_set(err, errno, "duplicate descriptor %d", want[i]);
 	}
 	for (int i = 0; i < 3 && r == 0; i++)
-		if (dup2(safe[i], i) < 0)
+		if (dup2(want[i] > 2 ? want[i] : safe[i], i) < 0)
 			r = err_set(err, errno, "replace descriptor %d", i);
 	for (int i = 0; i < 3; i++)
 		close_fdp(&safe[i]);

@@ -106,6 +106,33 @@ small_run() { berth run --rm --name "$(new_name)" --rootfs "$small" "$@"; }
 	nothing_left "$name" "sleep $seconds"
 }
 
+@test "of a command that ended before the supervisor looked the record says that it runs only while something does" {
+	probe tool:strace
+
+	# records OPTION... -- COMMAND...: how often the record is written where each message reaches the supervisor
+	# late, so that the command has ended by then; with options of strace. As a pod's root: under strace newuidmap(1)
+	# cannot help.
+	records()
+	{
+		local options=()
+
+		while [ "$1" != -- ]; do options+=("$1"); shift; done
+		shift
+		ASAN_OPTIONS=detect_leaks=0 in_cgroup unshare --map-auto --map-root-user -m strace -qq -o trace "${options[@]}" \
+			-e trace=renameat,recvmsg,exit_group -e inject=recvmsg:delay_exit=300000 \
+			"$BERTH" run --rm --name "$(new_name)" --net none --rootfs "$small" -- "$@" || true
+		grep -c 'renameat(.*"state.json")' trace
+	}
+	run records -- true
+	assert_output 1
+	# One that has not ended by then.
+	run records -- sleep 2
+	assert_output 2
+	# Of one that was killed its child still holds the output: our init, who ends that, is late, too.
+	run --separate-stderr records -f -e inject=exit_group:delay_enter=2000000 -- sh -c 'sleep 1000 & kill -KILL $$'
+	assert_output 2
+}
+
 @test "when it returns nothing of it runs any more" {
 	local seconds=$((1000000 + RANDOM))
 

@@ -278,6 +278,62 @@ static void test_parent(void **state)
 	(void)close(fd);
 }
 
+/* What stays open, and until when. */
+static void test_kept(void **state)
+{
+	static const struct {
+		const char *mounted; /* NULL: anywhere */
+		bool above, source;  /* is still open: of /dir/a, and /dir/deep itself */
+	} cases[] = {
+		{ "/dir/deep/x", true, true }, { "/dir/de", true, true },
+		{ "/dir/deep", true, false },  { "/dir", false, false },
+		{ "/di", true, true },         { "/other", true, true },
+		{ NULL, false, false },
+	};
+	const struct place *place = *state;
+	cleanup_close int dir = directory(place->root, "dir");
+	cleanup_close int deep = directory(dir, "deep");
+	struct launch launch;
+	struct err err = { 0 };
+	const char *name;
+
+	launch_init(&launch);
+	launch.root = place->root;
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		int above = target_above(&launch, "/dir/a", &name, &err), source;
+
+		print_message("  %s\n", cases[i].mounted ? cases[i].mounted : "anywhere");
+		assert_true(above >= 0);
+		assert_string_equal(name, "a");
+		assert_int_equal(target_above(&launch, "/dir/bc", &name, &err), above);
+		assert_string_equal(name, "bc");
+		source = target_source(&launch, "/dir/deep", &err);
+		assert_true(source >= 0 && source != above);
+		assert_int_equal(target_source(&launch, "/dir/deep", &err), source);
+		target_leave(&launch, cases[i].mounted);
+		assert_int_equal(launch.above.fd >= 0, cases[i].above);
+		assert_int_equal(fcntl(above, F_GETFD) >= 0, cases[i].above);
+		assert_int_equal(launch.source.fd >= 0, cases[i].source);
+		assert_int_equal(fcntl(source, F_GETFD) >= 0, cases[i].source);
+	}
+	/* Another one takes the place of the one before; the root is nobody's to close. */
+	assert_true(target_above(&launch, "/dir/a", &name, &err) >= 0);
+	assert_true(target_above(&launch, "/dir/deep/a", &name, &err) >= 0);
+	assert_int_equal(mkdirat(launch.above.fd, "made", 0755), 0);
+	assert_int_equal(mode_of(deep, "made"), S_IFDIR | 0755);
+	assert_int_equal(target_above(&launch, "/top", &name, &err), place->root);
+	assert_string_equal(name, "top");
+	/* What failed is not kept. */
+	assert_int_equal(symlinkat("dir", place->root, "link"), 0);
+	assert_int_equal(target_above(&launch, "/link/a", &name, &err), -ELOOP);
+	err_clear(&err);
+	assert_int_equal(target_above(&launch, "/link/a", &name, &err), -ELOOP);
+	err_clear(&err);
+	assert_int_equal(target_source(&launch, "/link", &err), -ELOOP);
+	target_leave(&launch, NULL);
+	assert_true(fcntl(place->root, F_GETFD) >= 0);
+}
+
 /* What is copied, and how it arrives. */
 static void test_copy(void **state)
 {
@@ -573,6 +629,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_open_long_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_open_failures, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_parent, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_copy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_copy_leaves_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_copy_onto, setup, teardown),
